@@ -1,0 +1,52 @@
+import type { Digest } from "@sluice/oci";
+
+/** Kinds of blob that hold chunks. The numbers are those of docs/format.md §2.2. */
+export const blobKind = { metadata: 1, layer: 2, startup: 3 } as const;
+
+export type BlobKind = (typeof blobKind)[keyof typeof blobKind];
+
+export interface TocBlob {
+  readonly kind: BlobKind;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+/** A run of disk blocks that one blob fills. Blocks outside every region read as zeros. */
+export interface TocRegion {
+  readonly startBlock: number;
+  readonly blocks: number;
+  /** Index into {@link Toc.blobs}. */
+  readonly blob: number;
+  readonly firstChunk: number;
+  readonly chunkCount: number;
+}
+
+/** Chunks as columns; row `i` of each belongs to chunk `i`. */
+export interface ChunkTable {
+  readonly count: number;
+  /** First block on the disk. */
+  readonly startBlock: Uint32Array;
+  readonly blocks: Uint32Array;
+  /** Index into {@link Toc.blobs}. */
+  readonly blob: Uint16Array;
+  /** Of the zstd frame in its blob. Bytes; safe integers. */
+  readonly offset: Float64Array;
+  /** Of the zstd frame. Bytes; 0 is a zero chunk, which lies in no blob. */
+  readonly compressedSize: Uint32Array;
+  /** 32 bytes a chunk: sha256 of the uncompressed bytes. */
+  readonly sha256: Uint8Array;
+}
+
+/** The table of contents of one converted image: where each block of its disk comes from. docs/format.md §5 */
+export interface Toc {
+  readonly diskBlocks: number;
+  /** Digest of the source image manifest. */
+  readonly source: Digest;
+  readonly blobs: readonly TocBlob[];
+  /** In disk order; region 0 is the metadata. */
+  readonly regions: readonly TocRegion[];
+  /** In disk order: `startBlock` rises. */
+  readonly chunks: ChunkTable;
+  /** Second copies in the startup blob, in stream order; empty when there is none. */
+  readonly startup: ChunkTable;
+}

@@ -1,0 +1,11 @@
+import type { AbortOptions, ByteRange, Digest } from "@sluice/oci";
+
+/**
+ * Where compressed bytes come from: a registry, a mirror, an image layout. Owned by the fetch side, implemented outside.
+ *
+ * `read` yields exactly the bytes of `range`, in order, in pieces of any size, or throws; it never ends short. The bytes are not verified.
+ * Rejects with the signal's own reason once it fires. Leaving the loop early closes the connection's body.
+ */
+export interface BlobRangeSource {
+  read(blob: Digest, range: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array>;
+}

@@ -1,0 +1,1 @@
+export type { BlobRangeSource } from "./fetch/blob-ranges.js";

@@ -1,1 +1,13 @@
+export { ChunkMissingError, type ChunkSource, type VerifiedChunk, verifyChunk } from "./chunk/chunk-source.js";
+export {
+  type ChunkBinding,
+  type ChunkStore,
+  type ChunkStoreStats,
+  type PutOutcome,
+  type ScrubProgress,
+  TooManyChunksError,
+} from "./chunk/chunk-store.js";
+export { MISS, SharedChunkReader, type SharedChunkReaderOptions } from "./chunk/shared-chunk-reader.js";
+export type { StoreShared } from "./chunk/store-shared.js";
 export type { BlobRangeSource } from "./fetch/blob-ranges.js";
+export type { ChunkPlace, FetchCause } from "./fetch/fetch-request.js";

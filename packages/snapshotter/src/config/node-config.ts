@@ -1,0 +1,142 @@
+import { z } from "zod";
+import { parseBytes, parseDurationMs, parseShare } from "./quantity.js";
+
+/** How much the chunk store may hold: a number of bytes, or a share (0 to 1) of the disk it lies on. */
+export type StoreBudget =
+  | { readonly kind: "bytes"; readonly bytes: number }
+  | { readonly kind: "shareOfDisk"; readonly share: number };
+
+/** How an artifact earns belief. `docs/threat-model.md` */
+export type TrustPolicyName = "repository" | "pinned" | "signed" | "full";
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
+
+/** The settings of a node: plain data, parsed once, handed out in slices. */
+export interface NodeConfig {
+  readonly store: { readonly budget: StoreBudget };
+  readonly fetch: FetchConfig;
+  readonly background: {
+    /** Fill the store with the rest of a mounted image when nobody reads. */
+    readonly enabled: boolean;
+    /** Bytes a second that the background may take; 0 is no limit. */
+    readonly rateBytesPerSecond: number;
+  };
+  readonly trust: {
+    readonly policy: TrustPolicyName;
+    /** Digests of artifacts that policy `pinned` accepts. */
+    readonly pins: readonly string[];
+  };
+  /** By registry host: base URLs that hold the same blobs, asked before the registry itself. */
+  readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  readonly log: { readonly level: LogLevel };
+  readonly metrics: {
+    /** `host:port` for Prometheus besides the control socket; undefined is none. */
+    readonly listen: string | undefined;
+  };
+}
+
+export interface FetchConfig {
+  /** Every read of a mounted disk is answered within this, with bytes or EIO. Milliseconds. */
+  readonly deadlineMs: number;
+  /** Attempts after the first. */
+  readonly retries: number;
+  /** Ranged GETs in flight at once, of all images. */
+  readonly parallel: number;
+}
+
+/** The same as written in YAML, environment or flags: every key may be left out. */
+export interface NodeConfigInput {
+  readonly store?: { readonly budget?: string | number | undefined } | undefined;
+  readonly fetch?:
+    | {
+        readonly deadline?: string | number | undefined;
+        readonly retries?: number | undefined;
+        readonly parallel?: number | undefined;
+      }
+    | undefined;
+  readonly background?:
+    | { readonly enabled?: boolean | undefined; readonly rate?: string | number | undefined }
+    | undefined;
+  readonly trust?:
+    | { readonly policy?: TrustPolicyName | undefined; readonly pins?: readonly string[] | undefined }
+    | undefined;
+  readonly mirrors?: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly log?: { readonly level?: LogLevel | undefined } | undefined;
+  readonly metrics?: { readonly listen?: string | undefined } | undefined;
+}
+
+const quantity = <T>(parse: (text: string) => T | undefined, expected: string) =>
+  z.union([z.string(), z.number()]).transform((value, context): T => {
+    const parsed = parse(String(value));
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: "custom", message: `expected ${expected}, got ${JSON.stringify(value)}` });
+    return z.NEVER;
+  });
+
+const budget = quantity<StoreBudget>((text) => {
+  const share = parseShare(text);
+  if (share !== undefined) return { kind: "shareOfDisk", share };
+  const bytes = parseBytes(text);
+  return bytes === undefined || bytes < minBudgetBytes ? undefined : { kind: "bytes", bytes };
+}, "a size of at least 64MiB such as 20GiB, or a share such as 10%");
+
+/** Below this the store would evict what the read in hand still needs: a few requests in flight of 1 MiB chunks. Bytes. */
+const minBudgetBytes = 64 * 2 ** 20;
+
+const deadline = quantity((text) => {
+  const ms = parseDurationMs(text);
+  return ms === undefined || ms < 1000 || ms > 3_600_000 ? undefined : ms;
+}, "a time from 1s to 1h such as 60s");
+
+const rate = quantity(
+  (text) => parseBytes(text.replace(/\/s$/, "")),
+  "bytes a second such as 10MiB, or 0 for no limit",
+);
+
+/** A peer may need a minute for a manual restart of a proxy; a container that waits longer is better told. */
+const defaultDeadlineMs = 60_000;
+/** With doubling pauses this rides out a registry's restart within the deadline. */
+const defaultRetries = 6;
+/** 8 × 256 KiB covers 100 Mbit/s × 20 ms eight times; more only makes demand wait behind read-ahead. */
+const defaultParallel = 8;
+/** Leaves the disk to the containers; the same share that a package cache of a node usually gets. */
+const defaultBudget: StoreBudget = { kind: "shareOfDisk", share: 0.1 };
+
+/**
+ * Parses the node's part of the configuration; unknown keys, and values out of bounds, are issues with the path of the key.
+ * `nodeConfigSchema.parse({})` is the default configuration.
+ */
+export const nodeConfigSchema: z.ZodType<NodeConfig, NodeConfigInput> = z.strictObject({
+  store: z.strictObject({ budget: budget.default(defaultBudget) }).prefault({}),
+  fetch: z
+    .strictObject({
+      deadline: deadline.default(defaultDeadlineMs),
+      retries: z.int().min(0).max(100).default(defaultRetries),
+      parallel: z.int().min(1).max(256).default(defaultParallel),
+    })
+    .prefault({})
+    .transform(({ deadline: deadlineMs, ...rest }) => ({ deadlineMs, ...rest })),
+  background: z
+    .strictObject({ enabled: z.boolean().default(false), rate: rate.default(0) })
+    .prefault({})
+    .transform(({ enabled, rate: rateBytesPerSecond }) => ({ enabled, rateBytesPerSecond })),
+  trust: z
+    .strictObject({
+      policy: z.enum(["repository", "pinned", "signed", "full"]).default("repository"),
+      pins: z.array(z.string().regex(/^sha256:[0-9a-f]{64}$/, "expected sha256:<64 hex digits>")).default([]),
+    })
+    .prefault({}),
+  mirrors: z.record(z.string().min(1), z.array(z.url({ protocol: /^https?$/ })).max(16)).default({}),
+  log: z
+    .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info") })
+    .prefault({}),
+  metrics: z
+    .strictObject({
+      listen: z
+        .string()
+        .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, "expected host:port")
+        .optional(),
+    })
+    .prefault({})
+    .transform(({ listen }) => ({ listen })),
+});

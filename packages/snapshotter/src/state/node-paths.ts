@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import type { Digest } from "@sluice/oci";
+
+/** Where a node keeps what: everything lies below one data root. */
+export class NodePaths {
+  readonly root: string;
+  constructor(root: string) {
+    this.root = root;
+  }
+  /** Sockets and what is worthless after a reboot. */
+  get run(): string {
+    return join(this.root, "run");
+  }
+  get controlSocket(): string {
+    return join(this.run, "daemon.sock");
+  }
+  /** Who serves this root: `{pid, startTicks}`. */
+  get daemonFile(): string {
+    return join(this.run, "daemon.json");
+  }
+  /** The one FUSE mount: a file per mounted disk. */
+  get session(): string {
+    return join(this.run, "fuse");
+  }
+  /** Below it, one folder per container of `run`: bundle, root file system. */
+  get containers(): string {
+    return join(this.run, "containers");
+  }
+  /** runc's own state. */
+  get runc(): string {
+    return join(this.run, "runc");
+  }
+  get log(): string {
+    return join(this.root, "log", "daemon.log");
+  }
+  get store(): string {
+    return join(this.root, "store");
+  }
+  get disks(): string {
+    return join(this.root, "disks");
+  }
+  /** What a restart needs of one image. */
+  disk(artifact: Digest): string {
+    return join(this.disks, folderOf(artifact));
+  }
+  /** Where a disk is mounted once, read-only, for overlays and binds. */
+  get lower(): string {
+    return join(this.root, "lower");
+  }
+  /** The journal of mounts. */
+  get mounts(): string {
+    return join(this.root, "mounts");
+  }
+  /** Upper and work folders of a writable mount. */
+  writable(mountId: string): string {
+    return join(this.root, "writable", mountId);
+  }
+}
+
+/** A digest as a folder's name: 64 hex digits. */
+export const folderOf = (digest: Digest): string => digest.slice("sha256:".length);

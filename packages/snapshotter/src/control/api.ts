@@ -1,0 +1,195 @@
+import { z } from "zod";
+
+/** Rises when an older program could misread or be misread. Sent with every request and answer as {@link apiVersionHeader}. */
+export const apiVersion = 1;
+export const apiVersionHeader = "sluice-api";
+
+/** Drivers by name; `auto` takes the best one that works here. */
+export type DriverChoice = "auto" | "erofs" | "fuse-native";
+
+/** An image, and how its registry is reached. */
+export interface ImageAddress {
+  /** As `formatReference` of `@sluice/oci` writes it: with its registry, and a layout's folder absolute. */
+  readonly reference: string;
+  /** The registry speaks no TLS. Loopback hosts need not say so. */
+  readonly plainHttp?: boolean | undefined;
+  /** Absolute path of the folder with docker's `config.json`; read again at each authentication. Default: the daemon's own. */
+  readonly dockerConfig?: string | undefined;
+}
+
+export interface MountRequest extends ImageAddress {
+  /** Absolute path of an existing folder. */
+  readonly mountpoint: string;
+  readonly driver: DriverChoice;
+  readonly writable: boolean;
+}
+
+export interface DiskSummary {
+  /** Of the streaming artifact. */
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
+export interface MountResult {
+  readonly id: string;
+  readonly reference: string;
+  /** Symlinks resolved. */
+  readonly mountpoint: string;
+  readonly driver: string;
+  /** Why this driver. */
+  readonly reason: string;
+  readonly writable: boolean;
+  readonly disk: DiskSummary;
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+export interface UnmountRequest {
+  readonly mountpoint: string;
+  /** Take it out of the tree although somebody uses it; it ends with its last user. */
+  readonly detach: boolean;
+}
+
+export interface ContainerRequest extends ImageAddress {
+  readonly driver: DriverChoice;
+  /** The process that runs the container; when it is gone, so is what was prepared. */
+  readonly ownerPid: number;
+}
+
+/** A writable root file system, and what the image says about running it. */
+export interface PreparedContainer {
+  readonly id: string;
+  /** Absolute path of the root file system. */
+  readonly rootfs: string;
+  /** Absolute path of an empty folder for the bundle; removed with the container. */
+  readonly bundle: string;
+  /** The image's config blob, as in the registry. */
+  readonly imageConfig: string;
+  readonly driver: string;
+  readonly reason: string;
+  readonly disk: DiskSummary;
+}
+
+export interface WhyAnswer {
+  readonly reference: string;
+  readonly streamed: boolean;
+  /** Digest of the image's manifest for this platform, once known. */
+  readonly source?: string | undefined;
+  readonly artifact?: string | undefined;
+  /** What it needs is on this node already, registry or not. */
+  readonly local: boolean;
+  readonly mountpoints: readonly string[];
+  /** Why it is not streamed. */
+  readonly reason?: { readonly code: string; readonly message: string; readonly cure: string } | undefined;
+}
+
+export interface StoreUse {
+  readonly bytes: number;
+  readonly budgetBytes: number;
+  readonly chunks: number;
+  readonly segments: number;
+  readonly evictions: number;
+  readonly damaged: number;
+  readonly healed: number;
+  readonly notStored: number;
+  /** Why chunks are not kept at the moment. */
+  readonly degraded?: string | undefined;
+}
+
+export interface GcResult {
+  readonly freedBytes: number;
+  /** Images whose manifests and TOC were removed. */
+  readonly removedDisks: number;
+}
+
+export interface ScrubResult {
+  readonly checkedChunks: number;
+  readonly checkedBytes: number;
+  /** Ids of the chunks that were damaged; they are fetched again when they are read. */
+  readonly damaged: readonly string[];
+}
+
+export interface StopRequest {
+  /** What to do with a mount that somebody uses: refuse to stop, or take it out of the tree. */
+  readonly busy: "refuse" | "detach";
+  /** Whether the mounts come back with the next start. */
+  readonly keepMounts: boolean;
+}
+
+export interface StopResult {
+  readonly unmounted: readonly string[];
+  readonly detached: readonly string[];
+}
+
+export interface DaemonStatus {
+  readonly pid: number;
+  readonly version: string;
+  readonly root: string;
+  readonly uptimeSeconds: number;
+  readonly rssBytes: number;
+  /** How many. */
+  readonly mounts: number;
+  readonly store: { readonly bytes: number; readonly budgetBytes: number; readonly chunks: number };
+  readonly fetch: { readonly requests: number; readonly bytes: number; readonly inFlight: number };
+  readonly reads: { readonly hits: number; readonly misses: number; readonly errors: number };
+}
+
+/** What the daemon does for others. Every call may reject with an error that carries a `code`. */
+export interface NodeService {
+  mount(request: MountRequest, signal: AbortSignal): Promise<MountResult>;
+  unmount(request: UnmountRequest): Promise<void>;
+  mounts(): Promise<readonly MountResult[]>;
+  prepareContainer(request: ContainerRequest, signal: AbortSignal): Promise<PreparedContainer>;
+  removeContainer(id: string): Promise<void>;
+  why(image: ImageAddress, signal: AbortSignal): Promise<WhyAnswer>;
+  status(): Promise<DaemonStatus>;
+  storeUse(): Promise<StoreUse>;
+  storeGc(signal: AbortSignal): Promise<GcResult>;
+  storeScrub(signal: AbortSignal): Promise<ScrubResult>;
+  /** Resolves when nothing is mounted any more; the process ends soon after. */
+  stop(request: StopRequest): Promise<StopResult>;
+  /** Prometheus text format. */
+  metrics(): Promise<string>;
+}
+
+const absolutePath = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/, "expected an absolute path");
+const driver = z.enum(["auto", "erofs", "fuse-native"]).default("auto");
+const image = {
+  reference: z.string().min(1).max(4096),
+  plainHttp: z.boolean().optional(),
+  dockerConfig: absolutePath.optional(),
+};
+
+export const imageAddressSchema: z.ZodType<ImageAddress, unknown> = z.strictObject(image);
+export const mountRequestSchema: z.ZodType<MountRequest, unknown> = z.strictObject({
+  ...image,
+  mountpoint: absolutePath,
+  driver,
+  writable: z.boolean().default(false),
+});
+export const unmountRequestSchema: z.ZodType<UnmountRequest, unknown> = z.strictObject({
+  mountpoint: absolutePath,
+  detach: z.boolean().default(false),
+});
+export const containerRequestSchema: z.ZodType<ContainerRequest, unknown> = z.strictObject({
+  ...image,
+  driver,
+  ownerPid: z.int().min(1),
+});
+export const containerIdSchema: z.ZodType<{ readonly id: string }, unknown> = z.strictObject({ id: z.uuid() });
+export const stopRequestSchema: z.ZodType<StopRequest, unknown> = z.strictObject({
+  busy: z.enum(["refuse", "detach"]).default("refuse"),
+  keepMounts: z.boolean().default(false),
+});
+
+/** The body of every answer that is not 2xx. */
+export interface ErrorBody {
+  readonly error: { readonly code: string; readonly message: string; readonly detail?: unknown };
+}
+
+export const errorBodySchema: z.ZodType<ErrorBody, unknown> = z.object({
+  error: z.object({ code: z.string(), message: z.string(), detail: z.unknown().optional() }),
+});

@@ -1,0 +1,173 @@
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import type { AbortOptions } from "@sluice/oci";
+import { isErrno } from "../state/errno.js";
+import {
+  apiVersion,
+  apiVersionHeader,
+  type ContainerRequest,
+  type DaemonStatus,
+  errorBodySchema,
+  type GcResult,
+  type ImageAddress,
+  type MountRequest,
+  type MountResult,
+  type PreparedContainer,
+  type ScrubResult,
+  type StopRequest,
+  type StopResult,
+  type StoreUse,
+  type UnmountRequest,
+  type WhyAnswer,
+} from "./api.js";
+
+/** No daemon answers on the socket. */
+export class DaemonNotRunningError extends Error {
+  override readonly name = "DaemonNotRunningError";
+  readonly code = "DAEMON_NOT_RUNNING";
+  constructor(socketPath: string, options?: ErrorOptions) {
+    super(`no daemon answers on ${socketPath}: start one with "daemon start"`, options);
+  }
+}
+
+/** The daemon and this program are of versions that do not understand each other. */
+export class DaemonVersionError extends Error {
+  override readonly name = "DaemonVersionError";
+  readonly code = "API_VERSION";
+  constructor(daemon: string | undefined) {
+    super(
+      `the daemon speaks control API ${daemon ?? "unknown"}, this program ${apiVersion}: stop the daemon with the program that started it, then start it anew`,
+    );
+  }
+}
+
+/** The daemon said no, or failed; code and message are its own. */
+export class DaemonError extends Error {
+  override readonly name = "DaemonError";
+  readonly code: string;
+  readonly detail: unknown;
+  constructor(code: string, message: string, detail?: unknown) {
+    super(message);
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** Largest answer that is read: a list of thousands of mounts. Bytes. */
+const maxAnswerBytes = 64 * 2 ** 20;
+
+/**
+ * Talks to the daemon of one data root. Every call rejects with {@link DaemonNotRunningError}, {@link DaemonVersionError} or {@link DaemonError}, or
+ * with the signal's reason; a signal also ends the work in the daemon. No call has a time limit of its own: a mount takes as long as the registry does.
+ */
+export class DaemonClient {
+  readonly socketPath: string;
+  constructor(socketPath: string) {
+    this.socketPath = socketPath;
+  }
+
+  status(options?: AbortOptions): Promise<DaemonStatus> {
+    return this.#call("GET", "/v1/status", undefined, options);
+  }
+  mount(request: MountRequest, options?: AbortOptions): Promise<MountResult> {
+    return this.#call("POST", "/v1/mounts", request, options);
+  }
+  async unmount(request: UnmountRequest, options?: AbortOptions): Promise<void> {
+    await this.#call("POST", "/v1/unmount", request, options);
+  }
+  mounts(options?: AbortOptions): Promise<readonly MountResult[]> {
+    return this.#call("GET", "/v1/mounts", undefined, options);
+  }
+  prepareContainer(request: ContainerRequest, options?: AbortOptions): Promise<PreparedContainer> {
+    return this.#call("POST", "/v1/containers", request, options);
+  }
+  async removeContainer(id: string, options?: AbortOptions): Promise<void> {
+    await this.#call("DELETE", `/v1/containers/${encodeURIComponent(id)}`, undefined, options);
+  }
+  why(image: ImageAddress, options?: AbortOptions): Promise<WhyAnswer> {
+    return this.#call("POST", "/v1/why", image, options);
+  }
+  storeUse(options?: AbortOptions): Promise<StoreUse> {
+    return this.#call("GET", "/v1/store", undefined, options);
+  }
+  storeGc(options?: AbortOptions): Promise<GcResult> {
+    return this.#call("POST", "/v1/store/gc", undefined, options);
+  }
+  storeScrub(options?: AbortOptions): Promise<ScrubResult> {
+    return this.#call("POST", "/v1/store/scrub", undefined, options);
+  }
+  stop(request: StopRequest, options?: AbortOptions): Promise<StopResult> {
+    return this.#call("POST", "/v1/stop", request, options);
+  }
+  /** Prometheus text format. */
+  async metrics(options?: AbortOptions): Promise<string> {
+    const { text } = await this.#exchange("GET", "/metrics", undefined, options);
+    return text;
+  }
+
+  async #call<T>(method: string, path: string, body: unknown, options?: AbortOptions): Promise<T> {
+    const { text } = await this.#exchange(method, path, body, options);
+    return JSON.parse(text) as T; // the same API version on the other side, checked in #exchange
+  }
+
+  async #exchange(method: string, path: string, body: unknown, options?: AbortOptions): Promise<{ text: string }> {
+    options?.signal?.throwIfAborted();
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    try {
+      const response = await this.#send(method, path, payload, options?.signal);
+      const text = await readText(response);
+      const version = response.headers[apiVersionHeader];
+      if (version !== String(apiVersion)) throw new DaemonVersionError(version?.toString());
+      if (response.statusCode !== 200) throw errorOf(response.statusCode, text);
+      return { text };
+    } catch (error) {
+      options?.signal?.throwIfAborted(); // the caller's own reason, not the AbortError of node:http
+      if (isErrno(error, "ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE")) {
+        throw new DaemonNotRunningError(this.socketPath, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  #send(method: string, path: string, payload: string | undefined, signal?: AbortSignal): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const headers = {
+        [apiVersionHeader]: String(apiVersion),
+        ...(payload !== undefined && {
+          "content-type": "application/json",
+          "content-length": Buffer.byteLength(payload),
+        }),
+      };
+      const request = httpRequest({
+        socketPath: this.socketPath,
+        agent: false, // a connection per call: nothing lingers when the daemon stops
+        method,
+        path,
+        headers,
+        ...(signal && { signal }),
+      });
+      request.on("response", resolve);
+      request.on("error", reject);
+      request.end(payload);
+    });
+  }
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const piece of response as AsyncIterable<Buffer>) {
+    sizeBytes += piece.length;
+    if (sizeBytes > maxAnswerBytes) throw new DaemonError("ANSWER_TOO_LARGE", "the daemon's answer does not end");
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString("utf8");
+}
+
+function errorOf(status: number | undefined, text: string): Error {
+  try {
+    const { error } = errorBodySchema.parse(JSON.parse(text));
+    return new DaemonError(error.code, error.message, error.detail);
+  } catch {
+    return new DaemonError("INVALID_ANSWER", `the daemon answered ${status}: ${text.slice(0, 200)}`);
+  }
+}

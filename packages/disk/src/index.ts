@@ -1,4 +1,54 @@
+export { type GrowingColumn, growingFloat64, growingUint8, growingUint32 } from "./binary/growing-columns.js";
 export * from "./blocks.js";
 export * from "./byte-strings.js";
+export { ChunkAssembler, type CutChunk } from "./chunking/chunk-assembler.js";
+export { ChunkCutter, type ChunkSink } from "./chunking/chunk-cutter.js";
+export {
+  type ReadRange,
+  type RemoteBlob,
+  readFooter,
+  readSection,
+  readSeekTable,
+  readWholeSection,
+} from "./frames/blob-reader.js";
+export {
+  type BlobTail,
+  encodeBlobTail,
+  footerDigest,
+  footerOf,
+  payloadOf,
+  type SectionPayload,
+} from "./frames/blob-tail.js";
+export {
+  type BlobFooter,
+  type BlobSection,
+  decodeFooter,
+  encodeFooter,
+  footerBytes,
+  formatVersion,
+} from "./frames/footer.js";
+export { decodeSeekTable, encodeSeekTable, type SeekTable, SeekTableBuilder } from "./frames/seek-table.js";
+export { compressFrame, compressionLevel, decompressFrame, decompressFrameInto } from "./frames/zstd-frame.js";
+export { InvalidFormatError } from "./invalid-format-error.js";
+export { compareForGrouping } from "./layer/grouping.js";
 export * from "./layer/layer-index.js";
+export { LayerIndexBuilder, type NewLayerEntry } from "./layer/layer-index-builder.js";
+export { decodeLayerIndex, encodeLayerIndex, maxLayerIndexBytes } from "./layer/layer-index-codec.js";
+export { maxNameBytes, maxPathBytes, pathFault } from "./layer/normal-path.js";
+export {
+  encodeXattrs,
+  iterateXattrs,
+  maxXattrListBytes,
+  maxXattrNameBytes,
+  maxXattrValueBytes,
+  type Xattr,
+} from "./layer/xattr-list.js";
+export type { RecipeInstruction } from "./recipe/instruction.js";
+export { readRecipe } from "./recipe/read-recipe.js";
+export { type ReadData, type RebuildOptions, rebuildTar } from "./recipe/rebuild-tar.js";
+export { encodeRecipe, RecipeSpool, type SpoolSink } from "./recipe/recipe-spool.js";
+export { chunkIndexAtBlock } from "./toc/chunk-at-block.js";
+export { regionStarts } from "./toc/region-starts.js";
 export * from "./toc/toc.js";
+export { type BlobReference, type StartupChunks, TocBuilder } from "./toc/toc-builder.js";
+export { decodeToc, type ExpectedToc, encodeToc, maxTocBytes } from "./toc/toc-codec.js";

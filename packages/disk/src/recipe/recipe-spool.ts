@@ -1,0 +1,137 @@
+import { blockSizeBytes } from "../blocks.js";
+import { ZstdEncoder } from "../frames/zstd-stream.js";
+import { encodeHead } from "./encode-instruction.js";
+import type { SpooledInstruction } from "./instruction.js";
+import { decodeInstructions } from "./read-recipe.js";
+
+/** Literals are joined up to this length, however they arrive, so that the recipe depends on the tar alone. Bytes. */
+const maxLiteralBytes = 64 * 1024;
+
+/** Takes the compressed spool, in order: a temporary file, or an array for small layers. */
+export type SpoolSink = (piece: Uint8Array) => void | Promise<void>;
+
+type Run =
+  | { readonly kind: "numberedFile"; readonly file: number; readonly offset: number; sizeBytes: number }
+  | { readonly kind: "zeros"; sizeBytes: number };
+
+/**
+ * First pass of writing a recipe: follows the tar from front to back and names files by number, because where they lie in the data
+ * space is known only when all have been seen. {@link encodeRecipe} is the second pass.
+ *
+ * Adjoining literals, zeros and parts of a file are joined: how the caller splits them does not matter. Memory: 64 KiB and zstd's own.
+ */
+export class RecipeSpool {
+  readonly #sink: SpoolSink;
+  readonly #encoder = new ZstdEncoder();
+  readonly #literal = new Uint8Array(maxLiteralBytes);
+  #literalBytes = 0;
+  #run: Run | undefined;
+  #tarBytes = 0;
+
+  constructor(sink: SpoolSink) {
+    this.#sink = sink;
+  }
+
+  /** Bytes of the tar that are described so far. */
+  get tarBytes(): number {
+    return this.#tarBytes;
+  }
+
+  /** Bytes that are in the tar and in no file: headers, padding. */
+  async literal(bytes: Uint8Array): Promise<void> {
+    if (bytes.length > 0) await this.#endRun();
+    for (let at = 0; at < bytes.length; ) {
+      const part = bytes.subarray(at, at + maxLiteralBytes - this.#literalBytes);
+      this.#literal.set(part, this.#literalBytes);
+      this.#literalBytes += part.length;
+      at += part.length;
+      if (this.#literalBytes === maxLiteralBytes) await this.#endLiteral();
+    }
+    this.#tarBytes += bytes.length;
+  }
+
+  /** `sizeBytes` of the content of file number `file` from byte `offset` of it. */
+  async file(file: number, offset: number, sizeBytes: number): Promise<void> {
+    if (sizeBytes === 0) return;
+    this.#tarBytes += sizeBytes;
+    const run = this.#run;
+    if (run?.kind === "numberedFile" && run.file === file && run.offset + run.sizeBytes === offset) {
+      run.sizeBytes += sizeBytes;
+      return;
+    }
+    await this.#endRun();
+    await this.#endLiteral();
+    this.#run = { kind: "numberedFile", file, offset, sizeBytes };
+  }
+
+  async zeros(sizeBytes: number): Promise<void> {
+    if (sizeBytes === 0) return;
+    this.#tarBytes += sizeBytes;
+    if (this.#run?.kind === "zeros") {
+      this.#run.sizeBytes += sizeBytes;
+      return;
+    }
+    await this.#endRun();
+    await this.#endLiteral();
+    this.#run = { kind: "zeros", sizeBytes };
+  }
+
+  /** @param sha256 of the whole tar (the DiffID). The spool is complete when the promise resolves. */
+  async finish(sha256: Uint8Array): Promise<void> {
+    await this.#endRun();
+    await this.#endLiteral();
+    await this.#write({ kind: "end", tarBytes: this.#tarBytes, sha256 });
+    for (const piece of this.#encoder.end()) await this.#sink(piece);
+  }
+
+  async #endRun(): Promise<void> {
+    const run = this.#run;
+    this.#run = undefined;
+    if (run !== undefined) await this.#write(run);
+  }
+
+  async #endLiteral(): Promise<void> {
+    if (this.#literalBytes === 0) return;
+    const bytes = this.#literal.subarray(0, this.#literalBytes);
+    this.#literalBytes = 0;
+    await this.#write({ kind: "literal", bytes });
+    await this.#push(bytes);
+  }
+
+  #write(instruction: SpooledInstruction): Promise<void> {
+    return this.#push(encodeHead(instruction));
+  }
+
+  async #push(bytes: Uint8Array): Promise<void> {
+    for (const piece of this.#encoder.push(bytes)) await this.#sink(piece);
+  }
+}
+
+/**
+ * Second pass: the payload of the recipe section, piece by piece.
+ *
+ * @param spool what the first pass gave its sink
+ * @param startBlocks first block in the data space of each file, by the numbers of the first pass; equal files share one
+ * @throws {RangeError} if a file number has no start block
+ */
+export async function* encodeRecipe(
+  spool: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  startBlocks: Uint32Array,
+): AsyncGenerator<Uint8Array> {
+  const encoder = new ZstdEncoder();
+  for await (const spooled of decodeInstructions(spool, "spooled recipe")) {
+    const instruction = spooled.kind === "numberedFile" ? placed(spooled, startBlocks) : spooled;
+    yield* encoder.push(encodeHead(instruction));
+    if (instruction.kind === "literal") yield* encoder.push(instruction.bytes);
+  }
+  yield* encoder.end();
+}
+
+function placed(
+  spooled: Extract<SpooledInstruction, { kind: "numberedFile" }>,
+  startBlocks: Uint32Array,
+): SpooledInstruction {
+  const startBlock = startBlocks[spooled.file];
+  if (startBlock === undefined) throw new RangeError(`file ${spooled.file}: ${startBlocks.length} start blocks given`);
+  return { kind: "file", offset: startBlock * blockSizeBytes + spooled.offset, sizeBytes: spooled.sizeBytes };
+}

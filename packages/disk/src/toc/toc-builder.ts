@@ -1,0 +1,131 @@
+import type { Digest } from "@sluice/oci";
+import { regionAlignmentBlocks } from "../blocks.js";
+import type { SeekTable } from "../frames/seek-table.js";
+import { blobKind, type ChunkTable, type Toc, type TocBlob, type TocRegion } from "./toc.js";
+
+/** A blob as the artifact's manifest names it. */
+export interface BlobReference {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+/** Chunks of a startup blob in stream order, and the disk blocks they are copies of. */
+export interface StartupChunks extends SeekTable {
+  readonly startBlock: Uint32Array;
+}
+
+interface PlacedBlob {
+  readonly region: TocRegion;
+  readonly table: SeekTable;
+}
+
+/** Lays blobs out on the disk, in the order they are added, and joins their seek tables into one TOC. */
+export class TocBuilder {
+  readonly #source: Digest;
+  readonly #blobs: TocBlob[] = [];
+  readonly #placed: PlacedBlob[] = [];
+  readonly #startOfLayer = new Map<Digest, number>();
+  #startup: StartupChunks | undefined;
+  #nextBlock = 0;
+  #chunkCount = 0;
+
+  /** @param source digest of the source image manifest; @param metadata fills the disk from block 0 */
+  constructor(source: Digest, metadata: BlobReference, table: SeekTable) {
+    this.#source = source;
+    this.#place({ ...metadata, kind: blobKind.metadata }, table);
+  }
+
+  /**
+   * A layer that occurs twice in the image lies on the disk once. An empty one takes no room.
+   *
+   * @returns its first block on the disk; that of the first occurrence for a layer that was added before
+   */
+  addLayer(blob: BlobReference, table: SeekTable): number {
+    const known = this.#startOfLayer.get(blob.digest);
+    if (known !== undefined) return known;
+    const start = this.#place({ ...blob, kind: blobKind.layer }, table);
+    this.#startOfLayer.set(blob.digest, start);
+    return start;
+  }
+
+  /** At most once. */
+  setStartup(blob: BlobReference, chunks: StartupChunks): void {
+    if (this.#startup !== undefined) throw new RangeError("a TOC has one startup blob");
+    this.#startup = chunks;
+    this.#blobs.push({ ...blob, kind: blobKind.startup });
+  }
+
+  /** `encodeToc` checks it. */
+  build(): Toc {
+    const last = this.#placed.at(-1)?.region;
+    return {
+      diskBlocks: last === undefined ? 0 : last.startBlock + last.blocks,
+      source: this.#source,
+      blobs: this.#blobs,
+      regions: this.#placed.map(({ region }) => region),
+      chunks: this.#diskChunks(),
+      startup: this.#startupChunks(),
+    };
+  }
+
+  #place(blob: TocBlob, table: SeekTable): number {
+    const startBlock = this.#nextBlock;
+    this.#blobs.push(blob);
+    const blocks = table.blocks.reduce((sum, count) => sum + count, 0);
+    if (blocks === 0) return startBlock;
+    const region = {
+      startBlock,
+      blocks,
+      blob: this.#blobs.length - 1,
+      firstChunk: this.#chunkCount,
+      chunkCount: table.count,
+    };
+    this.#placed.push({ region, table });
+    this.#chunkCount += table.count;
+    this.#nextBlock = Math.ceil((startBlock + blocks) / regionAlignmentBlocks) * regionAlignmentBlocks;
+    return startBlock;
+  }
+
+  #diskChunks(): ChunkTable {
+    const chunks = emptyTable(this.#chunkCount);
+    for (const { region, table } of this.#placed) {
+      copyColumns(chunks, region.firstChunk, table);
+      chunks.blob.fill(region.blob, region.firstChunk, region.firstChunk + table.count);
+      let next = region.startBlock;
+      for (let row = 0; row < table.count; row++) {
+        chunks.startBlock[region.firstChunk + row] = next;
+        next += table.blocks[row] ?? 0;
+      }
+    }
+    return chunks;
+  }
+
+  #startupChunks(): ChunkTable {
+    const startup = this.#startup;
+    if (startup === undefined) return emptyTable(0);
+    const chunks = emptyTable(startup.count);
+    copyColumns(chunks, 0, startup);
+    chunks.startBlock.set(startup.startBlock);
+    chunks.blob.fill(this.#blobs.findIndex(({ kind }) => kind === blobKind.startup));
+    return chunks;
+  }
+}
+
+function copyColumns(target: ChunkTable, firstRow: number, table: SeekTable): void {
+  target.blocks.set(table.blocks, firstRow);
+  target.offset.set(table.offset, firstRow);
+  target.compressedSize.set(table.compressedSize, firstRow);
+  target.sha256.set(table.sha256, firstRow * 32);
+}
+
+function emptyTable(count: number): ChunkTable {
+  return {
+    count,
+    startBlock: new Uint32Array(count),
+    blocks: new Uint32Array(count),
+    blob: new Uint16Array(count),
+    offset: new Float64Array(count),
+    compressedSize: new Uint32Array(count),
+    sha256: new Uint8Array(count * 32),
+  };
+}

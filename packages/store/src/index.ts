@@ -7,7 +7,10 @@ export {
   type ScrubProgress,
   TooManyChunksError,
 } from "./chunk/chunk-store.js";
+export { type ChunkStoreOptions, minBudgetBytes, openChunkStore } from "./chunk/segment-chunk-store.js";
 export { MISS, SharedChunkReader, type SharedChunkReaderOptions } from "./chunk/shared-chunk-reader.js";
-export type { StoreShared } from "./chunk/store-shared.js";
+export { EvictionStuckError, StoreLockedError } from "./chunk/store-errors.js";
+export type { ChunkStoreEvent } from "./chunk/store-health.js";
+export { maxStoredChunkBytes, type StoreShared } from "./chunk/store-shared.js";
 export type { BlobRangeSource } from "./fetch/blob-ranges.js";
 export type { ChunkPlace, FetchCause } from "./fetch/fetch-request.js";

@@ -1,0 +1,81 @@
+import { digestOfHash } from "@sluice/oci";
+import { EvictionStuckError, isErrno } from "./store-errors.js";
+
+/** Something the operator of a node should know. `message` is a whole sentence for the log; `level` is the log's. */
+export interface ChunkStoreEvent {
+  readonly kind: "degraded" | "recovered" | "damaged" | "healed" | "rebuilt" | "torn";
+  readonly level: "info" | "warn" | "error";
+  readonly message: string;
+  readonly cause?: unknown;
+}
+
+/** Whether the store can keep chunks at the moment, and the counters that say how well it did. */
+export class StoreHealth {
+  readonly #onEvent: (event: ChunkStoreEvent) => void;
+  readonly #retryAfterMs: number;
+  #degraded: string | undefined;
+  #retryAtMs = 0;
+  evictions = 0;
+  damaged = 0;
+  healed = 0;
+  notStored = 0;
+
+  /** @param retryAfterMs how long to answer `not-stored` at once before the disk is tried again */
+  constructor(onEvent: (event: ChunkStoreEvent) => void, retryAfterMs: number) {
+    this.#onEvent = onEvent;
+    this.#retryAfterMs = retryAfterMs;
+  }
+
+  get degraded(): string | undefined {
+    return this.#degraded;
+  }
+
+  /** Degraded, and too early to try again. */
+  get isResting(): boolean {
+    return this.#degraded !== undefined && performance.now() < this.#retryAtMs;
+  }
+
+  report(event: ChunkStoreEvent): void {
+    this.#onEvent(event);
+  }
+
+  degrade(cause: unknown): void {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const isNews = this.#degraded === undefined;
+    this.#degraded = reason;
+    this.#retryAtMs = performance.now() + this.#retryAfterMs;
+    if (!isNews) return;
+    const message = `chunk store cannot keep chunks: ${reason}; serving from memory and the network, trying again every ${this.#retryAfterMs} ms`;
+    this.report({ kind: "degraded", level: "error", message, cause });
+  }
+
+  recover(): void {
+    if (this.#degraded === undefined) return;
+    this.report({
+      kind: "recovered",
+      level: "info",
+      message: `chunk store keeps chunks again, after: ${this.#degraded}`,
+    });
+    this.#degraded = undefined;
+  }
+
+  /** @param id 32 raw bytes */
+  foundDamage(id: Uint8Array, where: string): void {
+    this.damaged++;
+    const message = `chunk ${digestOfHash(id)} in ${where} is damaged; dropped, it will be fetched again`;
+    this.report({ kind: "damaged", level: "warn", message });
+  }
+
+  /** @param id 32 raw bytes */
+  heal(id: Uint8Array): void {
+    this.healed++;
+    this.report({ kind: "healed", level: "info", message: `chunk ${digestOfHash(id)} was damaged and is stored anew` });
+  }
+}
+
+/** Whether the disk, and not the program, is why a write failed: the chunk is not kept then, and nobody else need care. */
+export function isDiskFailure(error: unknown): boolean {
+  if (error instanceof EvictionStuckError) return true;
+  if (isErrno(error, "ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE", "ENFILE", "EFBIG")) return true;
+  return error instanceof Error && "code" in error && String(error.code).startsWith("LEVEL_");
+}

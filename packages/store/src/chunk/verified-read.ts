@@ -1,0 +1,51 @@
+import { hash } from "node:crypto";
+import type { IndexedChunk } from "./chunk-index.js";
+import type { Segment } from "./segment.js";
+import { decodeRecordHeader, recordHeaderBytes } from "./segment-format.js";
+import { slotState } from "./slot-word.js";
+import { isErrno } from "./store-errors.js";
+import type { StoreParts } from "./store-parts.js";
+
+/** The chunk's bytes; undefined if they, or their record's header, are not what the index says, or the disk cannot read them. */
+export async function readVerified(segment: Segment, chunk: IndexedChunk): Promise<Uint8Array | undefined> {
+  const record = await segment.readRecord(chunk.offset, chunk.lengthBytes).catch((error: unknown) => {
+    if (isErrno(error, "EIO")) return undefined;
+    throw error;
+  });
+  if (record === undefined) return undefined;
+  const header = decodeRecordHeader(record);
+  const bytes = record.subarray(recordHeaderBytes);
+  const isRight = header?.lengthBytes === chunk.lengthBytes && hash("sha256", bytes, "buffer").equals(chunk.id);
+  return isRight ? bytes : undefined;
+}
+
+/** Makes a damaged chunk absent, for readers and in the index. Only inside the lane. */
+export async function dropDamaged(parts: StoreParts, segment: Segment, chunk: IndexedChunk): Promise<void> {
+  const { slots, index, health } = parts;
+  const slot = slots.find(chunk.id);
+  if (slot >= 0 && pointsTo(parts, slot, segment, chunk)) slots.drop(slot, slotState.damaged);
+  health.foundDamage(chunk.id, segment.path);
+  if (segment.retired) return;
+  segment.chunks--;
+  await index.remove([chunk]);
+}
+
+/** Tells the slot of the chunk, if it has one, what a verified read found out. */
+export function publishVerified(parts: StoreParts, segment: Segment, chunk: IndexedChunk): void {
+  const { slots } = parts;
+  const slot = slots.find(chunk.id);
+  if (slot < 0 || segment.retired) return;
+  if (pointsTo(parts, slot, segment, chunk)) {
+    slots.markVerified(slot, slots.generation(slot));
+  } else if (slots.state(slot) === slotState.absent) {
+    const payloadOffset = chunk.offset + recordHeaderBytes;
+    slots.publish(slot, { place: segment.place, payloadOffset, lengthBytes: chunk.lengthBytes }, slotState.verified);
+  }
+}
+
+function pointsTo(parts: StoreParts, slot: number, segment: Segment, chunk: IndexedChunk): boolean {
+  const { segment: places, offset } = parts.slots.columns;
+  return (
+    parts.slots.isThere(slot) && places[slot] === segment.place && offset[slot] === chunk.offset + recordHeaderBytes
+  );
+}

@@ -1,1 +1,1 @@
-export {};
+export * from "./fuse/index.js";

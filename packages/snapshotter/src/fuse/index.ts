@@ -1,0 +1,24 @@
+export { KernelCallError } from "./kernel/kernel-call-error.js";
+export {
+  MountBusyError,
+  mountErofs,
+  mountOverlay,
+  type OverlayMount,
+  type UnmountOptions,
+  unmount,
+} from "./kernel/mount.js";
+export { isMountpoint, type MountEntry, mountOn, mountTable } from "./kernel/mount-table.js";
+export { FuseProtocolError, type InitParameters } from "./protocol/init.js";
+export type { FuseStats } from "./serve/counters.js";
+export type { DiskFile } from "./serve/disk-file.js";
+export type { NewDisk } from "./session/disk-directory.js";
+export type { FuseEvent } from "./session/fuse-events.js";
+export {
+  defaultFuseConfig,
+  FuseSession,
+  type FuseSessionOptions,
+  type FuseSessionStats,
+} from "./session/fuse-session.js";
+export { ReadDeadlineError, ReaderGoneError, ReadFailedError, type ReadMiss } from "./session/misses.js";
+export { type FuseConnectionState, MountInUseError } from "./session/open-connection.js";
+export type { ChunkReaders } from "./session/worker-pool.js";

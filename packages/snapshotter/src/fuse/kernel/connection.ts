@@ -1,0 +1,56 @@
+import { writeFileSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mountCall } from "./libc.js";
+import { mountOn } from "./mount-table.js";
+
+/** Where the kernel keeps one folder per FUSE connection. Documentation/filesystems/fuse.rst "The 'fuse' control filesystem" */
+const connections = "/sys/fs/fuse/connections";
+
+/** A mounted FUSE connection, by the minor number of its anonymous device. */
+export interface FuseConnection {
+  readonly number: number;
+}
+
+/** Mounts the control file system, if nobody did. Where that is not allowed, {@link abortConnection} says false. */
+export async function ensureControl(): Promise<void> {
+  const present = await readdir(connections).catch(() => undefined);
+  if (present === undefined || present.length > 0 || (await mountOn(connections)) !== undefined) return;
+  await mountCall("fusectl", connections, "fusectl", 0, null).catch(() => undefined);
+}
+
+/** The connection mounted on `target`, or nothing when it is no FUSE mount. */
+export async function connectionOn(target: string): Promise<FuseConnection | undefined> {
+  const entry = await mountOn(target);
+  if (!entry?.type.startsWith("fuse")) return undefined;
+  const [major, minor] = entry.device.split(":").map(Number);
+  if (major === undefined || minor === undefined) return undefined;
+  // The kernel prints s_dev as its own dev_t: 12 bits of major above 20 bits of minor. fs/fuse/control.c, include/linux/kdev_t.h
+  return { number: major * 2 ** 20 + minor };
+}
+
+/**
+ * Ends the connection at once: every waiting request fails with ECONNABORTED, every read of the device with ENODEV. Synchronous, because the last
+ * moment to do it is inside an exit handler. A connection that is gone already counts as ended.
+ *
+ * @returns whether the kernel took it (fusectl may not be mounted)
+ */
+export function abortConnection(connection: FuseConnection): boolean {
+  try {
+    writeFileSync(`${connections}/${connection.number}/abort`, "1");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Requests of the connection that were not answered yet. */
+export async function waitingRequests(connection: FuseConnection): Promise<number> {
+  return Number(await readFile(`${connections}/${connection.number}/waiting`, "utf8"));
+}
+
+/** How far the kernel reads ahead on a file of this file system. The mount's own INIT can only lower it. @see Documentation/ABI/testing/sysfs-class-bdi */
+export async function setReadAhead(target: string, sizeBytes: number): Promise<void> {
+  const entry = await mountOn(target);
+  if (entry === undefined) throw new Error(`${target}: nothing is mounted there`);
+  await writeFile(`/sys/class/bdi/${entry.device}/read_ahead_kb`, String(Math.floor(sizeBytes / 1024)));
+}

@@ -1,0 +1,67 @@
+import koffi, { type KoffiFunc } from "koffi";
+import { KernelCallError } from "./kernel-call-error.js";
+
+/** The C library of the running process: glibc or musl, whatever Node itself was linked against. */
+const libc = koffi.load(null);
+
+type Call<A extends unknown[]> = KoffiFunc<(...args: A) => number>;
+
+const mountFunction: Call<[string, string, string | null, number, string | null]> = libc.func(
+  "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
+);
+const umountFunction: Call<[string, number]> = libc.func("int umount2(const char *target, int flags)");
+const ioctlFunction: Call<[number, number, Uint8Array]> = libc.func(
+  "int ioctl(int fd, unsigned long request, void *argument)",
+);
+const ioctlNumberFunction: Call<[number, number, number]> = libc.func(
+  "int ioctl(int fd, unsigned long request, long argument)",
+);
+
+/**
+ * Runs a call on a thread of libuv's pool, so that a call that waits (for a disk that this very process serves, say) blocks nobody.
+ * koffi hands the errno of that thread to the callback.
+ */
+function later<A extends unknown[]>(call: string, what: string, run: Call<A>, ...args: A): Promise<number> {
+  return new Promise((resolve, reject) => {
+    run.async(...args, (error: unknown, result: number) => {
+      if (error) reject(error);
+      else if (result < 0) reject(new KernelCallError(call, what, koffi.errno()));
+      else resolve(result);
+    });
+  });
+}
+
+/** mount(2). @throws {KernelCallError} */
+export async function mountCall(
+  source: string,
+  target: string,
+  type: string | null,
+  flags: number,
+  data: string | null,
+): Promise<void> {
+  await later("mount", `${type ?? "flags"} on ${target}`, mountFunction, source, target, type, flags, data);
+}
+
+/** umount2(2). @throws {KernelCallError} */
+export async function umountCall(target: string, flags: number): Promise<void> {
+  await later("umount2", target, umountFunction, target, flags);
+}
+
+/** umount2(2) on this thread, for a process that is about to end. @returns 0 or the errno */
+export function umountCallSync(target: string, flags: number): number {
+  return umountFunction(target, flags) < 0 ? koffi.errno() : 0;
+}
+
+/** ioctl(2) with a structure that the kernel reads or fills. Never blocks for the requests this folder makes. */
+export function ioctlStructure(fd: number, request: number, structure: Uint8Array, what: string): number {
+  const result = ioctlFunction(fd, request, structure);
+  if (result < 0) throw new KernelCallError("ioctl", what, koffi.errno());
+  return result;
+}
+
+/** ioctl(2) with a plain number. */
+export function ioctlNumber(fd: number, request: number, argument: number, what: string): number {
+  const result = ioctlNumberFunction(fd, request, argument);
+  if (result < 0) throw new KernelCallError("ioctl", what, koffi.errno());
+  return result;
+}

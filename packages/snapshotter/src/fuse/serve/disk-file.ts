@@ -1,0 +1,24 @@
+/**
+ * One file of the FUSE mount: a disk as the worker threads see it. Everything is either plain or lies in a SharedArrayBuffer, so it may be posted as it is.
+ * Columns are those of a TOC: row `i` belongs to chunk `i`, `startBlock` rises, chunks do not overlap. Blocks in no chunk read as zeros.
+ */
+export interface DiskFile {
+  /** Above {@link lastReservedInode}. Never given to another disk while this mount lives. */
+  readonly inode: number;
+  /** ASCII letters, digits, `.`, `_`, `-`; at most 200. */
+  readonly name: string;
+  /** A multiple of the block size. */
+  readonly sizeBytes: number;
+  readonly startBlock: Uint32Array;
+  readonly blocks: Uint32Array;
+  /** Slot of the chunk in the store; below 0 for a zero chunk. */
+  readonly slots: Int32Array;
+}
+
+/** Inodes up to here are the root's and room for more directories. */
+export const lastReservedInode = 15;
+
+/** S_IFREG, readable by its owner alone: the bytes of a disk are everybody's files, without anybody's permissions. */
+export const diskFileMode = 0o100400;
+/** S_IFDIR, likewise. */
+export const rootMode = 0o40500;

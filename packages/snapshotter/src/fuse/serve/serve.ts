@@ -1,0 +1,208 @@
+import { constants } from "node:os";
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { blockSizeBytes } from "@sluice/disk";
+import type { Attributes } from "../protocol/attributes.js";
+import { changingOpcodes, maxReadBytes, opcode, openFlags, outHeaderBytes, rootInode } from "../protocol/constants.js";
+import { direntType, ReplyBuffer } from "../protocol/reply.js";
+import { RequestView } from "../protocol/request.js";
+import { counterColumn, ThreadCounters } from "./counters.js";
+import { receive, send } from "./device.js";
+import { type DiskFile, diskFileMode, rootMode } from "./disk-file.js";
+import { type DiskChange, DiskFiles } from "./disk-files.js";
+import { Hand } from "./hand.js";
+import type { WorkerMessage, WorkerStart } from "./messages.js";
+import { type ChunkReader, readDisk } from "./read-disk.js";
+
+const { errno } = constants;
+
+/** What an operation came to: bytes of the body that lies in the reply buffer, or a negative errno, or {@link noAnswer}. */
+type Outcome = number;
+/** Nothing is sent: the protocol wants no answer, or the main thread gives it. */
+const noAnswer: Outcome = Number.NEGATIVE_INFINITY;
+
+/** The work of one thread: takes requests from its descriptor and answers them, until the connection is over. */
+export class FuseServer {
+  readonly #fd: number;
+  readonly #reader: ChunkReader;
+  readonly #tell: (message: WorkerMessage) => void;
+  readonly #changes: MessagePort;
+  readonly #epoch: Int32Array;
+  readonly #hand: Hand;
+  readonly #counters: ThreadCounters;
+  readonly #disks: DiskFiles = new DiskFiles();
+  readonly #request: RequestView = new RequestView();
+  readonly #reply: ReplyBuffer = new ReplyBuffer();
+  #seenEpoch = -1;
+
+  constructor(start: WorkerStart, reader: ChunkReader, tell: (message: WorkerMessage) => void) {
+    this.#fd = start.fd;
+    this.#reader = reader;
+    this.#tell = tell;
+    this.#changes = start.changes;
+    this.#epoch = new Int32Array(start.epoch);
+    this.#hand = new Hand(start.hands, start.thread);
+    this.#counters = new ThreadCounters(start.counters, start.thread);
+  }
+
+  /** Blocks this thread until the connection is over. Only a broken device throws; a request that fails is answered with EIO and told. */
+  run(): void {
+    const request = this.#request;
+    while (receive(this.#fd, request)) {
+      this.#hand.take(request.uniqueLow, request.uniqueHigh);
+      try {
+        this.#drainChanges();
+        if (request.opcode === opcode.read) this.#serveRead();
+        else this.#send(this.#outcome());
+      } catch (error) {
+        this.#count(counterColumn.errors);
+        this.#send(-errno.EIO);
+        this.#tell({ kind: "failure", what: `request ${request.opcode} on inode ${request.inode}`, error });
+      }
+      this.#hand.release();
+    }
+  }
+
+  /** Sends what an operation came to; see {@link Outcome}. */
+  #send(outcome: Outcome): void {
+    if (outcome === noAnswer) return;
+    const { uniqueLow, uniqueHigh } = this.#request;
+    if (outcome < 0) this.#reply.fail(uniqueLow, uniqueHigh, -outcome);
+    else this.#reply.finish(uniqueLow, uniqueHigh, outcome);
+    send(this.#fd, this.#reply);
+  }
+
+  /** A worker that waits for requests hears nothing; so it looks, when the main thread has raised the epoch, before it answers. */
+  #drainChanges(): void {
+    const epoch = Atomics.load(this.#epoch, 0);
+    if (epoch === this.#seenEpoch) return;
+    for (let got = receiveMessageOnPort(this.#changes); got !== undefined; got = receiveMessageOnPort(this.#changes)) {
+      this.#disks.apply(got.message as DiskChange); // nobody else holds the other end of the port
+    }
+    this.#seenEpoch = epoch;
+  }
+
+  #serveRead(): void {
+    const started = performance.now();
+    const outcome = this.#read();
+    this.#send(outcome);
+    if (outcome >= 0) this.#counters.addHit(performance.now() - started);
+  }
+
+  #outcome(): Outcome {
+    switch (this.#request.opcode) {
+      case opcode.lookup:
+        return this.#lookup();
+      case opcode.getattr:
+        return this.#getattr();
+      case opcode.open:
+        return this.#open();
+      case opcode.readdir:
+        return this.#readdir();
+      case opcode.forget:
+      case opcode.batchForget:
+        this.#count(counterColumn.forgets); // inodes are never given twice, so there is nothing to remember
+        return noAnswer;
+      case opcode.interrupt:
+        return this.#interrupt();
+      default:
+        return this.#other();
+    }
+  }
+
+  #read(): Outcome {
+    const request = this.#request;
+    const disk = this.#disks.inode(request.inode);
+    const offset = request.readOffset;
+    const size = request.readSize;
+    if (disk === undefined) return -errno.ESTALE;
+    if (size > maxReadBytes) return -errno.EINVAL;
+    const length = Math.max(0, Math.min(size, disk.sizeBytes - offset));
+    this.#count(counterColumn.reads);
+    this.#counters.add(counterColumn.readBytes, length);
+    if (readDisk(disk, this.#reader, offset, length, this.#reply.bytes, outHeaderBytes)) return length;
+    this.#count(counterColumn.misses);
+    const { uniqueLow, uniqueHigh, inode, pid } = request;
+    this.#tell({ kind: "miss", uniqueLow, uniqueHigh, inode, offset, length, pid });
+    return noAnswer;
+  }
+
+  #lookup(): Outcome {
+    this.#count(counterColumn.lookups);
+    const disk = this.#request.inode === rootInode ? this.#disks.named(this.#request.name) : undefined;
+    return disk === undefined ? -errno.ENOENT : this.#reply.entry(attributesOf(disk));
+  }
+
+  #getattr(): Outcome {
+    this.#count(counterColumn.getattrs);
+    const { inode } = this.#request;
+    if (inode === rootInode) return this.#reply.attributes(rootAttributes);
+    const disk = this.#disks.inode(inode);
+    return disk === undefined ? -errno.ESTALE : this.#reply.attributes(attributesOf(disk));
+  }
+
+  #open(): Outcome {
+    this.#count(counterColumn.opens);
+    if (this.#disks.inode(this.#request.inode) === undefined) return -errno.ESTALE;
+    return this.#reply.opened(openFlags.keepCache);
+  }
+
+  /** The cursor behind an entry is its inode: entries may come and go between two calls, and none is seen twice. `.` has 1 and `..` 2. */
+  #readdir(): Outcome {
+    this.#count(counterColumn.readdirs);
+    const cursor = this.#request.readOffset;
+    const limit = Math.min(this.#request.readSize, maxReadBytes);
+    let bodyBytes = 0;
+    const add = (inode: number, next: number, type: number, name: string): boolean => {
+      if (next <= cursor) return true;
+      const before = bodyBytes;
+      bodyBytes = this.#reply.dirent(before, limit, inode, next, type, name);
+      return bodyBytes > before;
+    };
+    let fits = add(rootInode, 1, direntType.directory, ".") && add(rootInode, 2, direntType.directory, "..");
+    for (const disk of this.#disks.values()) fits = fits && add(disk.inode, disk.inode, direntType.file, disk.name);
+    return bodyBytes;
+  }
+
+  /** The main thread knows what waits. */
+  #interrupt(): Outcome {
+    this.#count(counterColumn.interrupts);
+    const { interruptedLow, interruptedHigh } = this.#request;
+    this.#tell({ kind: "interrupt", uniqueLow: interruptedLow, uniqueHigh: interruptedHigh });
+    return noAnswer;
+  }
+
+  #other(): Outcome {
+    this.#count(counterColumn.others);
+    switch (this.#request.opcode) {
+      case opcode.opendir:
+        return this.#reply.opened(0);
+      case opcode.release:
+      case opcode.releasedir:
+      case opcode.flush:
+      case opcode.destroy:
+        return 0;
+      case opcode.statfs:
+        return this.#reply.statfs(this.#blocksOfAll(), this.#disks.count);
+      default:
+        return changingOpcodes.has(this.#request.opcode) ? -errno.EROFS : -errno.ENOSYS;
+    }
+  }
+
+  #blocksOfAll(): number {
+    let blocks = 0;
+    for (const disk of this.#disks.values()) blocks += disk.sizeBytes / blockSizeBytes;
+    return blocks;
+  }
+
+  #count(column: number): void {
+    this.#counters.add(column, 1);
+  }
+}
+
+const rootAttributes: Attributes = { inode: rootInode, sizeBytes: 4096, mode: rootMode };
+
+const attributesOf = (disk: DiskFile): Attributes => ({
+  inode: disk.inode,
+  sizeBytes: disk.sizeBytes,
+  mode: diskFileMode,
+});

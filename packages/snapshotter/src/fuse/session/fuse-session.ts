@@ -1,0 +1,226 @@
+import { closeSync, write } from "node:fs";
+import { constants } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { abortConnection, connectionOn, ensureControl, type FuseConnection } from "../kernel/connection.js";
+import { abortMountSync, unmount } from "../kernel/mount.js";
+import { interruptBitLow } from "../protocol/constants.js";
+import { invalEntry } from "../protocol/notify.js";
+import { emptyReply } from "../protocol/reply.js";
+import type { FuseStats } from "../serve/counters.js";
+import { sendPieces } from "../serve/device.js";
+import type { DiskFile } from "../serve/disk-file.js";
+import type { MissMessage, WorkerMessage } from "../serve/messages.js";
+import { DiskDirectory, type NewDisk } from "./disk-directory.js";
+import type { FuseEvent } from "./fuse-events.js";
+import { Misses, type ReadMiss } from "./misses.js";
+import { type FuseConnectionState, openConnection } from "./open-connection.js";
+import { type ChunkReaders, WorkerPool } from "./worker-pool.js";
+
+const writeLater = promisify(write);
+
+export interface FuseSessionOptions {
+  /** The directory that shows the disks. Made if need be. */
+  readonly mountpoint: string;
+  readonly chunks: ChunkReaders;
+  readonly readMiss: ReadMiss;
+  readonly onEvent: (event: FuseEvent) => void;
+  /** A chunk whose next use was asked for was used. @see SharedChunkReaderOptions of `@sluice/store` */
+  readonly onMark?: ((slot: number) => void) | undefined;
+  /** Threads that answer requests. */
+  readonly workers?: number | undefined;
+  /** Every read is answered before this has passed. Milliseconds. */
+  readonly deadlineMs?: number | undefined;
+  readonly readAheadBytes?: number | undefined;
+  /** A connection that is mounted and initialised already, with its descriptors: served, and left alone by {@link FuseSession.close}'s owner. */
+  readonly inherited?: FuseConnectionState | undefined;
+  /** Module that exports `openChunkReader`; for tests. A URL. */
+  readonly readerModule?: string | undefined;
+}
+
+export const defaultFuseConfig: {
+  readonly workers: number;
+  readonly deadlineMs: number;
+  readonly readAheadBytes: number;
+} = {
+  workers: 2, // measured on two cores: a third one gains nothing
+  deadlineMs: 60_000, // as long as a registry may be away before a container should hear of it
+  readAheadBytes: 1024 * 1024, // one request of the largest size
+};
+
+export interface FuseSessionStats extends FuseStats {
+  /** Misses that wait for their answer now. */
+  readonly waiting: number;
+}
+
+/** How long the workers may take to notice that the mount is gone before the connection is ended by force. Milliseconds. */
+const graceMs = 2000;
+/** An interrupt that overtook its request is sent again by the kernel when asked to, after this pause. Milliseconds. */
+const interruptAgainMs = 5;
+
+/**
+ * One FUSE mount: a flat, read-only directory with a file per disk, for root alone, answered by worker threads.
+ *
+ * A process with a living session cannot end by itself, since its workers wait inside the kernel: {@link close} it. `process.exit` ends the connection, and
+ * with it every mount on top.
+ */
+export class FuseSession implements AsyncDisposable {
+  readonly mountpoint: string;
+  readonly #options: FuseSessionOptions;
+  readonly #connection: FuseConnectionState;
+  readonly #control: FuseConnection | undefined;
+  readonly #disks: DiskDirectory;
+  readonly #misses: Misses;
+  readonly #pool: WorkerPool;
+  readonly #atExit: () => void;
+  #closed: Promise<void> | undefined;
+
+  private constructor(
+    options: FuseSessionOptions,
+    connection: FuseConnectionState,
+    control: FuseConnection | undefined,
+  ) {
+    this.#options = options;
+    this.#connection = connection;
+    this.#control = control;
+    this.mountpoint = connection.mountpoint;
+    this.#disks = new DiskDirectory(connection.nextInode);
+    const { onEvent } = options;
+    this.#misses = new Misses({
+      readMiss: options.readMiss,
+      deadlineMs: options.deadlineMs ?? defaultFuseConfig.deadlineMs,
+      onFailure: (error) => onEvent({ kind: "read-failed", error }),
+    });
+    this.#pool = new WorkerPool({
+      fds: connection.fds,
+      chunks: options.chunks,
+      readerModule: options.readerModule ?? new URL("../serve/store-reader.js", import.meta.url).href,
+      disks: () => [...this.#disks.values()].map((disk) => ({ kind: "add", disk }) as const),
+      onMessage: (thread, message) => this.#hear(thread, message),
+      onEvent,
+      onHopeless: (error) => {
+        onEvent({ kind: "session-failed", error });
+        this.abort();
+      },
+    });
+    this.#atExit = () => this.abort();
+    process.once("exit", this.#atExit);
+  }
+
+  /** Mounts and serves. @throws {MountInUseError} @throws {KernelCallError} @throws {FuseProtocolError} */
+  static async open(options: FuseSessionOptions): Promise<FuseSession> {
+    await ensureControl();
+    const connection =
+      options.inherited ??
+      (await openConnection(
+        resolve(options.mountpoint),
+        options.workers ?? defaultFuseConfig.workers,
+        options.readAheadBytes ?? defaultFuseConfig.readAheadBytes,
+      ));
+    const session = new FuseSession(options, connection, await connectionOn(connection.mountpoint));
+    try {
+      await session.#pool.ready();
+      return session;
+    } catch (error) {
+      await session.close({ force: true });
+      throw error;
+    }
+  }
+
+  /** What another process needs to go on serving this mount, together with the inode of each disk. */
+  get state(): FuseConnectionState {
+    return { ...this.#connection, nextInode: this.#disks.nextInode };
+  }
+
+  /** Shows one more disk; once this returns, it can be opened. @throws {RangeError} if the disk is none, or its name is taken */
+  addDisk(disk: NewDisk): DiskFile {
+    const file = this.#disks.add(disk);
+    this.#pool.tell({ kind: "add", disk: file });
+    return file;
+  }
+
+  /** Where the file of a disk is. */
+  pathOf(disk: DiskFile): string {
+    return join(this.mountpoint, disk.name);
+  }
+
+  /** Hides a disk. Who has it open reads ESTALE from now on; unmount what is on it first. */
+  async removeDisk(disk: DiskFile): Promise<void> {
+    if (this.#disks.remove(disk.inode) === undefined) return;
+    this.#pool.tell({ kind: "remove", inode: disk.inode });
+    const [fd] = this.#connection.fds;
+    // Takes a lock that a LOOKUP in flight holds, so not on this thread. ENOENT: the kernel had forgotten the name already.
+    if (fd !== undefined) await writeLater(fd, invalEntry(disk.name)).catch(() => undefined);
+  }
+
+  stats(): FuseSessionStats {
+    return { ...this.#pool.stats(), waiting: this.#misses.count };
+  }
+
+  #hear(thread: number, message: WorkerMessage): void {
+    if (message.kind === "miss") this.#miss(thread, message);
+    else if (message.kind === "interrupt") this.#interrupt(message.uniqueLow, message.uniqueHigh);
+    else if (message.kind === "mark") this.#options.onMark?.(message.slot);
+    else if (message.kind === "failure") {
+      this.#options.onEvent({ kind: "request-failed", what: message.what, error: message.error });
+    }
+  }
+
+  #miss(thread: number, miss: MissMessage): void {
+    const fd = this.#connection.fds[thread] ?? -1;
+    const disk = this.#disks.inode(miss.inode);
+    if (disk === undefined) {
+      sendPieces(fd, [emptyReply(miss.uniqueLow, miss.uniqueHigh, constants.errno.ESTALE)]);
+      return;
+    }
+    void this.#misses.serve(miss, disk, (pieces) => sendPieces(fd, pieces));
+  }
+
+  /** Not known (yet): the kernel is asked to say it again, unless the request has been answered meanwhile. */
+  #interrupt(low: number, high: number): void {
+    if (this.#misses.interrupt(low, high)) return;
+    setTimeout(() => {
+      for (const fd of this.#connection.fds) {
+        if (this.#closed === undefined) {
+          sendPieces(fd, [emptyReply(low | interruptBitLow, high, constants.errno.EAGAIN)]);
+        }
+      }
+    }, interruptAgainMs).unref();
+  }
+
+  /** Ends the connection now: every reader, and everything mounted on the disks, gets errors. Synchronous. */
+  abort(): void {
+    if (this.#control !== undefined && abortConnection(this.#control)) return;
+    abortMountSync(this.mountpoint);
+  }
+
+  /**
+   * Unmounts and ends the threads.
+   *
+   * @param options `force` ends the connection even if somebody uses it
+   * @throws {MountBusyError} without `force`, when somebody does; the session goes on then
+   */
+  close(options?: { readonly force?: boolean | undefined }): Promise<void> {
+    this.#closed ??= this.#close(options?.force ?? false).catch((error: unknown) => {
+      this.#closed = undefined;
+      throw error;
+    });
+    return this.#closed;
+  }
+
+  async #close(force: boolean): Promise<void> {
+    if (force) this.abort();
+    await unmount(this.mountpoint, { lazy: force });
+    this.#misses.abort(new Error("the FUSE mount is closed"));
+    // Another mount namespace may hold a copy of the mount, which keeps the connection alive.
+    const timer = setTimeout(() => this.abort(), graceMs);
+    await this.#pool.ended();
+    clearTimeout(timer);
+    process.off("exit", this.#atExit);
+    for (const fd of this.#connection.fds) closeSync(fd);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close({ force: true });
+  }
+}

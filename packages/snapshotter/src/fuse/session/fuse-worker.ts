@@ -1,0 +1,48 @@
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import type { DiskChange } from "../serve/disk-files.js";
+import type { WorkerMessage, WorkerStart } from "../serve/messages.js";
+
+/** What every worker of a session is started with. */
+export type SharedStart = Omit<WorkerStart, "changes">;
+
+/** A worker gives back what it has in hand for the next requests only if its heaps stay small: one request needs almost none. */
+const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 } as const;
+
+/** One worker thread that answers requests. Told of disks through its port; ends with the connection, or by accident. */
+export class FuseWorker {
+  /** Settles when the worker is about to take its first request; rejects if it ends before. */
+  readonly ready: Promise<void>;
+  /** Resolves when the thread has ended, to whether that was the end of the connection. */
+  readonly ended: Promise<boolean>;
+  readonly #port: MessagePort;
+
+  constructor(start: SharedStart, onMessage: (message: WorkerMessage) => void, onError: (error: unknown) => void) {
+    const channel = new MessageChannel();
+    this.#port = channel.port1;
+    this.#port.unref();
+    const workerData: WorkerStart = { ...start, changes: channel.port2 };
+    const worker = new Worker(new URL("../worker.js", import.meta.url), {
+      workerData,
+      transferList: [channel.port2],
+      resourceLimits,
+    });
+    let isOver = false;
+    this.ended = new Promise((resolve) => worker.once("exit", () => resolve(isOver)));
+    this.ready = new Promise((resolve, reject) => {
+      worker.on("message", (message: WorkerMessage) => {
+        if (message.kind === "ready") resolve();
+        else if (message.kind === "ended") isOver = true;
+        else onMessage(message);
+      });
+      worker.once("exit", () => reject(new Error("the worker ended before it took a request")));
+    });
+    this.ready.catch(() => undefined); // who starts it may not wait
+    worker.on("error", onError);
+    void this.ended.then(() => this.#port.close());
+  }
+
+  /** Seen by the worker before it answers another request, if the epoch rises after this call. */
+  tell(change: DiskChange): void {
+    this.#port.postMessage(change);
+  }
+}

@@ -1,0 +1,1 @@
+export { chunkState, FileChunks, type FileColumns, fileChunksModule, openChunkReader } from "./file-chunks.js";

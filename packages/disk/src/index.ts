@@ -3,6 +3,16 @@ export * from "./blocks.js";
 export * from "./byte-strings.js";
 export { ChunkAssembler, type CutChunk } from "./chunking/chunk-assembler.js";
 export { ChunkCutter, type ChunkSink } from "./chunking/chunk-cutter.js";
+export type { ErofsDirent } from "./erofs/directory-block.js";
+export type { DataExtent, ErofsInode } from "./erofs/erofs-inode.js";
+export { type ErofsDirectoryEntry, ErofsReader, type ReadDirectoryOptions } from "./erofs/erofs-reader.js";
+export type { ReadDisk } from "./erofs/metadata-blocks.js";
+export { direntType, modeType } from "./erofs/on-disk.js";
+export { type ErofsPlan, planErofs } from "./erofs/plan-erofs.js";
+export type { Superblock } from "./erofs/read-superblock.js";
+export type { DiskAddresses } from "./erofs/superblock.js";
+export { type WalkedEntry, walkErofs } from "./erofs/walk-erofs.js";
+export { writeErofs } from "./erofs/write-erofs.js";
 export {
   type ReadRange,
   type RemoteBlob,
@@ -43,6 +53,9 @@ export {
   maxXattrValueBytes,
   type Xattr,
 } from "./layer/xattr-list.js";
+export { InvalidLayerError } from "./merge/invalid-layer-error.js";
+export { mergeLayers } from "./merge/merge-layers.js";
+export { type MergedTree, noLayer, pathOf, type XattrWarning } from "./merge/merged-tree.js";
 export type { RecipeInstruction } from "./recipe/instruction.js";
 export { readRecipe } from "./recipe/read-recipe.js";
 export { type ReadData, type RebuildOptions, rebuildTar } from "./recipe/rebuild-tar.js";

@@ -1,5 +1,8 @@
 export type { AbortOptions } from "./abort-options.js";
+export { readBounded, TooLargeError } from "./bytes/bounded-read.js";
 export { type ByteRange, intersect, sizeOfRange, toRangeHeader } from "./bytes/byte-range.js";
+export { RangeSet } from "./bytes/range-set.js";
+export { type Descriptor, emptyBlob, emptyDescriptor, type Platform } from "./descriptor.js";
 export {
   type Digest,
   DigestMismatchError,
@@ -10,3 +13,89 @@ export {
   parseDigest,
   sha256Of,
 } from "./digest/digest.js";
+export { Hasher } from "./digest/hasher.js";
+export { type ExpectedContent, SizeMismatchError, verifyStream } from "./digest/verify-stream.js";
+export { InvalidDocumentError } from "./documents/json-document.js";
+export {
+  type ContainerConfig,
+  type HistoryEntry,
+  type ImageConfig,
+  maxImageConfigBytes,
+  parseImageConfig,
+} from "./image-config.js";
+export {
+  artifactTypeOf,
+  createImageIndex,
+  createImageManifest,
+  descriptorOfManifest,
+  type ImageIndex,
+  type ImageManifest,
+  type Manifest,
+  maxManifestBytes,
+  type NewImageManifest,
+  parseManifest,
+  referrerDescriptor,
+} from "./manifest.js";
+export {
+  acceptedManifests,
+  compressionOfLayer,
+  dockerMediaTypes,
+  isImageIndexType,
+  isImageManifestType,
+  type LayerCompression,
+  ociMediaTypes,
+  sluiceMediaTypes,
+  UnsupportedMediaTypeError,
+} from "./media-types.js";
+export {
+  formatReference,
+  InvalidReferenceError,
+  isRepositoryName,
+  isTag,
+  type LayoutReference,
+  parseReference,
+  type Reference,
+  type ReferenceOptions,
+  type RegistryReference,
+  targetOf,
+} from "./reference.js";
+export { defaultRetry, defaultTimeouts, type RetryConfig, type TimeoutConfig } from "./registry/config.js";
+export {
+  anonymous,
+  type CredentialSearch,
+  type CredentialSource,
+  type Credentials,
+  firstOf,
+  fixedCredentials,
+} from "./registry/credentials.js";
+export { type DockerConfigOptions, dockerConfigCredentials } from "./registry/docker-config.js";
+export { isLoopback, type PlainHttp } from "./registry/endpoint.js";
+export {
+  DeniedError,
+  RangeIgnoredError,
+  RateLimitedError,
+  RedirectRefusedError,
+  RegistryError,
+  type RegistryErrorEntry,
+  type RegistryErrorFacts,
+  RegistryNotFoundError,
+  RegistryTimeoutError,
+  RegistryUnavailableError,
+  RegistryUnreachableError,
+  ShortBodyError,
+  UnauthorizedError,
+  UnexpectedReplyError,
+} from "./registry/errors.js";
+export type { RequestKind, RequestMeter, RequestReport } from "./registry/metering.js";
+export { redactUrl } from "./registry/redact.js";
+export { RegistryClient, type RegistryClientOptions } from "./registry/registry-client.js";
+export { isNotFound, NotFoundError } from "./repository/errors.js";
+export type {
+  BlobContent,
+  BlobName,
+  PushedManifest,
+  PushManifestOptions,
+  ReferrersOptions,
+  Repository,
+  SubjectListing,
+} from "./repository/repository.js";

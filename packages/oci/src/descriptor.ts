@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { type Digest, isDigest, sha256Of } from "./digest/digest.js";
+import { listOf, optional } from "./documents/json-document.js";
+import { ociMediaTypes } from "./media-types.js";
+
+/** What an image runs on, as an index names it. Values as in Go: `linux`, `amd64`. */
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string | undefined;
+  readonly osVersion?: string | undefined;
+}
+
+/** OCI image specification, descriptor.md: names content by type, digest and size. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes of the content, as stored. A safe integer. */
+  readonly size: number;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  readonly artifactType?: string | undefined;
+  readonly platform?: Platform | undefined;
+}
+
+/** The two bytes `{}`: the config of an artifact that needs none (image specification, "Guidance for an Empty Descriptor"). */
+export const emptyBlob: Uint8Array = Buffer.from("{}");
+export const emptyDescriptor: Descriptor = {
+  mediaType: ociMediaTypes.empty,
+  digest: sha256Of(emptyBlob),
+  size: emptyBlob.byteLength,
+};
+
+const maxTextLength = 4096;
+
+/** Media types are at most 127 + 1 + 127 characters (RFC 6838 §4.2); an absent one is "". */
+export const mediaTypeSchema: z.ZodType<string> = z.string().max(255);
+
+export const digestSchema: z.ZodType<Digest> = z
+  .string()
+  .max(200)
+  .refine(isDigest, { error: "expected sha256:<64 lower-case hex digits>" })
+  .transform((text) => text as Digest); // refined in the line above
+
+export const annotationsSchema: z.ZodType<Record<string, string>> = z
+  .record(z.string().max(maxTextLength), z.string())
+  .nullish()
+  .transform((annotations) => annotations ?? {});
+
+const platformSchema: z.ZodType<Platform> = z
+  .object({
+    os: optional(z.string().max(maxTextLength)),
+    architecture: optional(z.string().max(maxTextLength)),
+    variant: optional(z.string().max(maxTextLength)),
+    "os.version": optional(z.string().max(maxTextLength)),
+    "os.features": listOf(z.string().max(maxTextLength), 100),
+  })
+  .transform((platform) => ({
+    os: platform.os ?? "",
+    architecture: platform.architecture ?? "",
+    ...(platform.variant !== undefined && { variant: platform.variant }),
+    ...(platform["os.version"] !== undefined && { osVersion: platform["os.version"] }),
+  }));
+
+/** Unknown fields are let through and dropped; unknown media types are not errors. */
+export const descriptorSchema: z.ZodType<Descriptor> = z
+  .object({
+    mediaType: mediaTypeSchema,
+    digest: digestSchema,
+    size: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
+    annotations: optional(annotationsSchema),
+    artifactType: optional(mediaTypeSchema),
+    platform: optional(platformSchema),
+  })
+  .transform((descriptor) => ({
+    mediaType: descriptor.mediaType,
+    digest: descriptor.digest,
+    size: descriptor.size,
+    ...(descriptor.annotations !== undefined && { annotations: descriptor.annotations }),
+    ...(descriptor.artifactType !== undefined && { artifactType: descriptor.artifactType }),
+    ...(descriptor.platform !== undefined && { platform: descriptor.platform }),
+  }));
+
+/** The form that goes into JSON: fields in the order of the specification, empty ones left out. */
+export function descriptorToJson(descriptor: Descriptor): Record<string, unknown> {
+  const { annotations, platform } = descriptor;
+  return {
+    mediaType: descriptor.mediaType,
+    digest: descriptor.digest,
+    size: descriptor.size,
+    ...(annotations && Object.keys(annotations).length > 0 && { annotations }),
+    ...(platform && { platform: platformToJson(platform) }),
+    ...(descriptor.artifactType !== undefined && { artifactType: descriptor.artifactType }),
+  };
+}
+
+const platformToJson = (platform: Platform): Record<string, string> => ({
+  architecture: platform.architecture,
+  os: platform.os,
+  ...(platform.osVersion !== undefined && { "os.version": platform.osVersion }),
+  ...(platform.variant !== undefined && { variant: platform.variant }),
+});

@@ -1,0 +1,136 @@
+import type { AbortOptions } from "../abort-options.js";
+import { abortable } from "./abortable.js";
+import { type Challenge, parseChallenges } from "./challenge.js";
+import type { CredentialSource, Credentials } from "./credentials.js";
+import { isLoopback } from "./endpoint.js";
+import { RegistryError, UnauthorizedError } from "./errors.js";
+import { basicAuthorization, fetchToken, type Token, type TokenService } from "./token.js";
+import type { HttpTransport } from "./transport.js";
+
+type Method = { readonly kind: "basic" } | ({ readonly kind: "bearer" } & TokenService);
+
+/** Tokens held at once; a node that pulls from many repositories needs a few dozen. */
+const maxTokens = 1000;
+
+/**
+ * Says who we are to one registry. Learns from the first 401 how the registry wants to be told; from then on no request pays for another.
+ * Tokens are kept until shortly before they end; credentials are looked for again each time one is needed.
+ */
+export class Authenticator {
+  readonly #host: string;
+  readonly #transport: HttpTransport;
+  readonly #source: CredentialSource;
+  readonly #tokens = new Map<string, Token>();
+  readonly #flights = new Map<string, Promise<Token>>();
+  #method: Method | undefined;
+  #basic: string | undefined;
+  #lookedAt: readonly string[] = [];
+
+  constructor(host: string, transport: HttpTransport, source: CredentialSource) {
+    this.#host = host;
+    this.#transport = transport;
+    this.#source = source;
+  }
+
+  /** The value of `Authorization` for these scopes, as far as known; undefined before the first challenge. */
+  async authorization(scopes: readonly string[], options?: AbortOptions): Promise<string | undefined> {
+    if (this.#method === undefined) return undefined;
+    if (this.#method.kind === "basic") return this.#basic;
+    return `Bearer ${(await this.#token(this.#method, scopes, options)).value}`;
+  }
+
+  /**
+   * A new value after a 401 to `rejected`; undefined when there is nothing better to offer.
+   *
+   * @throws what the token service's answer maps to
+   */
+  async answer(
+    header: string | undefined,
+    scopes: readonly string[],
+    rejected: string | undefined,
+    options?: AbortOptions,
+  ): Promise<string | undefined> {
+    const method = this.#choose(parseChallenges(header ?? ""));
+    if (method === undefined) return undefined;
+    this.#method = method;
+    if (method.kind === "bearer") {
+      const key = keyOf(scopes);
+      if (rejected === `Bearer ${this.#tokens.get(key)?.value}`) this.#tokens.delete(key);
+      return `Bearer ${(await this.#token(method, scopes, options)).value}`;
+    }
+    const credentials = await this.#credentials(scopes);
+    this.#basic = credentials?.kind === "password" ? basicAuthorization(credentials) : undefined;
+    return this.#basic === rejected ? undefined : this.#basic;
+  }
+
+  /** What to do about a 401 that stays. */
+  get cure(): string {
+    const where = this.#lookedAt.length === 0 ? "" : `Credentials were looked for in ${this.#lookedAt.join(", ")}. `;
+    return `${where}Log in to ${this.#host}`;
+  }
+
+  async #token(service: TokenService, scopes: readonly string[], options?: AbortOptions): Promise<Token> {
+    const key = keyOf(scopes);
+    const held = this.#tokens.get(key);
+    if (held !== undefined && Date.now() < held.renewAtMs) return held;
+    const flight = this.#flights.get(key) ?? this.#startFlight(key, service, scopes);
+    return abortable(flight, options?.signal);
+  }
+
+  /** One request for all who wait for the same scopes; it has its own deadlines and outlives who leaves. */
+  #startFlight(key: string, service: TokenService, scopes: readonly string[]): Promise<Token> {
+    const flight = this.#fetch(service, scopes).then((token) => {
+      const oldest = this.#tokens.size >= maxTokens ? this.#tokens.keys().next().value : undefined;
+      if (oldest !== undefined) this.#tokens.delete(oldest);
+      this.#tokens.set(key, token);
+      return token;
+    });
+    this.#flights.set(key, flight);
+    const done = (): void => {
+      this.#flights.delete(key);
+    };
+    flight.then(done, done);
+    return flight;
+  }
+
+  async #fetch(service: TokenService, scopes: readonly string[]): Promise<Token> {
+    const credentials = await this.#credentials(scopes);
+    try {
+      return await fetchToken(this.#transport, service, scopes, credentials);
+    } catch (error) {
+      if (!(error instanceof RegistryError) || (error.status !== 401 && error.status !== 403)) throw error;
+      throw new UnauthorizedError(`the token service answered ${error.status}`, {
+        request: error.request,
+        status: error.status,
+        entries: error.entries,
+        cure: this.cure,
+        cause: error,
+      });
+    }
+  }
+
+  async #credentials(scopes: readonly string[]): Promise<Credentials | undefined> {
+    const repository = /^repository:([^:]+):/.exec(scopes[0] ?? "")?.[1] ?? "";
+    const found = await this.#source.find(this.#host, repository);
+    this.#lookedAt = found.lookedAt;
+    return found.credentials;
+  }
+
+  /** Bearer before Basic. A realm must be HTTPS, or on this machine, or as plain as the registry that names it. */
+  #choose(challenges: readonly Challenge[]): Method | undefined {
+    for (const { parameters, scheme } of challenges) {
+      const realm = parameters.get("realm") ?? "";
+      if (scheme !== "bearer" || !URL.canParse(realm)) continue;
+      const url = new URL(realm);
+      const safe = url.protocol === "https:" || (url.protocol === "http:" && this.#mayAskPlainly(url));
+      if (safe) return { kind: "bearer", realm: url, service: parameters.get("service") };
+    }
+    return challenges.some(({ scheme }) => scheme === "basic") ? { kind: "basic" } : undefined;
+  }
+
+  #mayAskPlainly(realm: URL): boolean {
+    return isLoopback(realm.host) || realm.host === this.#host || realm.hostname === this.#host.replace(/:\d+$/, "");
+  }
+}
+
+const keyOf = (scopes: readonly string[]): string => [...scopes].sort().join(" ");

@@ -1,0 +1,17 @@
+import type { RequestKind } from "./metering.js";
+
+export type HttpMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** A request body that is made anew for every attempt. */
+export interface StreamBody {
+  readonly sizeBytes: number;
+  readonly content: () => AsyncIterable<Uint8Array>;
+}
+
+export interface HttpRequest {
+  readonly method: HttpMethod;
+  readonly url: URL;
+  readonly kind: RequestKind;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: Uint8Array | StreamBody | undefined;
+}

@@ -1,0 +1,161 @@
+import { Readable } from "node:stream";
+import { Agent, type Dispatcher, request } from "undici";
+import type { AbortOptions } from "../abort-options.js";
+import { defaultConnections, type TimeoutConfig } from "./config.js";
+import { Deadline, ProgressDeadline } from "./deadline.js";
+import { Exchange } from "./exchange.js";
+import type { HttpRequest } from "./http-request.js";
+import type { RequestMeter } from "./metering.js";
+import { redactUrl } from "./redact.js";
+import { ResponseBody } from "./response-body.js";
+import { transportError } from "./transport-error.js";
+
+export interface HttpResponse {
+  /** The request that was answered; behind a redirect, its last hop. */
+  readonly request: HttpRequest;
+  readonly status: number;
+  /** First value of a header; names in lower case. */
+  readonly header: (name: string) => string | undefined;
+  /** Read it, or `discard` it: until then it holds a connection. */
+  readonly body: ResponseBody;
+}
+
+export interface TransportOptions {
+  readonly timeouts: TimeoutConfig;
+  /** Connections per origin. Default: 16 or more. */
+  readonly connections?: number | undefined;
+  /** Certificate authorities in PEM, in place of the system's. */
+  readonly ca?: string | readonly string[] | undefined;
+  /** Accepts any certificate. For test set-ups only. */
+  readonly insecureSkipVerify?: boolean | undefined;
+  readonly userAgent?: string | undefined;
+  readonly onRequest?: RequestMeter | undefined;
+}
+
+/** Idle connections are kept this long, unless the registry names a shorter time. Longer than a pause between two starts of a pod. */
+const keepAliveMs = 30_000;
+
+/** HTTP exchanges, one at a time, over pooled connections: deadlines, metering, and no opinion about statuses. The only user of undici. */
+export class HttpTransport {
+  readonly #agent: Agent;
+  readonly #options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+    this.#agent = new Agent({
+      connections: options.connections ?? defaultConnections,
+      keepAliveTimeout: keepAliveMs,
+      pipelining: 1,
+      headersTimeout: 0, // deadlines are ours, see Deadline
+      bodyTimeout: 0,
+      connect: {
+        timeout: options.timeouts.connectMs,
+        ...(options.ca !== undefined && { ca: typeof options.ca === "string" ? options.ca : [...options.ca] }),
+        ...(options.insecureSkipVerify === true && { rejectUnauthorized: false }),
+      },
+    });
+  }
+
+  /**
+   * Resolves with the headers. Any status is an answer.
+   *
+   * @throws {RegistryUnreachableError} {RegistryTimeoutError} or the signal's own reason
+   */
+  async send(http: HttpRequest, options?: AbortOptions): Promise<HttpResponse> {
+    const { timeouts } = this.#options;
+    const deadline = new Deadline(options?.signal);
+    const exchange = new Exchange(http, this.#options.onRequest);
+    let uploadError: { readonly error: unknown } | undefined;
+    try {
+      const body = this.#bodyOf(http, deadline, exchange, (error) => {
+        uploadError = { error };
+      });
+      deadline.arm(timeouts.headersMs);
+      const response = await request(http.url, {
+        dispatcher: this.#agent,
+        method: http.method,
+        headers: this.#headersOf(http),
+        signal: deadline.signal,
+        body,
+      });
+      deadline.disarm();
+      exchange.status = response.statusCode;
+      const name = `${http.method} ${redactUrl(http.url)}`;
+      return {
+        request: http,
+        status: response.statusCode,
+        header: (header) => firstOf(response.headers[header]),
+        body: new ResponseBody(response.body, { request: name, deadline, timeouts, caller: options?.signal, exchange }),
+      };
+    } catch (error) {
+      deadline.release();
+      exchange.end();
+      options?.signal?.throwIfAborted();
+      if (uploadError !== undefined) throw uploadError.error; // the source of the upload failed, not the registry
+      throw transportError(`${http.method} ${redactUrl(http.url)}`, error, deadline.expired);
+    }
+  }
+
+  /** Ends every connection; requests under way fail. */
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  #headersOf(http: HttpRequest): Record<string, string> {
+    const sizeBytes = http.body instanceof Uint8Array ? http.body.byteLength : http.body?.sizeBytes;
+    return {
+      "user-agent": this.#options.userAgent ?? "sluice",
+      "accept-encoding": "identity",
+      ...http.headers,
+      ...(sizeBytes !== undefined && { "content-length": String(sizeBytes) }),
+    };
+  }
+
+  #bodyOf(
+    http: HttpRequest,
+    deadline: Deadline,
+    exchange: Exchange,
+    onSourceError: (error: unknown) => void,
+  ): Uint8Array | Readable | null {
+    if (http.body === undefined) return null;
+    if (http.body instanceof Uint8Array) {
+      exchange.sentBytes = http.body.byteLength;
+      return http.body;
+    }
+    const { headersMs, idleMs, minProgressBytes } = this.#options.timeouts;
+    const progress = new ProgressDeadline(deadline, idleMs, minProgressBytes);
+    const upload = uploadOf(http.body.content, progress, exchange, onSourceError, () => deadline.arm(headersMs));
+    return Readable.from(upload, { objectMode: false });
+  }
+}
+
+/** The registry's time is counted, the source's is not. */
+async function* uploadOf(
+  content: () => AsyncIterable<Uint8Array>,
+  progress: ProgressDeadline,
+  exchange: Exchange,
+  onSourceError: (error: unknown) => void,
+  onSent: () => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const source = content()[Symbol.asyncIterator]();
+  const next = () =>
+    source.next().catch((error: unknown) => {
+      onSourceError(error);
+      throw error;
+    });
+  try {
+    progress.moved(0);
+    for (let piece = await next(); piece.done !== true; piece = await next()) {
+      exchange.sentBytes += piece.value.byteLength;
+      progress.waiting();
+      yield piece.value;
+      progress.moved(piece.value.byteLength);
+    }
+    onSent();
+  } finally {
+    await source.return?.();
+  }
+}
+
+const firstOf = (value: Dispatcher.ResponseData["headers"][string]): string | undefined =>
+  Array.isArray(value) ? value.join(", ") : value;

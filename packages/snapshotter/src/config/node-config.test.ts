@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nodeConfigSchema } from "./node-config.js";
+import { nodeConfigSchema, parseNodeConfig } from "./node-config.js";
 
 const issuesOf = (input: unknown): string[] => {
   const parsed = nodeConfigSchema.safeParse(input);
@@ -8,7 +8,7 @@ const issuesOf = (input: unknown): string[] => {
 
 describe("the configuration of a node", () => {
   it("is whole when nothing is said", () => {
-    expect(nodeConfigSchema.parse({})).toEqual({
+    expect(parseNodeConfig({})).toEqual({
       store: { budget: { kind: "shareOfDisk", share: 0.1 } },
       fetch: { deadlineMs: 60_000, retries: 6, parallel: 8 },
       background: { enabled: false, rateBytesPerSecond: 0 },
@@ -20,7 +20,7 @@ describe("the configuration of a node", () => {
   });
 
   it("reads sizes, shares, times and rates in human units", () => {
-    const config = nodeConfigSchema.parse({
+    const config = parseNodeConfig({
       store: { budget: "20GiB" },
       fetch: { deadline: "90s" },
       background: { enabled: true, rate: "10MiB/s" },
@@ -28,10 +28,26 @@ describe("the configuration of a node", () => {
     expect(config.store.budget).toEqual({ kind: "bytes", bytes: 20 * 2 ** 30 });
     expect(config.fetch.deadlineMs).toBe(90_000);
     expect(config.background).toEqual({ enabled: true, rateBytesPerSecond: 10 * 2 ** 20 });
-    expect(nodeConfigSchema.parse({ store: { budget: "25%" } }).store.budget).toEqual({
+    expect(parseNodeConfig({ store: { budget: "25%" } }).store.budget).toEqual({
       kind: "shareOfDisk",
       share: 0.25,
     });
+  });
+
+  it("ignores keys that belong to others", () => {
+    expect(parseNodeConfig({ serve: { listen: "x" } })).toEqual(parseNodeConfig({}));
+  });
+
+  it("can be listed key by key, to be joined with others", () => {
+    expect(Object.keys(nodeConfigSchema.shape)).toEqual([
+      "store",
+      "fetch",
+      "background",
+      "trust",
+      "mirrors",
+      "log",
+      "metrics",
+    ]);
   });
 
   it("names an unknown key and the object it stands in", () => {

@@ -44,27 +44,6 @@ export interface FetchConfig {
   readonly parallel: number;
 }
 
-/** The same as written in YAML, environment or flags: every key may be left out. */
-export interface NodeConfigInput {
-  readonly store?: { readonly budget?: string | number | undefined } | undefined;
-  readonly fetch?:
-    | {
-        readonly deadline?: string | number | undefined;
-        readonly retries?: number | undefined;
-        readonly parallel?: number | undefined;
-      }
-    | undefined;
-  readonly background?:
-    | { readonly enabled?: boolean | undefined; readonly rate?: string | number | undefined }
-    | undefined;
-  readonly trust?:
-    | { readonly policy?: TrustPolicyName | undefined; readonly pins?: readonly string[] | undefined }
-    | undefined;
-  readonly mirrors?: Readonly<Record<string, readonly string[]>> | undefined;
-  readonly log?: { readonly level?: LogLevel | undefined } | undefined;
-  readonly metrics?: { readonly listen?: string | undefined } | undefined;
-}
-
 const quantity = <T>(parse: (text: string) => T | undefined, expected: string) =>
   z.union([z.string(), z.number()]).transform((value, context): T => {
     const parsed = parse(String(value));
@@ -88,6 +67,8 @@ const deadline = quantity((text) => {
   return ms === undefined || ms < 1000 || ms > 3_600_000 ? undefined : ms;
 }, "a time from 1s to 1h such as 60s");
 
+const hostPort = /^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/;
+
 const rate = quantity(
   (text) => parseBytes(text.replace(/\/s$/, "")),
   "bytes a second such as 10MiB, or 0 for no limit",
@@ -103,40 +84,51 @@ const defaultParallel = 8;
 const defaultBudget: StoreBudget = { kind: "shareOfDisk", share: 0.1 };
 
 /**
- * Parses the node's part of the configuration; unknown keys, and values out of bounds, are issues with the path of the key.
- * `nodeConfigSchema.parse({})` is the default configuration.
+ * The node's keys of the configuration file, every one optional. A plain object of objects, so that a caller may join it with keys of its own and
+ * list them; the values behind it are {@link parseNodeConfig}'s.
  */
-export const nodeConfigSchema: z.ZodType<NodeConfig, NodeConfigInput> = z.strictObject({
-  store: z.strictObject({ budget: budget.default(defaultBudget) }).prefault({}),
-  fetch: z
-    .strictObject({
-      deadline: deadline.default(defaultDeadlineMs),
-      retries: z.int().min(0).max(100).default(defaultRetries),
-      parallel: z.int().min(1).max(256).default(defaultParallel),
-    })
-    .prefault({})
-    .transform(({ deadline: deadlineMs, ...rest }) => ({ deadlineMs, ...rest })),
-  background: z
-    .strictObject({ enabled: z.boolean().default(false), rate: rate.default(0) })
-    .prefault({})
-    .transform(({ enabled, rate: rateBytesPerSecond }) => ({ enabled, rateBytesPerSecond })),
-  trust: z
-    .strictObject({
-      policy: z.enum(["repository", "pinned", "signed", "full"]).default("repository"),
-      pins: z.array(z.string().regex(/^sha256:[0-9a-f]{64}$/, "expected sha256:<64 hex digits>")).default([]),
-    })
-    .prefault({}),
-  mirrors: z.record(z.string().min(1), z.array(z.url({ protocol: /^https?$/ })).max(16)).default({}),
-  log: z
-    .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info") })
-    .prefault({}),
-  metrics: z
-    .strictObject({
-      listen: z
-        .string()
-        .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, "expected host:port")
-        .optional(),
-    })
-    .prefault({})
-    .transform(({ listen }) => ({ listen })),
-});
+export const nodeConfigSchema: z.ZodObject = z.strictObject(sections());
+
+/**
+ * The configuration of a node from its keys; `{}` is the default configuration. Keys that belong to others are ignored: the file as a whole is
+ * checked by whoever reads it.
+ *
+ * @throws {z.ZodError} with the path of each key whose value is out of bounds
+ */
+export function parseNodeConfig(tree: unknown): NodeConfig {
+  const { store, fetch, background, trust, mirrors, log, metrics } = z.object(sections()).parse(tree);
+  return {
+    store,
+    fetch: { deadlineMs: fetch.deadline, retries: fetch.retries, parallel: fetch.parallel },
+    background: { enabled: background.enabled, rateBytesPerSecond: background.rate },
+    trust,
+    mirrors,
+    log,
+    metrics: { listen: metrics.listen },
+  };
+}
+
+function sections() {
+  return {
+    store: z.strictObject({ budget: budget.default(defaultBudget) }).prefault({}),
+    fetch: z
+      .strictObject({
+        deadline: deadline.default(defaultDeadlineMs),
+        retries: z.int().min(0).max(100).default(defaultRetries),
+        parallel: z.int().min(1).max(256).default(defaultParallel),
+      })
+      .prefault({}),
+    background: z.strictObject({ enabled: z.boolean().default(false), rate: rate.default(0) }).prefault({}),
+    trust: z
+      .strictObject({
+        policy: z.enum(["repository", "pinned", "signed", "full"]).default("repository"),
+        pins: z.array(z.string().regex(/^sha256:[0-9a-f]{64}$/, "expected sha256:<64 hex digits>")).default([]),
+      })
+      .prefault({}),
+    mirrors: z.record(z.string().min(1), z.array(z.url({ protocol: /^https?$/ })).max(16)).default({}),
+    log: z
+      .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info") })
+      .prefault({}),
+    metrics: z.strictObject({ listen: z.string().regex(hostPort, "expected host:port").optional() }).prefault({}),
+  };
+}

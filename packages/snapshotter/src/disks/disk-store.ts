@@ -1,0 +1,183 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type Digest,
+  isDigest,
+  maxImageConfigBytes,
+  maxManifestBytes,
+  parseDigest,
+  parseImageConfig,
+  parseManifest,
+  sha256Of,
+} from "@sluice/oci";
+import { z } from "zod";
+import { type ImageAddress, imageAddressSchema } from "../control/api.js";
+import { parseArtifact } from "../resolve/artifact.js";
+import { decodeTocOf, maxTocBlobBytes, type ResolvedImage } from "../resolve/resolve-image.js";
+import { isErrno } from "../state/errno.js";
+import { folderOf, type NodePaths } from "../state/node-paths.js";
+import { readFileIfPresent, syncFolder, writeWholeFile } from "../state/whole-file.js";
+
+/** An image as this node remembers it: enough to serve its disk without the registry. */
+export interface StoredDisk {
+  readonly image: ResolvedImage;
+  /** How it was asked for, the last first. The artifact's blobs are in the repository of each. */
+  readonly addresses: readonly ImageAddress[];
+}
+
+/** A file of the record is missing, or its bytes are not those that its name promises. */
+export class DamagedDiskError extends Error {
+  override readonly name = "DamagedDiskError";
+  readonly code = "DAMAGED_DISK";
+}
+
+const files = {
+  record: "record.json",
+  source: "source-manifest.json",
+  config: "image-config.json",
+  artifact: "artifact-manifest.json",
+  toc: "toc.zst",
+} as const;
+const temporaryMark = ".tmp-";
+const recordVersion = 1;
+/** One image known by more names than this is somebody's loop over tags. */
+const maxAddresses = 16;
+const maxRecordBytes = 1024 * 1024;
+
+const recordSchema = z.object({
+  version: z.literal(recordVersion),
+  source: z.string(),
+  sourceMediaType: z.string(),
+  addresses: z.array(imageAddressSchema).min(1),
+});
+
+/**
+ * The images of a node, a folder each, named by the digest of the artifact: absent or whole. What is loaded was checked anew: every file against the
+ * digest that names it, and all of them against each other.
+ */
+export class DiskStore {
+  readonly #paths: NodePaths;
+  constructor(paths: NodePaths) {
+    this.#paths = paths;
+  }
+
+  /** Keeps the image; one that is there already gets `address` as its latest. */
+  async save(image: ResolvedImage, address: ImageAddress): Promise<void> {
+    const digest = image.artifact.manifest.digest;
+    const known = await this.#loadUnlessDamaged(digest);
+    const older = (known?.addresses ?? []).filter((other) => other.reference !== address.reference);
+    const record = JSON.stringify({
+      version: recordVersion,
+      source: image.source.digest,
+      sourceMediaType: image.source.mediaType,
+      addresses: [address, ...older].slice(0, maxAddresses),
+    });
+    if (known) {
+      await writeWholeFile(join(this.#paths.disk(digest), files.record), record);
+      return;
+    }
+    await this.#writeFolder(digest, {
+      [files.record]: record,
+      [files.source]: image.source.bytes,
+      [files.config]: image.configBytes,
+      [files.artifact]: image.artifact.manifest.bytes,
+      [files.toc]: image.tocBytes,
+    });
+  }
+
+  /** Undefined when this node does not know the image. @throws {DamagedDiskError} */
+  async load(artifact: Digest): Promise<StoredDisk | undefined> {
+    const folder = this.#paths.disk(artifact);
+    const recordBytes = await readFileIfPresent(join(folder, files.record), maxRecordBytes);
+    if (!recordBytes) return undefined;
+    try {
+      const record = recordSchema.parse(JSON.parse(recordBytes.toString("utf8")));
+      const sourceDigest = parseDigest(record.source, files.record);
+      const [sourceBytes, configBytes, artifactBytes, tocBytes] = await Promise.all([
+        readNamed(folder, files.source, maxManifestBytes, sourceDigest),
+        readNamed(folder, files.config, maxImageConfigBytes),
+        readNamed(folder, files.artifact, maxManifestBytes, artifact),
+        readNamed(folder, files.toc, maxTocBlobBytes),
+      ]);
+      const source = parseManifest(sourceBytes, files.source, record.sourceMediaType);
+      const manifest = parseManifest(artifactBytes, files.artifact);
+      if (source.kind !== "image" || manifest.kind !== "image") throw new Error("an index where a manifest belongs");
+      requireDigest(configBytes, source.config?.digest, files.config);
+      const config = parseImageConfig(configBytes, files.config);
+      const parsed = parseArtifact(manifest, { manifest: source, diffIds: config.diffIds });
+      requireDigest(tocBytes, parsed.toc.digest, files.toc);
+      const toc = decodeTocOf(parsed, tocBytes);
+      return { image: { source, config, configBytes, artifact: parsed, tocBytes, toc }, addresses: record.addresses };
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new DamagedDiskError(`${folder}: ${why}; mount the image again to fetch it anew`, { cause: error });
+    }
+  }
+
+  /** Digests of the artifacts that are kept, damaged ones too. */
+  async list(): Promise<Digest[]> {
+    const names = await readdir(this.#paths.disks).catch((error: unknown) => {
+      if (isErrno(error, "ENOENT")) return [];
+      throw error;
+    });
+    return names.map((name) => `sha256:${name}`).filter(isDigest);
+  }
+
+  /** The image that `reference` named when it was last asked for here, for when the registry cannot say. */
+  async findByReference(reference: string): Promise<StoredDisk | undefined> {
+    for (const digest of await this.list()) {
+      const disk = await this.#loadUnlessDamaged(digest);
+      if (disk?.addresses.some((address) => address.reference === reference)) return disk;
+    }
+    return undefined;
+  }
+
+  async remove(artifact: Digest): Promise<void> {
+    await rm(this.#paths.disk(artifact), { recursive: true, force: true });
+  }
+
+  /** Removes what a crash left half written. */
+  async sweep(): Promise<void> {
+    const names = await readdir(this.#paths.disks).catch(() => []);
+    for (const name of names) {
+      if (name.startsWith(temporaryMark)) await rm(join(this.#paths.disks, name), { recursive: true, force: true });
+    }
+  }
+
+  async #loadUnlessDamaged(artifact: Digest): Promise<StoredDisk | undefined> {
+    try {
+      return await this.load(artifact);
+    } catch (error) {
+      if (error instanceof DamagedDiskError) return undefined;
+      throw error;
+    }
+  }
+
+  async #writeFolder(digest: Digest, contents: Readonly<Record<string, Uint8Array | string>>): Promise<void> {
+    const temporary = join(this.#paths.disks, `${temporaryMark}${folderOf(digest)}-${randomUUID()}`);
+    await mkdir(temporary, { recursive: true, mode: 0o700 });
+    try {
+      for (const [name, bytes] of Object.entries(contents)) await writeWholeFile(join(temporary, name), bytes);
+      await this.remove(digest); // a damaged one, or nothing
+      await rename(temporary, this.#paths.disk(digest)).catch((error: unknown) => {
+        if (!isErrno(error, "ENOTEMPTY", "EEXIST")) throw error; // another caller kept the same image first
+      });
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+    await syncFolder(this.#paths.disks);
+  }
+}
+
+async function readNamed(folder: string, name: string, maxBytes: number, digest?: Digest): Promise<Buffer> {
+  const bytes = await readFileIfPresent(join(folder, name), maxBytes);
+  if (!bytes) throw new Error(`${name} is missing`);
+  if (digest !== undefined) requireDigest(bytes, digest, name);
+  return bytes;
+}
+
+function requireDigest(bytes: Uint8Array, digest: Digest | undefined, name: string): void {
+  const actual = sha256Of(bytes);
+  if (actual !== digest) throw new Error(`${name} is ${actual}, ${digest} expected`);
+}

@@ -1,0 +1,120 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+
+/** What the parts of the daemon have counted since they started; read when somebody asks. */
+export interface NodeCounts {
+  readonly mounts: number;
+  readonly disks: number;
+  readonly reads: { readonly hits: number; readonly misses: number; readonly errors: number; readonly bytes: number };
+  /** Hits by latency: bucket `i` took less than 2^(i+1) microseconds; the last is open. */
+  readonly hitLatency: readonly number[];
+  readonly hitSeconds: number;
+  readonly waitingReads: number;
+  readonly store: {
+    readonly bytes: number;
+    readonly budgetBytes: number;
+    readonly chunks: number;
+    readonly evictions: number;
+    readonly damaged: number;
+    readonly healed: number;
+    readonly notStored: number;
+    readonly degraded: boolean;
+  };
+  readonly fetch: {
+    readonly requests: number;
+    readonly failures: number;
+    readonly inFlight: number;
+    /** Compressed bytes by why they were fetched. */
+    readonly bytes: Readonly<Record<string, number>>;
+  };
+}
+
+/** The one list of what a node tells Prometheus: name, help, and where the value is found. */
+const values: readonly (readonly [
+  kind: "gauge" | "counter",
+  name: string,
+  help: string,
+  value: (counts: NodeCounts) => number,
+])[] = [
+  ["gauge", "sluice_mounts", "Mounts of images, containers included", (c) => c.mounts],
+  ["gauge", "sluice_disks", "Disks that are open", (c) => c.disks],
+  ["counter", "sluice_read_hits_total", "Reads of disks answered from the store", (c) => c.reads.hits],
+  ["counter", "sluice_read_misses_total", "Reads of disks that had to wait for a fetch", (c) => c.reads.misses],
+  ["counter", "sluice_read_errors_total", "Reads of disks answered with EIO", (c) => c.reads.errors],
+  ["counter", "sluice_read_bytes_total", "Bytes of disks given to readers", (c) => c.reads.bytes],
+  ["gauge", "sluice_reads_waiting", "Reads that wait for a fetch now", (c) => c.waitingReads],
+  ["gauge", "sluice_store_bytes", "Bytes of the chunk store on disk", (c) => c.store.bytes],
+  ["gauge", "sluice_store_budget_bytes", "Bytes the chunk store may take", (c) => c.store.budgetBytes],
+  ["gauge", "sluice_store_chunks", "Chunks in the store", (c) => c.store.chunks],
+  ["gauge", "sluice_store_degraded", "1 while chunks cannot be kept", (c) => Number(c.store.degraded)],
+  ["counter", "sluice_store_evictions_total", "Chunks dropped for room", (c) => c.store.evictions],
+  ["counter", "sluice_store_damaged_total", "Damaged chunks found", (c) => c.store.damaged],
+  ["counter", "sluice_store_healed_total", "Damaged chunks stored anew", (c) => c.store.healed],
+  ["counter", "sluice_store_not_stored_total", "Chunks that could not be kept", (c) => c.store.notStored],
+  ["counter", "sluice_fetch_requests_total", "Ranged requests to registries", (c) => c.fetch.requests],
+  ["counter", "sluice_fetch_failures_total", "Ranged requests that failed", (c) => c.fetch.failures],
+  ["gauge", "sluice_fetch_in_flight", "Ranged requests in flight", (c) => c.fetch.inFlight],
+];
+
+/** The text that Prometheus reads. Counts of the parts are taken at each scrape, so that counting costs the parts nothing. */
+export class NodeMetrics {
+  readonly #registry = new Registry();
+
+  constructor(counts: () => NodeCounts) {
+    collectDefaultMetrics({ register: this.#registry });
+    for (const [kind, name, help, value] of values) this.#add(kind, name, help, () => value(counts()));
+    const bytes = new Counter({
+      name: "sluice_fetch_bytes_total",
+      help: "Compressed bytes fetched, by cause",
+      labelNames: ["cause"],
+      registers: [this.#registry],
+      collect() {
+        bytes.reset();
+        for (const [cause, amount] of Object.entries(counts().fetch.bytes)) bytes.inc({ cause }, amount);
+      },
+    });
+    this.#addHitLatency(counts);
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  #add(kind: "gauge" | "counter", name: string, help: string, value: () => number): void {
+    const registers = [this.#registry];
+    if (kind === "gauge") {
+      const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(value()) });
+      return;
+    }
+    const counter: Counter = new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        counter.reset();
+        counter.inc(value());
+      },
+    });
+  }
+
+  /** A histogram whose buckets the worker threads filled; prom-client can only fill one by observing, so its lines are made as gauges. */
+  #addHitLatency(counts: () => NodeCounts): void {
+    const registers = [this.#registry];
+    const name = "sluice_read_hit_seconds";
+    const bucket = new Gauge({
+      name: `${name}_bucket`,
+      help: "Hits by time from request to answer, cumulative",
+      labelNames: ["le"],
+      registers,
+      collect() {
+        let sum = 0;
+        const latency = counts().hitLatency;
+        latency.forEach((count, i) => {
+          sum += count;
+          bucket.set({ le: i === latency.length - 1 ? "+Inf" : String(2 ** (i + 1) / 1e6) }, sum);
+        });
+      },
+    });
+    this.#add("counter", `${name}_sum`, "Seconds of all hits", () => counts().hitSeconds);
+    this.#add("counter", `${name}_count`, "Hits", () => counts().hitLatency.reduce((a, b) => a + b, 0));
+  }
+}

@@ -1,0 +1,38 @@
+import { blobKind, type Toc, type TocBlob } from "@sluice/disk";
+import type { Descriptor } from "@sluice/oci";
+import { invalid, type StreamingArtifact } from "./artifact.js";
+
+/**
+ * Whether a decoded TOC belongs to the artifact: it names the same source, and no blob that the manifest does not list with the same kind
+ * and size. What the TOC says about chunks was checked when it was decoded; the chunks themselves are when they arrive.
+ *
+ * @throws {NotStreamableError} ARTIFACT_INVALID
+ */
+export function matchToc(toc: Toc, artifact: StreamingArtifact): void {
+  const name = `TOC ${artifact.toc.digest}`;
+  if (toc.source !== artifact.manifest.subject?.digest) {
+    throw invalid(`${name}: made for ${toc.source}, the artifact is for ${artifact.manifest.subject?.digest}`);
+  }
+  for (const blob of toc.blobs) {
+    const listed = blobsOf(artifact, blob).find((descriptor) => descriptor.digest === blob.digest);
+    if (!listed) throw invalid(`${name}: blob ${blob.digest} of kind ${blob.kind} is not in the manifest`);
+    if (listed.size !== blob.sizeBytes) {
+      throw invalid(
+        `${name}: blob ${blob.digest} has ${blob.sizeBytes} bytes there and ${listed.size} in the manifest`,
+      );
+    }
+  }
+  const first = toc.regions[0];
+  if (toc.blobs[first?.blob ?? -1]?.kind !== blobKind.metadata) throw invalid(`${name}: region 0 is not the metadata`);
+}
+
+function blobsOf(artifact: StreamingArtifact, { kind }: TocBlob): readonly Descriptor[] {
+  switch (kind) {
+    case blobKind.metadata:
+      return [artifact.metadata];
+    case blobKind.startup:
+      return artifact.startup ? [artifact.startup] : [];
+    case blobKind.layer:
+      return artifact.layers;
+  }
+}

@@ -1,0 +1,73 @@
+import { decodeToc, maxTocBytes, type Toc } from "@sluice/disk";
+import {
+  type AbortOptions,
+  type ImageConfig,
+  type ImageManifest,
+  type Repository,
+  sluiceMediaTypes,
+} from "@sluice/oci";
+import { invalid, type StreamingArtifact } from "./artifact.js";
+import { findArtifact } from "./find-artifact.js";
+import { matchToc } from "./match-toc.js";
+import { notStreamableBecause } from "./not-streamable.js";
+import { readSmallBlob } from "./small-blob.js";
+import { findSourceManifest, readSourceConfig } from "./source-image.js";
+import type { TrustPolicy } from "./trust.js";
+
+/** An image with the artifact to stream it from: everything a disk needs, checked against each other. */
+export interface ResolvedImage {
+  readonly source: ImageManifest;
+  readonly config: ImageConfig;
+  readonly configBytes: Uint8Array;
+  readonly artifact: StreamingArtifact;
+  /** As in the registry. */
+  readonly tocBytes: Uint8Array;
+  readonly toc: Toc;
+}
+
+/** A TOC that does not shrink at all is no larger than this: zstd adds a few bytes per 128 KiB block. Bytes. docs/format.md §5 */
+export const maxTocBlobBytes: number = maxTocBytes + 2 ** 20;
+
+/**
+ * Looks an image up in four waits: its manifest (five, when an index comes first), then referrers and config, then the artifact's manifest, then the TOC.
+ *
+ * @throws {NotStreamableError} with the reason and the cure
+ */
+export async function resolveImage(
+  repository: Repository,
+  target: string,
+  trust: TrustPolicy,
+  options?: AbortOptions,
+): Promise<ResolvedImage> {
+  try {
+    const source = await findSourceManifest(repository, target, options);
+    const [referrers, { config, configBytes }] = await Promise.all([
+      repository.referrers(source.digest, { ...options, artifactType: sluiceMediaTypes.artifact }),
+      readSourceConfig(repository, source, options),
+    ]);
+    const fit = { manifest: source, diffIds: config.diffIds };
+    const artifact = await findArtifact(repository, fit, referrers, trust, options);
+    const what = `TOC of ${repository.name}@${artifact.manifest.digest}`;
+    const tocBytes = await readSmallBlob(repository, artifact.toc, maxTocBlobBytes, what, options);
+    const toc = decodeTocOf(artifact, tocBytes);
+    return { source, config, configBytes, artifact, tocBytes, toc };
+  } catch (error) {
+    options?.signal?.throwIfAborted();
+    throw notStreamableBecause(error, `${repository.name}:${target}`);
+  }
+}
+
+/** @throws {NotStreamableError} ARTIFACT_INVALID */
+export function decodeTocOf(artifact: StreamingArtifact, tocBytes: Uint8Array): Toc {
+  const toc = decode(artifact, tocBytes);
+  matchToc(toc, artifact);
+  return toc;
+}
+
+function decode(artifact: StreamingArtifact, tocBytes: Uint8Array): Toc {
+  try {
+    return decodeToc(tocBytes, { digest: artifact.toc.digest });
+  } catch (error) {
+    throw invalid(`${artifact.toc.digest}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
+}

@@ -1,1 +1,2 @@
-export {};
+export { ListenAddressError } from "./http/listen-address.js";
+export { createServer, type RegistryServer, RootInUseError, type ServerOptions } from "./server.js";

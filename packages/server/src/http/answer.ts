@@ -1,0 +1,23 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Readable } from "node:stream";
+
+/** A request after its path has been read. */
+export interface RegistryRequest {
+  readonly method: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  /** Has ended already when there is no body. Fails when the client goes away. */
+  readonly body: Readable;
+}
+
+/** What goes back. A stream is sent as it comes and destroyed when the client goes away. */
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string | number>>;
+  readonly body?: Uint8Array | string | Readable;
+}
+
+/** A JSON document. */
+export function jsonAnswer(document: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
+  return { status: 200, headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(document) };
+}

@@ -1,0 +1,139 @@
+import { Readable } from "node:stream";
+import { type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import type { Logger } from "pino";
+import { RegistryError } from "../registry/registry-error.js";
+import type { Answer, RegistryRequest } from "./answer.js";
+import { dispatch } from "./dispatch.js";
+import { errorAnswer, isFault } from "./error-answer.js";
+import type { UploadPlaces } from "./handlers/uploads.js";
+import type { ServerMetrics } from "./metrics.js";
+import { parseRoute, type Route } from "./route.js";
+
+/** A client that sends nothing for so long has gone. Milliseconds. */
+const idleConnectionMs = 120_000;
+/** Clients keep their connections between requests of one pull; longer than their own limits (Go: 90 s). Milliseconds. */
+const keepAliveMs = 100_000;
+
+export interface App {
+  /** @returns the port it listens on */
+  listen(host: string, port: number): Promise<number>;
+  /** Answers what is in flight, takes nothing new. Connections still busy after `graceMs` are cut. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** The HTTP face of the registry: reads the path, dispatches, sends the answer, counts. */
+export function createApp(places: UploadPlaces, metrics: ServerMetrics, log: Logger): App {
+  const app = fastify({
+    logger: false, // what is worth a line is logged here, with the cause
+    exposeHeadRoutes: false,
+    forceCloseConnections: "idle",
+    keepAliveTimeout: keepAliveMs,
+    // Large blobs over slow links take as long as they take; only silence ends a connection.
+    requestTimeout: 0,
+    connectionTimeout: idleConnectionMs,
+    frameworkErrors: (error, _request, reply) => void send(reply, errorAnswer(error), log),
+  });
+  // Bodies are read by the handlers, as they come.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log));
+  app.setNotFoundHandler((request, reply) =>
+    sendError(new RegistryError("NAME_UNKNOWN", "no such path; the registry is below /v2/"), request, reply, log),
+  );
+  app.get("/metrics", async (_request, reply) => {
+    const { contentType, text } = await metrics.text();
+    return await reply.header("content-type", contentType).send(text);
+  });
+  app.route({
+    method: ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"],
+    url: "/v2/*",
+    handler: async (request, reply) => {
+      const startedAt = performance.now();
+      let route: Route | undefined;
+      reply.raw.once("close", () => {
+        metrics.count({
+          method: request.method,
+          route: route?.kind ?? "unknown",
+          status: reply.raw.statusCode,
+          seconds: (performance.now() - startedAt) / 1000,
+          receivedBytes: sizeOf(request.headers["content-length"]),
+          sentBytes: request.method === "HEAD" ? 0 : sizeOf(reply.raw.getHeader("content-length")),
+        });
+      });
+      const { path, query } = partedUrl(request.raw.url ?? "");
+      route = parseRoute(path);
+      if (route === undefined) throw new RegistryError("NAME_UNKNOWN", "no such path", undefined, { status: 404 });
+      return await send(reply, await dispatch(places, route, requestOf(request, query)), log);
+    },
+  });
+  app.get("/v2", async (_request, reply) => await send(reply, { status: 200, body: "{}" }, log));
+  return {
+    listen: async (host, port) => {
+      await app.listen({ host, port });
+      const address = app.server.address();
+      return typeof address === "object" && address !== null ? address.port : port;
+    },
+    close: async (graceMs) => {
+      const cut = setTimeout(() => app.server.closeAllConnections(), graceMs);
+      try {
+        await app.close();
+      } finally {
+        clearTimeout(cut);
+      }
+    },
+  };
+}
+
+const emptyQuery = new URLSearchParams();
+
+/** What follows `/v2/`, decoded, and the query. @throws {RegistryError} NAME_INVALID for a broken escape */
+function partedUrl(url: string): { readonly path: string; readonly query: URLSearchParams } {
+  const mark = url.indexOf("?");
+  const path = (mark < 0 ? url : url.slice(0, mark)).slice("/v2/".length);
+  const query = mark < 0 ? emptyQuery : new URLSearchParams(url.slice(mark + 1));
+  try {
+    return { path: path.includes("%") ? decodeURIComponent(path) : path, query };
+  } catch {
+    throw new RegistryError("NAME_INVALID", "the path holds a broken % escape");
+  }
+}
+
+const requestOf = (request: FastifyRequest, query: URLSearchParams): RegistryRequest => ({
+  method: request.method,
+  query,
+  headers: request.headers,
+  body: request.raw,
+});
+
+function send(reply: FastifyReply, answer: Answer, log: Logger): FastifyReply {
+  if (answer.body instanceof Readable) logFaults(answer.body, reply, log);
+  // Some clients refuse a registry that does not call itself one.
+  reply.code(answer.status).headers({ "docker-distribution-api-version": "registry/2.0", ...answer.headers });
+  return reply.send(answer.body instanceof Uint8Array ? asBuffer(answer.body) : answer.body);
+}
+
+/** The head has gone by then: the connection is cut, and only the log can say why. */
+function logFaults(body: Readable, reply: FastifyReply, log: Logger): void {
+  body.once("error", (error: Error) => {
+    if (!reply.raw.destroyed) log.error({ url: reply.request.url, err: error }, "answer cut short");
+  });
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+  const answer = errorAnswer(error);
+  // A client that went away in the middle is its own affair.
+  const isTheirs = request.raw.destroyed && !request.raw.complete;
+  const line = { method: request.method, url: request.url, status: answer.status, err: error };
+  if (isFault(answer) && !isTheirs) log.error(line, "request failed");
+  else log.debug(line, "request refused");
+  // The rest of a body that nobody will read must not be taken for the next request.
+  if (!request.raw.complete) reply.header("connection", "close");
+  return send(reply, answer, log);
+}
+
+const sizeOf = (header: string | number | string[] | undefined): number => {
+  const sizeBytes = Number(header ?? 0);
+  return Number.isSafeInteger(sizeBytes) ? sizeBytes : 0;
+};

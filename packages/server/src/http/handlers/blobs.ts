@@ -1,0 +1,67 @@
+import type { Digest } from "@sluice/oci";
+import type { RegistryBlobs } from "../../blobs/registry-blobs.js";
+import type { MetadataStore } from "../../metadata/metadata-store.js";
+import { RegistryError } from "../../registry/registry-error.js";
+import type { RepositoryName } from "../../registry/repository-name.js";
+import type { Answer, RegistryRequest } from "../answer.js";
+import { contentRangeOf, parseRangeHeader, type WantedRange } from "../range-header.js";
+
+/** `GET` and `HEAD /v2/<name>/blobs/<digest>`, whole or in part. A blob never changes, so caches may keep it. */
+export async function readBlob(
+  metadata: MetadataStore,
+  blobs: RegistryBlobs,
+  repository: RepositoryName,
+  digest: Digest,
+  request: RegistryRequest,
+): Promise<Answer> {
+  const isLinked = await metadata.hasBlob(repository, digest);
+  const sizeBytes = isLinked ? await blobs.sizeOf(digest) : undefined;
+  if (sizeBytes === undefined) throw unknownBlob(repository, digest);
+  const etag = `"${digest}"`;
+  const headers = {
+    "accept-ranges": "bytes",
+    "cache-control": "max-age=31536000, immutable",
+    "content-type": "application/octet-stream",
+    "docker-content-digest": digest,
+    etag,
+  };
+  if (request.headers["if-none-match"]?.includes(etag)) return { status: 304, headers };
+  const wanted = wantedRange(request, etag, sizeBytes);
+  if (wanted.kind === "unsatisfiable") {
+    throw new RegistryError(
+      "SIZE_INVALID",
+      `${request.headers.range} is outside the blob`,
+      { sizeBytes },
+      {
+        status: 416,
+        headers: { "content-range": `bytes */${sizeBytes}` },
+      },
+    );
+  }
+  const range = wanted.kind === "part" ? wanted.range : { start: 0, end: sizeBytes };
+  return {
+    status: wanted.kind === "part" ? 206 : 200,
+    headers: {
+      ...headers,
+      "content-length": range.end - range.start,
+      ...(wanted.kind === "part" && { "content-range": contentRangeOf(range, sizeBytes) }),
+    },
+    ...(request.method === "GET" && { body: sizeBytes === 0 ? "" : blobs.read(digest, range) }),
+  };
+}
+
+/** `DELETE /v2/<name>/blobs/<digest>`: out of this repository; others keep it. */
+export async function deleteBlob(metadata: MetadataStore, repository: RepositoryName, digest: Digest): Promise<Answer> {
+  if (!(await metadata.unlinkBlob(repository, digest))) throw unknownBlob(repository, digest);
+  return { status: 202 };
+}
+
+/** A range that was made for other bytes (`If-Range`) is answered with the whole blob. HEAD has no range (RFC 9110 §14.2). */
+function wantedRange(request: RegistryRequest, etag: string, sizeBytes: number): WantedRange {
+  const condition = request.headers["if-range"];
+  const counts = request.method === "GET" && (condition === undefined || condition === etag);
+  return parseRangeHeader(counts ? request.headers.range : undefined, sizeBytes);
+}
+
+const unknownBlob = (repository: RepositoryName, digest: Digest): RegistryError =>
+  new RegistryError("BLOB_UNKNOWN", `${repository} has no blob ${digest}`, { name: repository, digest });

@@ -1,0 +1,106 @@
+import { type Digest, maxManifestBytes, readBounded, TooLargeError } from "@sluice/oci";
+import type { MetadataStore } from "../../metadata/metadata-store.js";
+import { describeManifest } from "../../registry/manifest-description.js";
+import type { ManifestReference } from "../../registry/manifest-reference.js";
+import { RegistryError } from "../../registry/registry-error.js";
+import type { RepositoryName } from "../../registry/repository-name.js";
+import type { Answer, RegistryRequest } from "../answer.js";
+
+/** `GET` and `HEAD /v2/<name>/manifests/<reference>`: the bytes that were pushed, under the media type they were pushed with. */
+export async function readManifest(
+  metadata: MetadataStore,
+  repository: RepositoryName,
+  reference: ManifestReference,
+  request: RegistryRequest,
+): Promise<Answer> {
+  const digest = reference.kind === "digest" ? reference.digest : await metadata.resolveTag(repository, reference.tag);
+  const manifest = digest && (await metadata.manifest(repository, digest));
+  if (digest === undefined || manifest === undefined) throw await unknownManifest(metadata, repository, reference);
+  const headers = { etag: `"${digest}"`, "docker-content-digest": digest };
+  if (request.headers["if-none-match"]?.includes(headers.etag)) return { status: 304, headers };
+  return {
+    status: 200,
+    headers: { ...headers, "content-type": manifest.mediaType, "content-length": manifest.bytes.byteLength },
+    body: manifest.bytes,
+  };
+}
+
+/** `PUT /v2/<name>/manifests/<reference>`: everything the document names must be in the repository, but not its subject. */
+export async function putManifest(
+  metadata: MetadataStore,
+  repository: RepositoryName,
+  reference: ManifestReference,
+  request: RegistryRequest,
+): Promise<Answer> {
+  const manifest = describeManifest(await readBody(request), request.headers["content-type"]);
+  if (reference.kind === "digest" && reference.digest !== manifest.digest) {
+    throw new RegistryError("DIGEST_INVALID", "the document does not hash to the digest it was pushed under", {
+      named: reference.digest,
+      actual: manifest.digest,
+    });
+  }
+  const missing = await metadata.putManifest(
+    repository,
+    manifest,
+    reference.kind === "tag" ? reference.tag : undefined,
+  );
+  if (missing.length > 0) {
+    throw new RegistryError(
+      "MANIFEST_BLOB_UNKNOWN",
+      `the manifest names what ${repository} does not hold; push it first`,
+      {
+        digests: missing.slice(0, 100),
+      },
+    );
+  }
+  return {
+    status: 201,
+    headers: {
+      location: `/v2/${repository}/manifests/${manifest.digest}`,
+      "docker-content-digest": manifest.digest,
+      ...(manifest.referrer && { "oci-subject": manifest.referrer.subject }),
+    },
+  };
+}
+
+/** `DELETE /v2/<name>/manifests/<reference>`: a tag goes alone, a manifest with all its tags. */
+export async function deleteManifest(
+  metadata: MetadataStore,
+  repository: RepositoryName,
+  reference: ManifestReference,
+): Promise<Answer> {
+  const wasThere =
+    reference.kind === "digest"
+      ? await metadata.deleteManifest(repository, reference.digest)
+      : await metadata.deleteTag(repository, reference.tag);
+  if (!wasThere) throw await unknownManifest(metadata, repository, reference);
+  return { status: 202 };
+}
+
+async function readBody(request: RegistryRequest): Promise<Uint8Array> {
+  try {
+    return await readBounded(request.body, maxManifestBytes, "manifest");
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error;
+    throw new RegistryError("SIZE_INVALID", `a manifest may have ${maxManifestBytes} bytes`, undefined, {
+      status: 413,
+    });
+  }
+}
+
+async function unknownManifest(
+  metadata: MetadataStore,
+  repository: RepositoryName,
+  reference: ManifestReference,
+): Promise<RegistryError> {
+  const named: Digest | string = reference.kind === "digest" ? reference.digest : reference.tag;
+  return (await metadata.hasRepository(repository))
+    ? new RegistryError("MANIFEST_UNKNOWN", `${repository} has no manifest ${named}`, {
+        name: repository,
+        reference: named,
+      })
+    : unknownRepository(repository);
+}
+
+export const unknownRepository = (repository: RepositoryName): RegistryError =>
+  new RegistryError("NAME_UNKNOWN", `no repository ${repository}`, { name: repository });

@@ -1,0 +1,70 @@
+import type { AbortOptions, Descriptor, Digest } from "@sluice/oci";
+import type { Tag } from "../registry/manifest-reference.js";
+import type { RepositoryName } from "../registry/repository-name.js";
+
+/** A manifest as it was pushed. */
+export interface StoredManifest {
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A manifest about to be stored, with what it needs and what it is to others. */
+export interface NewManifest extends StoredManifest {
+  readonly digest: Digest;
+  /** Blobs that must be in the repository. */
+  readonly blobs: readonly Digest[];
+  /** Manifests that must be in the repository. */
+  readonly manifests: readonly Digest[];
+  /** What it refers to, and how a list of referrers shows it. The subject may be missing. */
+  readonly referrer: { readonly subject: Digest; readonly descriptor: Descriptor } | undefined;
+}
+
+/** A page of a sorted list. */
+export interface Page {
+  /** Only what sorts behind it; it need not exist. */
+  readonly after?: string | undefined;
+  /** At most so many. */
+  readonly limit: number;
+}
+
+/**
+ * What a registry knows about its repositories: which blobs are linked into them, their manifests, tags and referrers.
+ *
+ * Every call that changes something is atomic, durable when it returns, and seen by every later read. Nothing here holds blobs'
+ * bytes. Names and tags have been validated by whoever made them.
+ */
+export interface MetadataStore extends AsyncDisposable {
+  /** In the order of their names. A repository exists from the first thing put into it on. */
+  repositories(page: Page, options?: AbortOptions): Promise<readonly string[]>;
+  hasRepository(repository: RepositoryName, options?: AbortOptions): Promise<boolean>;
+
+  /** Links a blob, whose bytes must be stored already. Again: nothing. */
+  linkBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<void>;
+  hasBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<boolean>;
+  /** @returns false if it was not linked */
+  unlinkBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<boolean>;
+
+  /**
+   * Stores a manifest, and moves `tag` to it if one is given; or stores nothing when something it needs is missing. Again: only the
+   * tag moves.
+   * @returns what is missing; empty when it was stored
+   */
+  putManifest(
+    repository: RepositoryName,
+    manifest: NewManifest,
+    tag: Tag | undefined,
+    options?: AbortOptions,
+  ): Promise<readonly Digest[]>;
+  manifest(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<StoredManifest | undefined>;
+  /** Removes a manifest, its tags and its entry among the referrers of its subject. @returns false if it was not there */
+  deleteManifest(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<boolean>;
+
+  resolveTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<Digest | undefined>;
+  /** In the order of the specification: letters of both cases together. */
+  tags(repository: RepositoryName, page: Page, options?: AbortOptions): Promise<readonly string[]>;
+  /** Removes the tag, not the manifest. @returns false if it was not there */
+  deleteTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<boolean>;
+
+  /** The manifests whose subject is `subject`, by digest. */
+  referrers(repository: RepositoryName, subject: Digest, options?: AbortOptions): Promise<readonly Descriptor[]>;
+}

@@ -1,0 +1,67 @@
+import {
+  artifactTypeOf,
+  type Descriptor,
+  dockerMediaTypes,
+  InvalidDocumentError,
+  type Manifest,
+  parseManifest,
+  UnsupportedMediaTypeError,
+} from "@sluice/oci";
+import type { NewManifest } from "../metadata/metadata-store.js";
+import { RegistryError } from "./registry-error.js";
+
+/**
+ * What a pushed document is, what it needs and what it refers to.
+ * @throws {RegistryError} MANIFEST_INVALID when it is no manifest of a kind we know, or calls itself another kind than the request does
+ */
+export function describeManifest(bytes: Uint8Array, contentType: string | undefined): NewManifest {
+  const manifest = parsed(bytes, contentType);
+  const declared = contentType?.split(";")[0]?.trim();
+  if (declared !== undefined && declared !== "" && declared !== manifest.mediaType) {
+    throw new RegistryError(
+      "MANIFEST_INVALID",
+      `Content-Type is ${declared}, the document's mediaType ${manifest.mediaType}`,
+    );
+  }
+  return {
+    digest: manifest.digest,
+    mediaType: manifest.mediaType,
+    bytes,
+    blobs: manifest.kind === "image" ? blobsOf(manifest.config, manifest.layers) : [],
+    manifests: manifest.kind === "index" ? manifest.manifests.map(({ digest }) => digest) : [],
+    referrer: manifest.subject && { subject: manifest.subject.digest, descriptor: referrerDescriptor(manifest) },
+  };
+}
+
+function parsed(bytes: Uint8Array, contentType: string | undefined): Manifest {
+  try {
+    return parseManifest(bytes, "manifest", contentType);
+  } catch (error) {
+    if (error instanceof InvalidDocumentError || error instanceof UnsupportedMediaTypeError) {
+      throw new RegistryError("MANIFEST_INVALID", error.message);
+    }
+    throw error;
+  }
+}
+
+function blobsOf(config: Descriptor | undefined, layers: readonly Descriptor[]): readonly Descriptor["digest"][] {
+  const held = layers.filter(({ mediaType }) => !isHeldElsewhere(mediaType));
+  return [...new Set([...(config === undefined ? [] : [config]), ...held].map(({ digest }) => digest))];
+}
+
+/** Layers whose bytes their maker forbids to redistribute; they come from the URLs in the descriptor. */
+const isHeldElsewhere = (mediaType: string): boolean =>
+  mediaType === dockerMediaTypes.foreignLayer ||
+  mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.");
+
+/** distribution-spec "Listing Referrers": the artifact's type and annotations come along. */
+function referrerDescriptor(manifest: Manifest): Descriptor {
+  const artifactType = artifactTypeOf(manifest);
+  return {
+    mediaType: manifest.mediaType,
+    digest: manifest.digest,
+    size: manifest.bytes.byteLength,
+    ...(artifactType !== undefined && { artifactType }),
+    ...(Object.keys(manifest.annotations).length > 0 && { annotations: manifest.annotations }),
+  };
+}

@@ -1,1 +1,2 @@
+export * from "./drivers/index.js";
 export * from "./fuse/index.js";

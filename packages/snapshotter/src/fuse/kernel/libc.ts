@@ -13,10 +13,6 @@ const umountFunction: Call<[string, number]> = libc.func("int umount2(const char
 const ioctlFunction: Call<[number, number, Uint8Array]> = libc.func(
   "int ioctl(int fd, unsigned long request, void *argument)",
 );
-const ioctlNumberFunction: Call<[number, number, number]> = libc.func(
-  "int ioctl(int fd, unsigned long request, long argument)",
-);
-
 /**
  * Runs a call on a thread of libuv's pool, so that a call that waits (for a disk that this very process serves, say) blocks nobody.
  * koffi hands the errno of that thread to the callback.
@@ -59,9 +55,7 @@ export function ioctlStructure(fd: number, request: number, structure: Uint8Arra
   return result;
 }
 
-/** ioctl(2) with a plain number. */
-export function ioctlNumber(fd: number, request: number, argument: number, what: string): number {
-  const result = ioctlNumberFunction(fd, request, argument);
-  if (result < 0) throw new KernelCallError("ioctl", what, koffi.errno());
-  return result;
+/** The same, away from this thread. */
+export function ioctlLater(fd: number, request: number, structure: Uint8Array, what: string): Promise<number> {
+  return later("ioctl", what, ioctlFunction, fd, request, structure);
 }

@@ -37,6 +37,8 @@ export type WorkerMessage =
   | { readonly kind: "ready" }
   | MissMessage
   | { readonly kind: "interrupt"; readonly uniqueLow: number; readonly uniqueHigh: number }
+  /** Somebody opened the file of a disk (+1), or the last user of one such opening let go (−1). */
+  | { readonly kind: "opens"; readonly inode: number; readonly change: 1 | -1 }
   | { readonly kind: "mark"; readonly slot: number }
   | { readonly kind: "failure"; readonly what: string; readonly error: unknown }
   /** The connection is over; the worker ends. */

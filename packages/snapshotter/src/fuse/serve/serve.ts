@@ -142,7 +142,9 @@ export class FuseServer {
 
   #open(): Outcome {
     this.#count(counterColumn.opens);
-    if (this.#disks.inode(this.#request.inode) === undefined) return -errno.ESTALE;
+    const { inode } = this.#request;
+    if (this.#disks.inode(inode) === undefined) return -errno.ESTALE;
+    this.#tell({ kind: "opens", inode, change: 1 });
     return this.#reply.opened(openFlags.keepCache);
   }
 
@@ -177,6 +179,8 @@ export class FuseServer {
       case opcode.opendir:
         return this.#reply.opened(0);
       case opcode.release:
+        this.#tell({ kind: "opens", inode: this.#request.inode, change: -1 });
+        return 0;
       case opcode.releasedir:
       case opcode.flush:
       case opcode.destroy:

@@ -15,6 +15,7 @@ import { DiskDirectory, type NewDisk } from "./disk-directory.js";
 import type { FuseEvent } from "./fuse-events.js";
 import { Misses, type ReadMiss } from "./misses.js";
 import { type FuseConnectionState, openConnection } from "./open-connection.js";
+import { OpenCounts } from "./open-counts.js";
 import { type ChunkReaders, WorkerPool } from "./worker-pool.js";
 
 const writeLater = promisify(write);
@@ -72,6 +73,7 @@ export class FuseSession implements AsyncDisposable {
   readonly #disks: DiskDirectory;
   readonly #misses: Misses;
   readonly #pool: WorkerPool;
+  readonly #opens: OpenCounts = new OpenCounts();
   readonly #atExit: () => void;
   #closed: Promise<void> | undefined;
 
@@ -144,6 +146,13 @@ export class FuseSession implements AsyncDisposable {
     return join(this.mountpoint, disk.name);
   }
 
+  /**
+   * Resolves when nobody has the disk's file open: after a mount on it is gone, lazily or not. An opening is known here a moment after open(2) has returned.
+   */
+  closedByAll(disk: DiskFile): Promise<void> {
+    return this.#opens.closed(disk.inode);
+  }
+
   /** Hides a disk. Who has it open reads ESTALE from now on; unmount what is on it first. */
   async removeDisk(disk: DiskFile): Promise<void> {
     if (this.#disks.remove(disk.inode) === undefined) return;
@@ -160,6 +169,7 @@ export class FuseSession implements AsyncDisposable {
   #hear(thread: number, message: WorkerMessage): void {
     if (message.kind === "miss") this.#miss(thread, message);
     else if (message.kind === "interrupt") this.#interrupt(message.uniqueLow, message.uniqueHigh);
+    else if (message.kind === "opens") this.#opens.change(message.inode, message.change);
     else if (message.kind === "mark") this.#options.onMark?.(message.slot);
     else if (message.kind === "failure") {
       this.#options.onEvent({ kind: "request-failed", what: message.what, error: message.error });
@@ -216,6 +226,7 @@ export class FuseSession implements AsyncDisposable {
     const timer = setTimeout(() => this.abort(), graceMs);
     await this.#pool.ended();
     clearTimeout(timer);
+    this.#opens.clear();
     process.off("exit", this.#atExit);
     for (const fd of this.#connection.fds) closeSync(fd);
   }

@@ -1,0 +1,73 @@
+import type { AbortOptions } from "@sluice/oci";
+
+/**
+ * A converted image as a driver sees it. The caller keeps everything in it readable until {@link MountedDisk.released}.
+ * The columns are those of the TOC's chunks, in disk order; blocks in no chunk read as zeros.
+ */
+export interface MountableDisk {
+  /** Tells it from every other disk mounted at the time. ASCII letters, digits, `.`, `_`, `-`; at most 200. */
+  readonly name: string;
+  /** Whole blocks. */
+  readonly sizeBytes: number;
+  readonly startBlock: Uint32Array;
+  readonly blocks: Uint32Array;
+  /** Slot of each chunk in the store, below 0 for zero chunks; as `ChunkStore.bind` gives them. */
+  readonly slots: Int32Array;
+
+  /**
+   * Exactly `length` verified bytes at `offset`, which lie inside the disk, from the store or from the network. Rejects with the signal's reason once
+   * it fires.
+   */
+  read(offset: number, length: number, options?: AbortOptions): Promise<Uint8Array>;
+}
+
+/** Whether a driver works on this machine, in words for the user. */
+export interface DriverProbe {
+  readonly ok: boolean;
+  /** Why it works well, or why it does not and what would cure it. */
+  readonly reason: string;
+}
+
+export interface MountedDisk {
+  readonly mountpoint: string;
+  readonly driver: string;
+
+  /**
+   * Takes the mount away. Repeating it does nothing.
+   *
+   * @param options `lazy`: also when somebody uses it, who may go on until done
+   * @throws {MountBusyError} when somebody uses it and `lazy` is not set; the mount stays
+   */
+  unmount(options?: { readonly lazy?: boolean | undefined }): Promise<void>;
+
+  /** Resolves when nobody reads the disk any more: at once after an `unmount`, later after a lazy one. */
+  readonly released: Promise<void>;
+}
+
+/**
+ * Shows the file tree of a disk in a directory, read only. The tree is that of the EROFS metadata in the disk: every driver shows the same paths, types, modes,
+ * owners, sizes, contents, link targets, devices, extended attributes, hard links and times. What one of them cannot show is in docs/limits.md.
+ *
+ * A read either gives the right bytes or fails with EIO before its deadline, and the cause is reported.
+ */
+export interface Driver extends AsyncDisposable {
+  readonly name: "erofs" | "fuse-native";
+
+  probe(): Promise<DriverProbe>;
+
+  /** @param mountpoint an empty directory that exists; absolute, without symlinks */
+  mount(disk: MountableDisk, mountpoint: string): Promise<MountedDisk>;
+
+  /** Lazily unmounts what a process of the same data root left mounted when it died. @returns the mount points */
+  recover(): Promise<readonly string[]>;
+
+  /** Unmounts everything of this driver. @throws {MountBusyError} without `force`, when somebody uses it; the rest is unmounted all the same */
+  close(options?: { readonly force?: boolean | undefined }): Promise<void>;
+}
+
+/** A read that a driver had to answer with an error, or another thing the operator should see. */
+export interface DriverEvent {
+  readonly driver: Driver["name"];
+  readonly kind: "read-failed" | "request-failed" | "worker-died" | "session-failed" | "name-hidden";
+  readonly error: unknown;
+}

@@ -1,0 +1,160 @@
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { KernelCallError } from "../../fuse/kernel/kernel-call-error.js";
+import { attachLoop } from "../../fuse/kernel/loop.js";
+import { mountErofs, unmount } from "../../fuse/kernel/mount.js";
+import { mountTable } from "../../fuse/kernel/mount-table.js";
+import type { DiskFile } from "../../fuse/serve/disk-file.js";
+import { FuseSession, type FuseSessionOptions } from "../../fuse/session/fuse-session.js";
+import type { Driver, DriverEvent, DriverProbe, MountableDisk, MountedDisk } from "../driver.js";
+import { probeErofs } from "./probe.js";
+
+export interface ErofsDriverOptions extends Omit<FuseSessionOptions, "readMiss" | "onEvent"> {
+  readonly onEvent: (event: DriverEvent) => void;
+  /** `file`: EROFS on the FUSE file, Linux ≥ 6.12. `loop`: a loop device between. `auto`: the first that works. */
+  readonly backing?: "auto" | "file" | "loop" | undefined;
+}
+
+/** EROFS in the kernel, on a file that a {@link FuseSession} serves. The session is opened with the first disk. */
+export class ErofsDriver implements Driver {
+  readonly name = "erofs";
+  readonly #options: ErofsDriverOptions;
+  readonly #disks: Map<number, MountableDisk> = new Map();
+  readonly #mounts: Set<ErofsMount> = new Set();
+  #session: Promise<FuseSession> | undefined;
+
+  constructor(options: ErofsDriverOptions) {
+    this.#options = options;
+  }
+
+  probe(): Promise<DriverProbe> {
+    return probeErofs();
+  }
+
+  /** The session, if a disk was mounted yet; for its counters. */
+  session(): Promise<FuseSession> | undefined {
+    return this.#session;
+  }
+
+  async mount(disk: MountableDisk, mountpoint: string): Promise<MountedDisk> {
+    const session = await this.#open();
+    const file = session.addDisk(disk);
+    this.#disks.set(file.inode, disk);
+    try {
+      await this.#mountFile(session.pathOf(file), mountpoint);
+    } catch (error) {
+      await session.closedByAll(file);
+      await this.#forget(session, file);
+      throw error;
+    }
+    const mount: ErofsMount = new ErofsMount(mountpoint, session, file, async () => {
+      this.#mounts.delete(mount);
+      await this.#forget(session, file);
+    });
+    this.#mounts.add(mount);
+    return mount;
+  }
+
+  async #mountFile(path: string, mountpoint: string): Promise<void> {
+    const backing = this.#options.backing ?? "auto";
+    try {
+      if (backing !== "loop") return await mountErofs(path, mountpoint);
+    } catch (error) {
+      const needsBlockDevice = error instanceof KernelCallError && error.code === "ENOTBLK";
+      if (!needsBlockDevice || backing === "file") throw error;
+    }
+    const loop = await attachLoop(path);
+    try {
+      await mountErofs(loop.path, mountpoint);
+    } finally {
+      await loop.release();
+    }
+  }
+
+  async #forget(session: FuseSession, file: DiskFile): Promise<void> {
+    this.#disks.delete(file.inode);
+    await session.removeDisk(file);
+  }
+
+  #open(): Promise<FuseSession> {
+    this.#session ??= this.#start().catch((error: unknown) => {
+      this.#session = undefined; // the next mount tries again
+      throw error;
+    });
+    return this.#session;
+  }
+
+  #start(): Promise<FuseSession> {
+    const { onEvent } = this.#options;
+    return FuseSession.open({
+      ...this.#options,
+      readMiss: async (file, offset, length, signal) => {
+        const disk = this.#disks.get(file.inode);
+        if (disk === undefined) throw new Error(`${file.name} is not mounted any more`);
+        return await disk.read(offset, length, { signal });
+      },
+      onEvent: (event) => onEvent({ driver: "erofs", kind: event.kind, error: event.error }),
+    });
+  }
+
+  async recover(): Promise<readonly string[]> {
+    if (this.#session !== undefined) return [];
+    const folder = join(this.#options.mountpoint, "/");
+    const left = (await mountTable()).filter((entry) => entry.type === "erofs" && entry.source.startsWith(folder));
+    for (const entry of left.toReversed()) await unmount(entry.target, { lazy: true });
+    return left.map((entry) => entry.target);
+  }
+
+  async close(options?: { readonly force?: boolean | undefined }): Promise<void> {
+    const force = options?.force ?? false;
+    const ends = await Promise.allSettled([...this.#mounts].map((mount) => mount.unmount({ lazy: force })));
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+    const session = await this.#session;
+    await session?.close({ force });
+    this.#session = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close({ force: true });
+  }
+}
+
+/** How long an unmount waits for the kernel to close the file. Longer only when another mount namespace kept a copy of the mount. Milliseconds. */
+const graceMs = 2000;
+
+class ErofsMount implements MountedDisk {
+  readonly driver = "erofs";
+  readonly mountpoint: string;
+  readonly released: Promise<void>;
+  readonly #session: FuseSession;
+  readonly #file: DiskFile;
+  readonly #onReleased: () => Promise<void>;
+  #setReleased: () => void = () => undefined;
+  #unmounted: Promise<void> | undefined;
+
+  constructor(mountpoint: string, session: FuseSession, file: DiskFile, onReleased: () => Promise<void>) {
+    this.mountpoint = mountpoint;
+    this.#session = session;
+    this.#file = file;
+    this.#onReleased = onReleased;
+    this.released = new Promise((resolve) => {
+      this.#setReleased = resolve;
+    });
+  }
+
+  unmount(options?: { readonly lazy?: boolean | undefined }): Promise<void> {
+    this.#unmounted ??= this.#unmount(options?.lazy ?? false).catch((error: unknown) => {
+      this.#unmounted = undefined;
+      throw error;
+    });
+    return this.#unmounted;
+  }
+
+  async #unmount(lazy: boolean): Promise<void> {
+    await unmount(this.mountpoint, { lazy });
+    // The kernel closes the file a moment after the last user of the mount has gone, wherever that user lives.
+    const released = this.#session.closedByAll(this.#file).then(this.#onReleased).finally(this.#setReleased);
+    released.catch(() => undefined); // a connection that is over forgets its names by itself
+    if (!lazy) await Promise.race([released, setTimeout(graceMs, undefined, { ref: false })]);
+  }
+}

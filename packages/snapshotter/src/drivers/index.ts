@@ -1,0 +1,2 @@
+export type { Driver, DriverEvent, DriverProbe, MountableDisk, MountedDisk } from "./driver.js";
+export { ErofsDriver, type ErofsDriverOptions } from "./erofs/erofs-driver.js";

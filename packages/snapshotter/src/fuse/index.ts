@@ -1,6 +1,7 @@
 export { KernelCallError } from "./kernel/kernel-call-error.js";
 export {
   MountBusyError,
+  mountBind,
   mountErofs,
   mountOverlay,
   type OverlayMount,

@@ -4,7 +4,7 @@ import { KernelCallError } from "./kernel-call-error.js";
 import { mountCall, umountCall, umountCallSync } from "./libc.js";
 
 /** mount(2) flags. include/uapi/linux/mount.h */
-export const mountFlags = { readOnly: 1, noSuid: 2, noDev: 4 } as const;
+export const mountFlags = { readOnly: 1, noSuid: 2, noDev: 4, bind: 4096 } as const;
 /** umount2(2) flags. */
 const umountFlags = { force: 1, detach: 2, noFollow: 8 } as const;
 
@@ -33,6 +33,11 @@ export async function mountFuse(target: string, fd: number, user: { uid: number;
 /** An EROFS image, read only. `source` is a block device or, since Linux 6.12, a regular file. Reads the source before it returns. */
 export async function mountErofs(source: string, target: string, options = ""): Promise<void> {
   await mountCall(source, target, "erofs", mountFlags.readOnly, options === "" ? null : options);
+}
+
+/** Shows the mount on `source` on `target` as well: the same file system, so read only where that is. */
+export async function mountBind(source: string, target: string): Promise<void> {
+  await mountCall(source, target, null, mountFlags.bind, null);
 }
 
 export interface OverlayMount {

@@ -1,4 +1,3 @@
-/** Runs one command line. @returns the exit code: 0 done, 1 failed, 2 wrong usage */
-export async function main(_args: readonly string[]): Promise<number> {
-  return 0;
-}
+export { type ExitCode, exitCodes } from "./exit-codes.js";
+export { main } from "./main.js";
+export type { OutputStream, Surroundings } from "./surroundings.js";

@@ -1,0 +1,46 @@
+import { z } from "zod";
+
+/** The keys that the command line itself reads. The node's come from its package, see {@link configSchema}. */
+const ownKeys = {
+  /** The data root; see `data-root.ts` for what stands in when it is absent. */
+  root: z.string().min(1).optional(),
+  defaults: z
+    .strictObject({
+      /** Host with an optional port, for references that name none. */
+      registry: z
+        .string()
+        .regex(/^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-fA-F:]+\](:\d{1,5})?$/, "expected HOST or HOST:PORT")
+        .optional(),
+    })
+    .optional(),
+  serve: z
+    .strictObject({
+      /** HOST:PORT. */
+      listen: z.string().min(1).optional(),
+    })
+    .optional(),
+} as const;
+
+const logKeys = z.strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).optional() });
+
+export type ConfigSchema = z.ZodObject;
+
+/** Everything a configuration may hold; unknown keys are refused. */
+export function configSchema(): ConfigSchema {
+  return z.strictObject({ log: logKeys.optional(), ...ownKeys });
+}
+
+/** Every settable key of `schema` as a path, such as `["store", "budget"]`. */
+export function leafPathsOf(schema: z.core.$ZodType, above: readonly string[] = []): readonly (readonly string[])[] {
+  const inner = unwrapped(schema);
+  if (!(inner instanceof z.ZodObject)) return [above];
+  return Object.entries(inner.shape).flatMap(([key, value]) => leafPathsOf(value, [...above, key]));
+}
+
+function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
+  let inner = schema;
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) {
+    inner = inner.unwrap();
+  }
+  return inner;
+}

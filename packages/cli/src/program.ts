@@ -1,0 +1,57 @@
+import { readFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { completionCommand } from "./commands/completion.js";
+import { configCommand } from "./commands/config.js";
+import { serveCommand } from "./commands/serve.js";
+import type { Runner } from "./verb.js";
+
+/** The version in package.json. */
+export function versionOfProgram(): string {
+  const described: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return typeof described === "object" && described !== null && "version" in described ? String(described.version) : "";
+}
+
+/** All verbs and the flags they share. Loads no verb's packages: each does so when it runs. */
+export function createProgram(runner: Runner): Command {
+  const program = new Command("sluice")
+    .description("Starts containers before their image has arrived.")
+    .version(versionOfProgram(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [verb]", "print the help of a verb")
+    .configureHelp({ showGlobalOptions: true })
+    .addOption(new Option("-o, --output <format>", "what stdout holds").choices(["table", "json"]).default("table"))
+    .option("-q, --quiet", "neither progress nor remarks on stderr")
+    .addOption(
+      new Option("--log-level <level>", "what is logged on stderr").choices([
+        "trace",
+        "debug",
+        "info",
+        "warn",
+        "error",
+        "silent",
+      ]),
+    )
+    .option("--config <file>", "the configuration file")
+    .option("--root <dir>", "the data root")
+    .option("--registry <host>", "the registry of references that name none")
+    .addHelpText("after", programExamples);
+  for (const command of verbs(runner, program)) program.addCommand(inherit(command, program));
+  return program;
+}
+
+function verbs(runner: Runner, program: Command): readonly Command[] {
+  return [serveCommand(runner), configCommand(runner), completionCommand(runner, program)];
+}
+
+/** `addCommand` leaves the settings of the parent behind; help and errors must look alike everywhere. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inherit(child, command);
+  return command;
+}
+
+const programExamples = `
+Examples:
+  sluice serve                          a registry on this machine
+  sluice convert 127.0.0.1:5000/app:1   make an image streamable
+  sluice run 127.0.0.1:5000/app:1       start it without waiting for it`;

@@ -55,8 +55,8 @@ const manifestSchema = z.object({
   mediaType: optional(mediaTypeSchema),
   artifactType: optional(mediaTypeSchema),
   config: optional(descriptorSchema),
-  layers: z.unknown(),
-  manifests: z.unknown(),
+  layers: optional(z.unknown().optional()),
+  manifests: optional(z.unknown().optional()),
   subject: optional(descriptorSchema),
   annotations: annotationsSchema,
 });

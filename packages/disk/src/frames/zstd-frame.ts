@@ -5,15 +5,21 @@ import { InvalidFormatError } from "../invalid-format-error.js";
 export const compressionLevel = 3;
 
 const zstdMagic = 0xfd2fb528;
+/** A block of 4 bytes, its smallest size, gives at most 128 KiB (RFC 8878 §3.1.1.2). */
+const maxExpansion = 32 * 1024;
+/** Compressing a chunk of 1 MiB takes no new memory. Bytes. */
+const scratchBytes: number = binding.compressBound(1024 * 1024);
 let compressing: binding.CCtx | undefined;
+let scratch: Uint8Array | undefined;
 let decompressing: binding.DCtx | undefined;
 
 /** One zstd frame that declares its content size, without checksum and dictionary. The same bytes give the same frame. */
 export function compressFrame(bytes: Uint8Array): Uint8Array {
   compressing ??= newCompressor();
-  const scratch = Buffer.allocUnsafe(binding.compressBound(bytes.length));
-  const size = compressing.compress2(scratch, bytes);
-  return Uint8Array.prototype.slice.call(scratch, 0, size);
+  scratch ??= new Uint8Array(scratchBytes);
+  const bound = binding.compressBound(bytes.length);
+  const target = bound <= scratchBytes ? scratch : new Uint8Array(bound);
+  return target.slice(0, compressing.compress2(target, bytes));
 }
 
 /**
@@ -23,7 +29,7 @@ export function compressFrame(bytes: Uint8Array): Uint8Array {
  */
 export function decompressFrame(frame: Uint8Array, expectedBytes: number, part: string): Uint8Array<ArrayBuffer> {
   requireContentSize(frame, expectedBytes, part);
-  const content = new Uint8Array(expectedBytes);
+  const content = new Uint8Array(Buffer.allocUnsafeSlow(expectedBytes).buffer); // filled whole, or never seen
   decompressChecked(frame, content, part);
   return content;
 }
@@ -76,6 +82,9 @@ function requireContentSize(frame: Uint8Array, expectedBytes: number, part: stri
   const declared = declaredContentBytes(frame, part);
   if (declared !== expectedBytes) {
     throw new InvalidFormatError(part, "content size of the frame", `${expectedBytes} bytes`, declared);
+  }
+  if (declared > frame.length * maxExpansion) {
+    throw new InvalidFormatError(part, "frame", `a size that can give ${declared} bytes`, `${frame.length} bytes`);
   }
 }
 

@@ -1,1 +1,4 @@
+export * from "./dump-tree.js";
+export { type FuzzOutcome, type FuzzTarget, fuzzCodec } from "./fuzz-codec.js";
+export { fuzzTargets } from "./fuzz-targets.js";
 export * from "./layer-of.js";

@@ -10,5 +10,11 @@ export interface ChunkPlace {
   readonly frame: ByteRange;
 }
 
-/** Why a chunk is fetched, in falling rank. `demand`: a reader waits. `read-ahead`: one is expected soon. `background`: fills the store. */
-export type FetchCause = "demand" | "read-ahead" | "background";
+/**
+ * Why a chunk is fetched, in falling rank. `demand`: a reader waits. `startup`: it comes in the stream of a start. `read-ahead`: a
+ * reader is expected soon. `background`: it fills the store.
+ */
+export type FetchCause = "demand" | "startup" | "read-ahead" | "background";
+
+/** Higher goes first. */
+export const rankOf: Readonly<Record<FetchCause, number>> = { demand: 3, startup: 2, "read-ahead": 1, background: 0 };

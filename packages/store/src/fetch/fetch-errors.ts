@@ -1,0 +1,44 @@
+import type { ByteRange, Digest } from "@sluice/oci";
+
+/** A chunk could not be fetched, and trying again did not help. `cause` is the last attempt's error. */
+export class ChunkFetchError extends Error {
+  override readonly name = "ChunkFetchError";
+  readonly code = "CHUNK_FETCH_FAILED";
+  readonly id: Digest;
+  readonly blob: Digest;
+  readonly attempts: number;
+  constructor(id: Digest, blob: Digest, attempts: number, options: ErrorOptions) {
+    const cause = options.cause instanceof Error ? options.cause.message : String(options.cause);
+    super(`chunk ${id} of blob ${blob}: not fetched in ${attempts} attempts: ${cause}`, options);
+    this.id = id;
+    this.blob = blob;
+    this.attempts = attempts;
+  }
+}
+
+/** The source ended a range early, against its contract. */
+export class ShortRangeError extends Error {
+  override readonly name = "ShortRangeError";
+  readonly code = "SHORT_RANGE";
+  constructor(blob: Digest, range: ByteRange, receivedBytes: number) {
+    super(`blob ${blob}, bytes ${range.start} to ${range.end}: ended after ${receivedBytes} bytes`);
+  }
+}
+
+/** Nothing arrived for too long. */
+export class StalledRangeError extends Error {
+  override readonly name = "StalledRangeError";
+  readonly code = "RANGE_STALLED";
+  constructor(blob: Digest, range: ByteRange, stallTimeoutMs: number) {
+    super(`blob ${blob}, bytes ${range.start} to ${range.end}: no byte for ${stallTimeoutMs} ms`);
+  }
+}
+
+/** The fetcher was closed while the chunk was on its way. */
+export class FetcherClosedError extends Error {
+  override readonly name = "FetcherClosedError";
+  readonly code = "FETCHER_CLOSED";
+  constructor() {
+    super("chunk fetcher: closed");
+  }
+}

@@ -1,0 +1,62 @@
+import type { AbortOptions } from "@sluice/oci";
+import type { ChunkPlace, FetchCause } from "./fetch-request.js";
+import type { RangeRequest } from "./range-request.js";
+
+/** One chunk on its way, and all who wait for it. */
+export class Flight {
+  /** Where it is fetched from. Stays while a request brings it. */
+  place: ChunkPlace;
+  /** Where a later waiter would have it from: for when a stream ends before it came. */
+  otherPlace: ChunkPlace | undefined;
+  /** Of the most urgent waiter so far. */
+  cause: FetchCause;
+  waiters = 0;
+  /** The request that brings it, once there is one. */
+  request: RangeRequest | undefined;
+  readonly result: Promise<Uint8Array>;
+  #settled = false;
+  #resolve: (bytes: Uint8Array) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  constructor(place: ChunkPlace, cause: FetchCause) {
+    this.place = place;
+    this.cause = cause;
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.result.catch(() => undefined); // every waiter may have left
+  }
+
+  /** Has its bytes, or never will. */
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  land(bytes: Uint8Array): void {
+    this.#settled = true;
+    this.#resolve(bytes);
+  }
+
+  fail(error: unknown): void {
+    this.#settled = true;
+    this.#reject(error);
+  }
+}
+
+/** As `work`, but rejects with the signal's reason as soon as it fires. `work` goes on for the others. */
+export async function abortable<T>(work: Promise<T>, options?: AbortOptions): Promise<T> {
+  const signal = options?.signal;
+  if (signal === undefined) return await work;
+  signal.throwIfAborted();
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

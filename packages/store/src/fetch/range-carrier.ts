@@ -1,0 +1,138 @@
+import { decompressFrame, InvalidFormatError } from "@sluice/disk";
+import { type ByteRange, DigestMismatchError } from "@sluice/oci";
+import { LRUCache } from "lru-cache";
+import { type VerifiedChunk, verifyChunk } from "../chunk/chunk-source.js";
+import type { ChunkStore } from "../chunk/chunk-store.js";
+import type { BlobRangeSource } from "./blob-ranges.js";
+import type { FetchConfig } from "./fetch-config.js";
+import { ShortRangeError, StalledRangeError } from "./fetch-errors.js";
+import type { ChunkPlace } from "./fetch-request.js";
+import type { FetchCounters } from "./fetch-stats.js";
+import type { Flight } from "./flight.js";
+import type { RangeRequest } from "./range-request.js";
+import { splitFrames } from "./split-frames.js";
+
+export interface CarrierParts {
+  readonly source: BlobRangeSource;
+  readonly store: ChunkStore;
+  readonly config: FetchConfig;
+  readonly counters: FetchCounters;
+  /** The chunk is in the store, or in memory in its place. */
+  readonly onKept: (flight: Flight) => void;
+  /** The store failed in a way that is not the disk's. The readers have their bytes all the same. */
+  readonly onStoreError: (error: unknown) => void;
+}
+
+/** Makes one attempt at a ranged request: streams it, and lands each chunk as soon as its frame is there, verified. */
+export class RangeCarrier {
+  readonly #parts: CarrierParts;
+  readonly #memory: LRUCache<string, Uint8Array>;
+
+  constructor(parts: CarrierParts) {
+    this.#parts = parts;
+    // lru-cache takes no size of zero
+    const maxSize = Math.max(1, parts.config.memoryBytes);
+    this.#memory = new LRUCache({ maxSize, sizeCalculation: (bytes) => bytes.byteLength });
+  }
+
+  /** A chunk that the store could not keep. */
+  remembered(id: string): Uint8Array | undefined {
+    return this.#memory.get(id);
+  }
+
+  /**
+   * Lands what it can of `flights`, which are among those of the request. A wrong chunk does not stop the others.
+   *
+   * @throws what kept some of them from landing; the signal's reason once it fires
+   */
+  async attempt(request: RangeRequest, flights: readonly Flight[]): Promise<void> {
+    const { counters } = this.#parts;
+    const counted = counters.of(request.cause);
+    const range = rangeOf(flights);
+    let failure: Error | undefined;
+    let keeping: Promise<void> = Promise.resolve();
+    counted.requests++;
+    counters.inFlight++;
+    try {
+      for await (const { of, bytes } of this.#frames(request, range, flights)) {
+        const chunk = this.#open(of.flight.place, bytes);
+        if (chunk instanceof Error) {
+          failure = chunk;
+          continue;
+        }
+        counted.chunks++;
+        of.flight.land(chunk.bytes);
+        await keeping; // one chunk is written while the next arrives, no more: a slow disk slows the stream
+        keeping = this.#keep(of.flight, chunk);
+      }
+    } finally {
+      counters.inFlight--;
+      await keeping;
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  async *#frames(
+    request: RangeRequest,
+    range: ByteRange,
+    flights: readonly Flight[],
+  ): AsyncGenerator<{ of: { frame: ByteRange; flight: Flight }; bytes: Uint8Array }> {
+    const frames = flights.map((flight) => ({ frame: flight.place.frame, flight }));
+    const received = yield* splitFrames(this.#read(request, range), range.start, frames);
+    if (received !== undefined) throw new ShortRangeError(request.blob, range, received);
+  }
+
+  /** The source's bytes, until they stop coming or nobody wants them. */
+  async *#read(request: RangeRequest, range: ByteRange): AsyncGenerator<Uint8Array> {
+    const { source, config, counters } = this.#parts;
+    const stalled = new AbortController();
+    const stall = (): void => stalled.abort(new StalledRangeError(request.blob, range, config.stallTimeoutMs));
+    const signal = AbortSignal.any([request.stop.signal, stalled.signal]);
+    let timer = setTimeout(stall, config.stallTimeoutMs);
+    try {
+      for await (const piece of source.read(request.blob, range, { signal })) {
+        clearTimeout(timer); // the time that we take is not the source's
+        counters.of(request.cause).bytes += piece.byteLength;
+        yield piece;
+        signal.throwIfAborted();
+        timer = setTimeout(stall, config.stallTimeoutMs);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #open(place: ChunkPlace, frame: Uint8Array): VerifiedChunk | Error {
+    try {
+      return verifyChunk(place.id, decompressFrame(frame, place.sizeBytes, `chunk of blob ${place.blob}`));
+    } catch (error) {
+      if (!(error instanceof InvalidFormatError || error instanceof DigestMismatchError)) throw error;
+      this.#parts.counters.wrongBytes++;
+      return error;
+    }
+  }
+
+  async #keep(flight: Flight, chunk: VerifiedChunk): Promise<void> {
+    try {
+      const outcome = await this.#parts.store.put(chunk);
+      if (outcome === "not-stored") this.#memory.set(chunk.id, chunk.bytes);
+      else this.#memory.delete(chunk.id);
+    } catch (error) {
+      this.#memory.set(chunk.id, chunk.bytes);
+      this.#parts.onStoreError(error);
+    } finally {
+      this.#parts.onKept(flight);
+    }
+  }
+}
+
+/** From the first frame to the last. */
+function rangeOf(flights: readonly Flight[]): ByteRange {
+  let start = Number.MAX_SAFE_INTEGER;
+  let end = 0;
+  for (const { place } of flights) {
+    start = Math.min(start, place.frame.start);
+    end = Math.max(end, place.frame.end);
+  }
+  return { start, end };
+}

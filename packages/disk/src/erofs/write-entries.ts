@@ -1,7 +1,7 @@
+import type { Canvas } from "./canvas.js";
 import type { DirectoryEntries } from "./directory-entries.js";
 import { direntBytes, typeCodes } from "./on-disk.js";
 import type { ErofsPlan } from "./plan-erofs.js";
-import type { Canvas } from "./write-item.js";
 
 const dot = 0x2e;
 

@@ -3,12 +3,13 @@ import { blockSizeBytes, blocksOf } from "../blocks.js";
 import { byteString } from "../byte-strings.js";
 import { entryType } from "../layer/layer-index.js";
 import { noLayer } from "../merge/merged-tree.js";
+import type { Canvas } from "./canvas.js";
 import { DirectoryEntries } from "./directory-entries.js";
 import { slotBytes } from "./on-disk.js";
 import { type ErofsPlan, itemBytes } from "./plan-erofs.js";
 import { type DiskAddresses, writeSuperblock } from "./superblock.js";
 import { writeEntries } from "./write-entries.js";
-import { type Canvas, ItemWriter } from "./write-item.js";
+import { ItemWriter } from "./write-item.js";
 
 /** Longest piece that {@link writeErofs} yields. Blocks: 1 MiB */
 const pieceBlocks = 256;

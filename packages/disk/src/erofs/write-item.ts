@@ -2,6 +2,7 @@ import { writeInt64 } from "../binary/integers.js";
 import { byteString } from "../byte-strings.js";
 import { entryType } from "../layer/layer-index.js";
 import { noLayer } from "../merge/merged-tree.js";
+import type { Canvas } from "./canvas.js";
 import type { DirectoryEntries } from "./directory-entries.js";
 import { dataLayout, extendedInodeBytes, typeCodes } from "./on-disk.js";
 import type { ErofsPlan } from "./plan-erofs.js";
@@ -11,12 +12,6 @@ import { xattrHeaderBytes } from "./xattr-size.js";
 
 /** Bit 0 of `i_format`: the inode is of the extended form. */
 const extendedFormat = 1;
-
-/** Bytes to write to and a view of them. */
-export interface Canvas {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-}
 
 /** Writes the items of one disk: an inode and what lies behind it. */
 export class ItemWriter {

@@ -44,7 +44,8 @@ export function enterDirectory(walk: Walk, path: Uint8Array): number {
       directory = next;
       continue;
     }
-    if (++symlinks > maxSymlinks) throw new InvalidLayerError(walk.layer, path, "its parent is a loop of symlinks");
+    if (++symlinks > maxSymlinks)
+      throw new InvalidLayerError(walk.layer, path, "leads into a loop of symlinks, and entries lie below it");
     const target = targetOf(walk.tree, next);
     rest = Buffer.concat([target, Uint8Array.of(slash), rest.subarray(at)]);
     if (target[0] === slash) directory = walk.tree.root;
@@ -81,7 +82,7 @@ function step(walk: Walk, path: Uint8Array, from: number, bytes: Uint8Array, sta
   const ofThisLayer = inode !== -1 && tree.layer[inode] === layer;
   if (ofThisLayer && tree.type[inode] === entryType.symlink) return inode;
   if (!walk.make) return -1;
-  if (ofThisLayer) throw new InvalidLayerError(layer, path, "its parent is not a directory in the same layer");
+  if (ofThisLayer) throw new InvalidLayerError(layer, path, "is no directory in this layer, and entries lie below it");
   const made = tree.addInode(entryType.directory, noLayer, noLayer, from);
   tree.names.inode[entry] = made;
   return made;

@@ -65,7 +65,7 @@ export class DiskStore {
   /** Keeps the image; one that is there already gets `address` as its latest. */
   async save(image: ResolvedImage, address: ImageAddress): Promise<void> {
     const digest = image.artifact.manifest.digest;
-    const known = await this.#loadUnlessDamaged(digest);
+    const known = await this.loadUnlessDamaged(digest);
     const older = (known?.addresses ?? []).filter((other) => other.reference !== address.reference);
     const record = JSON.stringify({
       version: recordVersion,
@@ -127,7 +127,7 @@ export class DiskStore {
   /** The image that `reference` named when it was last asked for here, for when the registry cannot say. */
   async findByReference(reference: string): Promise<StoredDisk | undefined> {
     for (const digest of await this.list()) {
-      const disk = await this.#loadUnlessDamaged(digest);
+      const disk = await this.loadUnlessDamaged(digest);
       if (disk?.addresses.some((address) => address.reference === reference)) return disk;
     }
     return undefined;
@@ -145,7 +145,8 @@ export class DiskStore {
     }
   }
 
-  async #loadUnlessDamaged(artifact: Digest): Promise<StoredDisk | undefined> {
+  /** For who can fetch it anew. */
+  async loadUnlessDamaged(artifact: Digest): Promise<StoredDisk | undefined> {
     try {
       return await this.load(artifact);
     } catch (error) {

@@ -1,6 +1,7 @@
 import { decodeToc, maxTocBytes, type Toc } from "@sluice/disk";
 import {
   type AbortOptions,
+  type Digest,
   type ImageConfig,
   type ImageManifest,
   type Repository,
@@ -28,6 +29,12 @@ export interface ResolvedImage {
 /** A TOC that does not shrink at all is no larger than this: zstd adds a few bytes per 128 KiB block. Bytes. docs/format.md §5 */
 export const maxTocBlobBytes: number = maxTocBytes + 2 ** 20;
 
+/** What the caller knows already. */
+export interface ResolveOptions extends AbortOptions {
+  /** An image that was resolved before, by the digest of its artifact: then its TOC is not fetched again. */
+  readonly known?: ((artifact: Digest) => Promise<ResolvedImage | undefined>) | undefined;
+}
+
 /**
  * Looks an image up in four waits: its manifest (five, when an index comes first), then referrers and config, then the artifact's manifest, then the TOC.
  *
@@ -37,16 +44,18 @@ export async function resolveImage(
   repository: Repository,
   target: string,
   trust: TrustPolicy,
-  options?: AbortOptions,
+  options?: ResolveOptions,
 ): Promise<ResolvedImage> {
   try {
     const source = await findSourceManifest(repository, target, options);
     const [referrers, { config, configBytes }] = await Promise.all([
-      repository.referrers(source.digest, { ...options, artifactType: sluiceMediaTypes.artifact }),
+      repository.referrers(source.digest, { signal: options?.signal, artifactType: sluiceMediaTypes.artifact }),
       readSourceConfig(repository, source, options),
     ]);
     const fit = { manifest: source, diffIds: config.diffIds };
     const artifact = await findArtifact(repository, fit, referrers, trust, options);
+    const known = await options?.known?.(artifact.manifest.digest);
+    if (known) return known;
     const what = `TOC of ${repository.name}@${artifact.manifest.digest}`;
     const tocBytes = await readSmallBlob(repository, artifact.toc, maxTocBlobBytes, what, options);
     const toc = decodeTocOf(artifact, tocBytes);

@@ -1,0 +1,98 @@
+import type { Digest, Repository } from "@sluice/oci";
+import type { ChunkStore } from "@sluice/store";
+import type { ImageAddress } from "../control/api.js";
+import type { BlobPlaces } from "./blob-places.js";
+import type { StoredDisk } from "./disk-store.js";
+import { type ChunkGetter, chunkLengths, createOpenDisk, type OpenDisk } from "./open-disk.js";
+
+/** One user's hold on an open disk. */
+export interface DiskLease {
+  readonly disk: OpenDisk;
+  /** Call when no reader can start a read any more. The last one closes the disk. Repeating it does nothing. */
+  release(): Promise<void>;
+}
+
+export interface DisksParts {
+  readonly store: Pick<ChunkStore, "bind">;
+  readonly chunks: ChunkGetter;
+  readonly places: BlobPlaces;
+  readonly openRepository: (address: ImageAddress) => Repository;
+}
+
+interface Opened {
+  readonly disk: OpenDisk;
+  readonly close: () => Promise<void>;
+}
+
+interface Entry {
+  users: number;
+  readonly opened: Promise<Opened>;
+}
+
+/** The disks that are open now, each once, however many mounts show it. */
+export class Disks {
+  readonly #parts: DisksParts;
+  readonly #entries = new Map<Digest, Entry>();
+
+  constructor(parts: DisksParts) {
+    this.#parts = parts;
+  }
+
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  /** Digests of the artifacts whose disks are open. */
+  get digests(): readonly Digest[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** @throws {TooManyChunksError} when the store has no slots left for its chunks */
+  async open(stored: StoredDisk): Promise<DiskLease> {
+    const digest = stored.image.artifact.manifest.digest;
+    const entry = this.#entries.get(digest) ?? this.#start(digest, stored);
+    entry.users++;
+    try {
+      const { disk } = await entry.opened;
+      let held = true;
+      const release = async (): Promise<void> => {
+        if (!held) return;
+        held = false;
+        await this.#leave(digest, entry);
+      };
+      return { disk, release };
+    } catch (error) {
+      await this.#leave(digest, entry);
+      throw error;
+    }
+  }
+
+  #start(digest: Digest, stored: StoredDisk): Entry {
+    const entry: Entry = { users: 0, opened: this.#open(digest, stored) };
+    this.#entries.set(digest, entry);
+    return entry;
+  }
+
+  async #leave(digest: Digest, entry: Entry): Promise<void> {
+    entry.users--;
+    if (entry.users > 0) return;
+    if (this.#entries.get(digest) === entry) this.#entries.delete(digest);
+    const opened = await entry.opened.catch(() => undefined); // whoever opened it was told
+    await opened?.close();
+  }
+
+  async #open(digest: Digest, stored: StoredDisk): Promise<Opened> {
+    const { store, chunks, places, openRepository } = this.#parts;
+    const { toc } = stored.image;
+    const binding = await store.bind(toc.chunks.sha256, chunkLengths(toc.chunks));
+    const blobs = toc.blobs.map((blob) => blob.digest);
+    const forget = stored.addresses.map((address) => places.add(blobs, openRepository(address)));
+    return {
+      disk: createOpenDisk(digest, toc, binding, chunks),
+      close: async () => {
+        for (const leave of forget) leave();
+        await binding.close();
+      },
+    };
+  }
+}

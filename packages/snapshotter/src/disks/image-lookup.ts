@@ -1,0 +1,57 @@
+import { type AbortOptions, parseReference, type Repository, targetOf } from "@sluice/oci";
+import type { ImageAddress } from "../control/api.js";
+import type { Logger } from "../observe/log.js";
+import { NotStreamableError } from "../resolve/not-streamable.js";
+import { resolveImage } from "../resolve/resolve-image.js";
+import type { TrustPolicy } from "../resolve/trust.js";
+import type { DiskStore, StoredDisk } from "./disk-store.js";
+
+export interface ImageLookupParts {
+  readonly disks: DiskStore;
+  readonly trust: TrustPolicy;
+  readonly openRepository: (address: ImageAddress) => Repository;
+  readonly log: Logger;
+}
+
+/** Finds what a reference names: at the registry, and what is known from before when that cannot be asked. */
+export class ImageLookup {
+  readonly #parts: ImageLookupParts;
+  constructor(parts: ImageLookupParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The image, kept on this node from now on.
+   *
+   * @throws {NotStreamableError}
+   */
+  async find(address: ImageAddress, options?: AbortOptions): Promise<StoredDisk> {
+    const { disks, trust, openRepository, log } = this.#parts;
+    try {
+      const repository = openRepository(address);
+      const image = await resolveImage(repository, targetOf(parseReference(address.reference)), trust, {
+        ...options,
+        known: async (artifact) => (await disks.loadUnlessDamaged(artifact))?.image,
+      });
+      await disks.save(image, address);
+      return { image, addresses: [address] };
+    } catch (error) {
+      const local = await this.#local(address, error);
+      if (!local) throw error;
+      log.warn({ err: error, reference: address.reference }, "registry not reached; going on with what is known");
+      return local;
+    }
+  }
+
+  /** A registry that is away, or has no credentials for us now, takes nothing back; one that answers otherwise does. */
+  async #local(address: ImageAddress, error: unknown): Promise<StoredDisk | undefined> {
+    if (!(error instanceof NotStreamableError)) return undefined;
+    if (error.code !== "REGISTRY_UNREACHABLE" && error.code !== "UNAUTHORIZED") return undefined;
+    const stored = await this.#parts.disks.findByReference(address.reference);
+    if (!stored) return undefined;
+    const repository = this.#parts.openRepository(address);
+    const { source, artifact } = stored.image;
+    const verdict = await this.#parts.trust.judge({ repository, source, artifact });
+    return verdict.trusted ? stored : undefined;
+  }
+}

@@ -1,0 +1,131 @@
+import { blobKind, blockSizeBytes, type Toc } from "@sluice/disk";
+import { hashOfDigest, sha256Of } from "@sluice/oci";
+import type { ChunkPlace } from "@sluice/store";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type ChunkGetter, chunkLengths, createOpenDisk } from "./open-disk.js";
+
+/** Chunks of a test disk: how many blocks; `zero` lies in no blob, `gap` is in no chunk at all. */
+type Piece = { readonly kind: "data" | "zero" | "gap"; readonly blocks: number };
+
+interface TestDisk {
+  readonly toc: Toc;
+  readonly content: Buffer;
+  readonly chunks: ChunkGetter & { readonly asked: ChunkPlace[] };
+}
+
+function testDisk(pieces: readonly Piece[]): TestDisk {
+  const contents: Buffer[] = [];
+  const stored = new Map<string, Uint8Array>();
+  const rows: { start: number; blocks: number; size: number; offset: number; id: Uint8Array }[] = [];
+  let start = 0;
+  let offset = 0;
+  for (const [i, { kind, blocks }] of pieces.entries()) {
+    const bytes = Buffer.alloc(blocks * blockSizeBytes, kind === "data" ? `piece ${i} ` : 0);
+    contents.push(bytes);
+    const size = kind === "data" ? 100 + i : 0;
+    const id = sha256Of(bytes);
+    if (kind !== "gap") {
+      rows.push({ start, blocks, size, offset, id: kind === "data" ? hashOfDigest(id) : new Uint8Array(32) });
+    }
+    if (kind === "data") stored.set(id, bytes);
+    offset += size;
+    start += blocks;
+  }
+  const asked: ChunkPlace[] = [];
+  const chunks = {
+    count: rows.length,
+    startBlock: Uint32Array.from(rows, (row) => row.start),
+    blocks: Uint32Array.from(rows, (row) => row.blocks),
+    blob: new Uint16Array(rows.length),
+    offset: Float64Array.from(rows, (row) => row.offset),
+    compressedSize: Uint32Array.from(rows, (row) => row.size),
+    sha256: Buffer.concat(rows.map((row) => row.id)),
+  };
+  const blob = { kind: blobKind.metadata, digest: sha256Of("blob"), sizeBytes: offset };
+  return {
+    content: Buffer.concat(contents),
+    toc: { diskBlocks: start, source: sha256Of("source"), blobs: [blob], regions: [], chunks, startup: chunks },
+    chunks: {
+      asked,
+      get: async (place, options) => {
+        options?.signal?.throwIfAborted();
+        asked.push(place);
+        const bytes = stored.get(place.id);
+        if (!bytes) throw new Error(`no chunk ${place.id}`);
+        return bytes;
+      },
+    },
+  };
+}
+
+const open = ({ toc, chunks }: TestDisk) =>
+  createOpenDisk(
+    sha256Of("artifact"),
+    toc,
+    { slots: new Int32Array(toc.chunks.count) } as Parameters<typeof createOpenDisk>[2], // its slots are all that is used
+    chunks,
+  );
+
+const pieces: readonly Piece[] = [
+  { kind: "data", blocks: 3 },
+  { kind: "zero", blocks: 5 },
+  { kind: "data", blocks: 1 },
+  { kind: "gap", blocks: 4 },
+  { kind: "data", blocks: 2 },
+  { kind: "gap", blocks: 1 },
+];
+
+describe("a read of an open disk", () => {
+  it("gives the bytes of any range, across chunks, zeros and gaps", async () => {
+    const disk = testDisk(pieces);
+    const opened = open(disk);
+    const size = disk.content.length;
+    await fc.assert(
+      fc.asyncProperty(fc.nat(size), fc.nat(size), async (a, b) => {
+        const [start, end] = [Math.min(a, b), Math.max(a, b)];
+        const bytes = await opened.read(start, end - start);
+        expect(Buffer.compare(bytes, disk.content.subarray(start, end))).toBe(0);
+      }),
+    );
+  });
+
+  it("asks for the chunks that overlap, all at once, and no other", async () => {
+    const disk = testDisk(pieces);
+    await open(disk).read(2 * blockSizeBytes, 7 * blockSizeBytes);
+    expect(disk.chunks.asked.map((place) => place.frame)).toEqual([
+      { start: 0, end: 100 },
+      { start: 100, end: 202 },
+    ]);
+    expect(disk.chunks.asked[0]).toMatchObject({ sizeBytes: 3 * blockSizeBytes, blob: sha256Of("blob") });
+  });
+
+  it("asks nobody for zeros", async () => {
+    const disk = testDisk(pieces);
+    expect(await open(disk).read(4 * blockSizeBytes, blockSizeBytes)).toEqual(new Uint8Array(blockSizeBytes));
+    expect(disk.chunks.asked).toEqual([]);
+  });
+
+  it("fails as a whole when one chunk cannot be had", async () => {
+    const disk = testDisk(pieces);
+    disk.toc.chunks.sha256.fill(1, 64, 96);
+    await expect(open(disk).read(0, 9 * blockSizeBytes)).rejects.toThrow(/no chunk/);
+  });
+
+  it("refuses a range outside the disk", async () => {
+    const disk = testDisk(pieces);
+    await expect(open(disk).read(disk.content.length - 1, 2)).rejects.toThrow(RangeError);
+    await expect(open(disk).read(-1, 1)).rejects.toThrow(RangeError);
+  });
+
+  it("rejects with the reason of the caller who left", async () => {
+    const signal = AbortSignal.abort(new Error("left"));
+    await expect(open(testDisk(pieces)).read(0, 1, { signal })).rejects.toThrow("left");
+  });
+});
+
+describe("the lengths of chunks", () => {
+  it("are their blocks in bytes", () => {
+    expect([...chunkLengths(testDisk(pieces).toc.chunks)]).toEqual([3, 5, 1, 2].map((n) => n * blockSizeBytes));
+  });
+});

@@ -19,7 +19,7 @@ const maxErrorBodyBytes = 64 * 1024;
 const maxEntries = 5;
 
 const errorBodySchema = z.object({
-  errors: z.array(z.object({ code: z.unknown(), message: z.unknown() })).max(1000),
+  errors: z.array(z.object({ code: z.unknown().optional(), message: z.unknown().optional() })).max(1000),
 });
 
 /** The status as an error of the class for its situation. Consumes the body. Rejects only with the caller's own abort reason. */

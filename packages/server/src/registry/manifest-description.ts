@@ -1,10 +1,10 @@
 import {
-  artifactTypeOf,
   type Descriptor,
   dockerMediaTypes,
   InvalidDocumentError,
   type Manifest,
   parseManifest,
+  referrerDescriptor,
   UnsupportedMediaTypeError,
 } from "@sluice/oci";
 import type { NewManifest } from "../metadata/metadata-store.js";
@@ -53,15 +53,3 @@ function blobsOf(config: Descriptor | undefined, layers: readonly Descriptor[]):
 const isHeldElsewhere = (mediaType: string): boolean =>
   mediaType === dockerMediaTypes.foreignLayer ||
   mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.");
-
-/** distribution-spec "Listing Referrers": the artifact's type and annotations come along. */
-function referrerDescriptor(manifest: Manifest): Descriptor {
-  const artifactType = artifactTypeOf(manifest);
-  return {
-    mediaType: manifest.mediaType,
-    digest: manifest.digest,
-    size: manifest.bytes.byteLength,
-    ...(artifactType !== undefined && { artifactType }),
-    ...(Object.keys(manifest.annotations).length > 0 && { annotations: manifest.annotations }),
-  };
-}

@@ -1,1 +1,8 @@
-export {};
+export { ConversionError, type ConversionErrorCode } from "./conversion-error.js";
+export type { ConversionResult, ConvertedLayerResult } from "./conversion-result.js";
+export { type ConvertOptions, convertImage, type ImagePlace } from "./convert-image.js";
+export { DiskFullError } from "./layer/disk-full.js";
+export type { ConversionProgress, OnProgress } from "./progress.js";
+export { type Artifact, type ArtifactBlob, type ArtifactLayer, parseArtifact } from "./publish/artifact.js";
+export { findArtifact } from "./publish/find-artifact.js";
+export { LayerInvalidError, TarInvalidError } from "./tar/errors.js";

@@ -5,7 +5,7 @@ import { type PaxRecords, paxValue } from "./pax.js";
 import { type PaxSparse, paxSparse, type SparsePiece } from "./sparse.js";
 import type { TarHeader } from "./tar-header.js";
 import { decimal, paxTime } from "./tar-numbers.js";
-import { encodeXattrs } from "./xattrs.js";
+import { xattrsOf } from "./xattrs.js";
 
 /** One entry of a layer, its name and attributes put together from all headers that speak of it. */
 export interface TarEntry {
@@ -22,9 +22,9 @@ export interface TarEntry {
   readonly mtimeNanoseconds: number;
   readonly deviceMajor: number;
   readonly deviceMinor: number;
-  /** Length of the file, holes included. */
+  /** Files: length, holes included. Else 0. */
   readonly sizeBytes: number;
-  /** Bytes of content that follow in the tar. */
+  /** Bytes of content that follow in the tar; whiteouts may have some, too, that nobody unpacks. */
   readonly storedBytes: number;
   /** Sparse files: where the stored bytes belong. Sorted, apart, not empty, adding up to `storedBytes`. */
   readonly pieces: readonly SparsePiece[] | undefined;
@@ -76,15 +76,15 @@ export function entryHead(header: TarHeader, extensions: EntryExtensions): Entry
   const storedBytes = size === undefined ? header.sizeBytes : decimal(size, "size");
   if (storedBytes < 0) throw new TarFieldError(`size ${storedBytes} is below zero`);
   const type = typeOf(header, extensions);
-  const isFile = type === entryType.file;
-  const sparse = isFile ? sparseOf(header, pax, storedBytes) : undefined;
+  const sparse = type === entryType.file ? sparseOf(header, pax, storedBytes) : undefined;
   const rawPath = (sparse !== "old" && sparse?.path) || rawPathOf(header, extensions);
-  const path = normalisePath(rawPath, "name");
+  const named = namedAs(type, normalisePath(rawPath, "name"));
   const mtime = mtimeOf(header, pax);
-  const isDevice = type === entryType.characterDevice || type === entryType.blockDevice;
+  const isDevice = named.type === entryType.characterDevice || named.type === entryType.blockDevice;
+  const isFile = named.type === entryType.file;
   const entry: TarEntry = {
-    ...namedAs(type, path),
-    target: targetOf(type, header, extensions),
+    ...named,
+    target: targetOf(named.type, header, extensions),
     mode: header.mode & 0o7777,
     uid: idOf(header.uid, pax, "uid"),
     gid: idOf(header.gid, pax, "gid"),
@@ -93,9 +93,9 @@ export function entryHead(header: TarHeader, extensions: EntryExtensions): Entry
     deviceMajor: isDevice ? upTo(header.deviceMajor, 0xfff, "device major number") : 0,
     deviceMinor: isDevice ? upTo(header.deviceMinor, 0xf_ffff, "device minor number") : 0,
     sizeBytes: isFile ? fileSize(sparse !== undefined && sparse !== "old" ? sparse.sizeBytes : storedBytes) : 0,
-    storedBytes: isFile ? storedBytes : 0,
+    storedBytes: type === entryType.file ? storedBytes : 0,
     pieces: undefined,
-    xattrs: encodeXattrs(pax),
+    xattrs: named.type === type ? xattrsOf(pax) : nothing,
   };
   return { entry, sparse };
 }
@@ -126,7 +126,7 @@ function namedAs(type: EntryType, path: Uint8Array): Pick<TarEntry, "type" | "pa
   }
 }
 
-function targetOf(type: EntryType, header: TarHeader, { pax, gnuLinkPath }: EntryExtensions): Uint8Array {
+function targetOf(type: TarEntry["type"], header: TarHeader, { pax, gnuLinkPath }: EntryExtensions): Uint8Array {
   if (type !== entryType.symlink && type !== entryType.hardLink) return nothing;
   const raw = gnuLinkPath ?? paxValue(pax, "linkpath") ?? header.linkPath;
   if (type === entryType.hardLink) {

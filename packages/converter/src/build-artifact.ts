@@ -1,0 +1,64 @@
+import { encodeToc, type Toc, TocBuilder } from "@sluice/disk";
+import { type AbortOptions, type Digest, emptyBlob, emptyDescriptor, type ImageManifest, sha256Of } from "@sluice/oci";
+import { xattrWarnings } from "./conversion-result.js";
+import type { ChunkCompressor } from "./layer/chunk-compressor.js";
+import { readPieces } from "./layer/read-pieces.js";
+import { openTemporaryFile } from "./layer/temporary-file.js";
+import type { WrittenBlob } from "./layer/write-blob.js";
+import type { OpenResources } from "./open-resources.js";
+import { artifactManifest } from "./publish/artifact-manifest.js";
+import { imageDisk } from "./publish/image-disk.js";
+import { writeMetadataBlob } from "./publish/metadata-blob.js";
+import type { BlobSource } from "./publish/push-blobs.js";
+import type { AcquiredLayer } from "./reuse/acquire-layers.js";
+
+/** An artifact that is ready to be pushed: blobs, then manifest. */
+export interface BuiltArtifact {
+  readonly manifest: ImageManifest;
+  readonly blobs: readonly BlobSource[];
+  readonly warnings: readonly string[];
+}
+
+export interface BuildOptions extends AbortOptions {
+  readonly compressor: ChunkCompressor;
+  readonly temporaryDirectory: string;
+  /** Keeps the metadata blob until it is pushed. */
+  readonly open: OpenResources;
+}
+
+/** Merges the layers into the disk of the image and describes it. Equal layers give equal artifacts. @throws {InvalidLayerError} */
+export async function buildArtifact(
+  subject: ImageManifest,
+  layers: readonly AcquiredLayer[],
+  options: BuildOptions,
+): Promise<BuiltArtifact> {
+  const disk = imageDisk(layers.map(({ layer, index }) => ({ digest: layer.digest, index })));
+  const file = options.open.use(await openTemporaryFile(options.temporaryDirectory));
+  const metadata = await writeMetadataBlob(disk, file, options);
+  const toc = inMemory(encodeToc(tocOf(subject.digest, metadata, layers)));
+  const { digest, sizeBytes } = metadata;
+  const metadataSource = { digest, sizeBytes, content: () => readPieces(file.handle, 0, sizeBytes), from: undefined };
+  return {
+    manifest: artifactManifest(subject, { toc, metadata, layers: layers.map(({ layer }) => layer) }),
+    blobs: [
+      toc,
+      { ...inMemory(emptyBlob), digest: emptyDescriptor.digest },
+      metadataSource,
+      ...layers.map(({ blob }) => blob),
+    ],
+    warnings: xattrWarnings(disk.warnings),
+  };
+}
+
+function tocOf(source: Digest, metadata: WrittenBlob, layers: readonly AcquiredLayer[]): Toc {
+  const builder = new TocBuilder(source, metadata, metadata.seekTable);
+  for (const { layer, seekTable } of layers) builder.addLayer(layer, seekTable);
+  return builder.build();
+}
+
+function inMemory(bytes: Uint8Array): BlobSource {
+  const content = async function* (): AsyncGenerator<Uint8Array> {
+    yield bytes;
+  };
+  return { digest: sha256Of(bytes), sizeBytes: bytes.byteLength, content, from: undefined };
+}

@@ -1,0 +1,100 @@
+import { join } from "node:path";
+import type { AbortOptions, Repository } from "@sluice/oci";
+import { buildArtifact } from "./build-artifact.js";
+import { ConversionError } from "./conversion-error.js";
+import { type ConversionResult, conversionResult } from "./conversion-result.js";
+import { CompressorPool } from "./layer/compressor-pool.js";
+import { OpenResources } from "./open-resources.js";
+import { type OnProgress, ProgressMeter } from "./progress.js";
+import { parseArtifact } from "./publish/artifact.js";
+import { copyImage } from "./publish/copy-image.js";
+import { findArtifact } from "./publish/find-artifact.js";
+import { pushBlobs } from "./publish/push-blobs.js";
+import { acquireLayers } from "./reuse/acquire-layers.js";
+import { LayerCache } from "./reuse/layer-cache.js";
+import { selectImage, supportedPlatform } from "./source/select-image.js";
+
+/** An image in a repository, and how the user named it. */
+export interface ImagePlace {
+  readonly repository: Repository;
+  /** Tag or digest. */
+  readonly target: string;
+  /** For results and messages. */
+  readonly reference: string;
+}
+
+export interface ConvertOptions extends AbortOptions {
+  /** Data root: the cache of converted layers and temporary files lie below it. */
+  readonly root: string;
+  /** Another repository, into which the source image is copied too; the tag, if any, points at the image there. */
+  readonly to?: { readonly repository: Repository; readonly tag?: string | undefined } | undefined;
+  /** Only `linux/amd64`. */
+  readonly platform?: string | undefined;
+  /** Converts again what was converted before. */
+  readonly force?: boolean | undefined;
+  readonly onProgress?: OnProgress | undefined;
+  /** Compressing threads; as many as there are processors when left out. The result does not depend on it. */
+  readonly threads?: number | undefined;
+  /** Of the cache of converted layers. Bytes. */
+  readonly cacheBudgetBytes?: number | undefined;
+}
+
+/**
+ * Converts an image and attaches the artifact to it. Blobs are pushed before the manifest, so that a reader never sees half an artifact;
+ * an image that was converted before is left as it is. Equal images give equal artifacts.
+ *
+ * @throws {ConversionError} when the image is of no kind that is converted
+ * @throws {LayerInvalidError} when one of its layers is damaged or hostile
+ * @throws {DiskFullError}
+ */
+export async function convertImage(source: ImagePlace, options: ConvertOptions): Promise<ConversionResult> {
+  const startedAtMs = performance.now();
+  const { signal, to } = options;
+  requirePlatform(source, options.platform);
+  const image = await selectImage(source.repository, source.target, source.reference, { signal });
+  const place = to?.repository ?? source.repository;
+  const found = options.force ? undefined : await findArtifact(place, image.manifest.digest, { signal });
+  if (found !== undefined) {
+    if (to !== undefined) await copyImage(image, source.repository, place, { tag: to.tag, signal });
+    return conversionResult({
+      reference: source.reference,
+      image,
+      artifact: found,
+      converted: undefined,
+      warnings: [],
+      startedAtMs,
+    });
+  }
+  const temporaryDirectory = join(options.root, "tmp");
+  const progress = new ProgressMeter(options.onProgress);
+  await using compressor = new CompressorPool(options.threads);
+  await using open = new OpenResources();
+  const cache = await LayerCache.open(join(options.root, "convert-cache"), options.cacheBudgetBytes);
+  progress.resolved(image.manifest.digest, image.manifest.layers);
+  const layers = await acquireLayers(image, {
+    from: source.repository,
+    to: place,
+    cache,
+    force: options.force ?? false,
+    ...{ compressor, temporaryDirectory, progress, open, signal },
+  });
+  progress.merging();
+  const { manifest, blobs, warnings } = await buildArtifact(image.manifest, layers, {
+    compressor,
+    temporaryDirectory,
+    open,
+    signal,
+  });
+  if (to !== undefined) await copyImage(image, source.repository, place, { tag: to.tag, signal });
+  await pushBlobs(place, blobs, { signal, onPushed: progress.pushing(blobs) });
+  await place.pushManifest(manifest, { signal });
+  const artifact = parseArtifact(manifest, place.name);
+  const converted = new Set(layers.filter(({ reused }) => !reused).map(({ layer }) => layer.source));
+  return conversionResult({ reference: source.reference, image, artifact, converted, warnings, startedAtMs });
+}
+
+function requirePlatform({ reference }: ImagePlace, platform: string = supportedPlatform): void {
+  if (platform === supportedPlatform) return;
+  const problem = `platform ${platform} was asked for; only ${supportedPlatform} is supported`;
+  throw new ConversionError("UNSUPPORTED_PLATFORM", reference, problem);
+}

@@ -1,0 +1,137 @@
+import { blockSizeBytes, entryType, LayerIndexBuilder } from "@sluice/disk";
+import type { SparsePiece } from "../tar/sparse.js";
+import type { TarEntry } from "../tar/tar-entry.js";
+import type { TarSink } from "../tar/tar-scanner.js";
+import type { ContentSpool } from "./content-spool.js";
+import { noEntry, StoredFiles, type StoredRun } from "./stored-files.js";
+
+/** A step of the tar recipe, files by row of {@link StoredFiles}. The bytes of literals are valid until the scanner goes on. */
+export type RecipeStep =
+  | { readonly kind: "literal"; readonly bytes: Uint8Array }
+  | { readonly kind: "file"; readonly file: number; readonly offset: number; readonly sizeBytes: number };
+
+/** Sorts what the scanner reads into the layer index, the spool of contents and the steps of the recipe. */
+export class LayerSink implements TarSink {
+  readonly index: LayerIndexBuilder = new LayerIndexBuilder();
+  readonly files: StoredFiles = new StoredFiles();
+  readonly #spool: ContentSpool;
+  #steps: RecipeStep[] = [];
+  #file = 0;
+  #offset = 0;
+  #sparse: SparseContent | undefined;
+
+  constructor(spool: ContentSpool) {
+    this.#spool = spool;
+  }
+
+  /** The steps since the last call. */
+  takeSteps(): readonly RecipeStep[] {
+    const steps = this.#steps;
+    this.#steps = [];
+    return steps;
+  }
+
+  literal(bytes: Uint8Array): void {
+    this.#steps.push({ kind: "literal", bytes });
+  }
+
+  entry(entry: TarEntry): void {
+    const row = entry.type === "ignored" ? noEntry : this.index.append(indexed(entry, entry.type));
+    this.#offset = 0;
+    this.#sparse = undefined;
+    const isFile = entry.type === entryType.file;
+    const sizeBytes = isFile ? entry.sizeBytes : entry.storedBytes;
+    if (sizeBytes === 0) return;
+    this.#file = this.files.add(isFile ? row : noEntry, sizeBytes, this.#spool.blocks);
+    if (entry.pieces !== undefined) this.#sparse = new SparseContent(this.#spool, entry.pieces);
+  }
+
+  content(bytes: Uint8Array): void {
+    if (this.#sparse !== undefined) {
+      for (const [offset, sizeBytes] of this.#sparse.add(bytes)) this.#step(offset, sizeBytes);
+      return;
+    }
+    this.#spool.append(bytes);
+    this.#step(this.#offset, bytes.length);
+    this.#offset += bytes.length;
+  }
+
+  entryEnd(): void {
+    this.#spool.padTo();
+    if (this.#sparse !== undefined) this.files.setSparse(this.#file, this.#sparse.runs);
+  }
+
+  #step(offset: number, sizeBytes: number): void {
+    this.#steps.push({ kind: "file", file: this.#file, offset, sizeBytes });
+  }
+}
+
+function indexed(
+  entry: TarEntry,
+  type: Exclude<TarEntry["type"], "ignored">,
+): Parameters<LayerIndexBuilder["append"]>[0] {
+  const { deviceMajor, deviceMinor, ...rest } = entry;
+  return { ...rest, type, rdevMajor: deviceMajor, rdevMinor: deviceMinor };
+}
+
+/** Puts the stored pieces of a sparse file at their places in the blocks of the spool; holes take no room. */
+class SparseContent {
+  readonly #spool: ContentSpool;
+  readonly #pieces: readonly SparsePiece[];
+  readonly #runs: StoredRun[] = [];
+  #piece = 0;
+  #inPiece = 0;
+  /** First block behind the last run, which is still open. */
+  #nextFileBlock = 0;
+  #end = 0;
+
+  constructor(spool: ContentSpool, pieces: readonly SparsePiece[]) {
+    this.#spool = spool;
+    this.#pieces = pieces;
+  }
+
+  get runs(): readonly StoredRun[] {
+    return this.#runs;
+  }
+
+  /** @returns where in the file the bytes belong: offset and length of each part */
+  *add(bytes: Uint8Array): Generator<readonly [number, number]> {
+    for (let at = 0; at < bytes.length; ) {
+      const piece = this.#pieces[this.#piece];
+      if (piece === undefined) throw new RangeError("more content than the sparse map has room for");
+      const part = bytes.subarray(at, at + piece.length - this.#inPiece);
+      const offset = piece.offset + this.#inPiece;
+      this.#place(offset, part);
+      at += part.length;
+      this.#inPiece += part.length;
+      if (this.#inPiece === piece.length) {
+        this.#piece++;
+        this.#inPiece = 0;
+      }
+      yield [offset, part.length];
+    }
+  }
+
+  #place(offset: number, part: Uint8Array): void {
+    const block = Math.floor(offset / blockSizeBytes);
+    const sameBlock = this.#runs.length > 0 && block === this.#nextFileBlock - 1 && this.#end % blockSizeBytes !== 0;
+    if (!sameBlock) this.#open(block);
+    if (offset % blockSizeBytes > 0) this.#spool.padTo(offset % blockSizeBytes);
+    this.#spool.append(part);
+    this.#end = offset + part.length;
+    this.#extendTo(Math.ceil(this.#end / blockSizeBytes));
+  }
+
+  #open(block: number): void {
+    this.#spool.padTo();
+    if (this.#runs.length > 0 && block === this.#nextFileBlock) return;
+    this.#runs.push({ fileBlock: block, spoolBlock: this.#spool.blocks, blocks: 0 });
+    this.#nextFileBlock = block;
+  }
+
+  #extendTo(fileBlock: number): void {
+    const run = this.#runs.pop();
+    if (run !== undefined) this.#runs.push({ ...run, blocks: fileBlock - run.fileBlock });
+    this.#nextFileBlock = fileBlock;
+  }
+}

@@ -1,0 +1,33 @@
+import { blobKind } from "@sluice/disk";
+import type { AbortOptions } from "@sluice/oci";
+import type { ChunkCompressor } from "../layer/chunk-compressor.js";
+import { ContentSpool } from "../layer/content-spool.js";
+import { planChunks } from "../layer/plan-chunks.js";
+import { openTemporaryFile } from "../layer/temporary-file.js";
+import { type BlobFile, type WrittenBlob, writeBlob } from "../layer/write-blob.js";
+import type { ImageDisk } from "./image-disk.js";
+
+export interface MetadataBlobOptions extends AbortOptions {
+  readonly temporaryDirectory: string;
+  readonly compressor: ChunkCompressor;
+}
+
+/** Writes the metadata blob of a disk into `target`, cut and compressed as one large file. docs/format.md §3 @throws {DiskFullError} */
+export async function writeMetadataBlob(
+  disk: ImageDisk,
+  target: BlobFile,
+  options: MetadataBlobOptions,
+): Promise<WrittenBlob> {
+  await using contents = await openTemporaryFile(options.temporaryDirectory);
+  const spool = new ContentSpool(contents);
+  for (const piece of disk.metadata()) {
+    options.signal?.throwIfAborted();
+    spool.append(piece);
+    await spool.settle();
+  }
+  await spool.flush();
+  const file = { blocks: spool.blocks, runs: [{ fileBlock: 0, spoolBlock: 0, blocks: spool.blocks }] };
+  const chunks = planChunks([file], spool);
+  const plan = { kind: blobKind.metadata, dataBlocks: spool.blocks, chunks, descriptor: contents.handle.fd };
+  return writeBlob(plan, target, options.compressor, { signal: options.signal });
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Digest } from "@sluice/oci";
+import { writeError } from "../layer/disk-full.js";
+import type { ArtifactLayer } from "../publish/artifact.js";
+import { decodeCachedLayer, encodeCachedLayer } from "./cached-layer.js";
+
+/** What the cache may take, layers in use not counted: enough for the base images of a build host. Bytes. */
+export const defaultCacheBudgetBytes: number = 20 * 1024 ** 3;
+
+/** A layer blob in the cache, open. Eviction does not disturb it. */
+export interface OpenLayer extends AsyncDisposable {
+  readonly layer: ArtifactLayer;
+  readonly handle: FileHandle;
+}
+
+/** A blob that is being written. Gone when it is disposed without {@link keep}, or when the process dies. */
+export interface NewLayer extends AsyncDisposable {
+  readonly path: string;
+  readonly handle: FileHandle;
+  /** Gives it its name, on disk and whole. */
+  keep(layer: ArtifactLayer): Promise<OpenLayer>;
+}
+
+const hexOf = (digest: Digest): string => digest.slice("sha256:".length);
+
+/**
+ * Converted layers on the build host, by digest of the source layer: `blobs/` holds the blobs, `layers/` a record for each source.
+ * A record is written when its blob is on disk, so what is found is whole; two processes may share the cache.
+ */
+export class LayerCache {
+  readonly #directory: string;
+  readonly #budgetBytes: number;
+
+  private constructor(directory: string, budgetBytes: number) {
+    this.#directory = directory;
+    this.#budgetBytes = budgetBytes;
+  }
+
+  /** @throws {DiskFullError} */
+  static async open(directory: string, budgetBytes: number = defaultCacheBudgetBytes): Promise<LayerCache> {
+    const cache = new LayerCache(directory, budgetBytes);
+    try {
+      for (const folder of ["blobs", "layers", "new"]) await mkdir(join(directory, folder), { recursive: true });
+    } catch (error) {
+      throw writeError(error, directory);
+    }
+    await cache.#removeLeftovers();
+    return cache;
+  }
+
+  /** Undefined when it is not there, or not all of it. */
+  async find(source: Digest): Promise<OpenLayer | undefined> {
+    const record = this.#recordPath(source);
+    const text = await readFile(record, "utf8").catch(() => "");
+    const layer = decodeCachedLayer(text, source);
+    if (layer === undefined) return undefined;
+    const handle = await open(this.#blobPath(layer.digest), "r").catch(() => undefined);
+    if (handle === undefined) return undefined;
+    if ((await handle.stat()).size !== layer.sizeBytes) {
+      await handle.close();
+      return undefined;
+    }
+    const now = new Date();
+    await utimes(record, now, now).catch(() => undefined); // eviction takes the longest unused first
+    return { layer, handle, [Symbol.asyncDispose]: () => handle.close() };
+  }
+
+  /** @throws {DiskFullError} */
+  async create(): Promise<NewLayer> {
+    const path = join(this.#directory, "new", `${process.pid}-${randomUUID()}`);
+    const handle = await open(path, "wx+", 0o644).catch((error: unknown) => {
+      throw writeError(error, path);
+    });
+    let kept = false;
+    return {
+      path,
+      handle,
+      keep: async (layer) => {
+        await this.#keep(path, handle, layer);
+        kept = true;
+        return { layer, handle, [Symbol.asyncDispose]: () => handle.close() };
+      },
+      [Symbol.asyncDispose]: async () => {
+        if (kept) return;
+        await handle.close();
+        await rm(path, { force: true });
+      },
+    };
+  }
+
+  async #keep(path: string, handle: FileHandle, layer: ArtifactLayer): Promise<void> {
+    const record = this.#recordPath(layer.source);
+    try {
+      await handle.datasync();
+      await rename(path, this.#blobPath(layer.digest));
+      await writeFile(`${record}.${process.pid}`, encodeCachedLayer(layer), { flush: true });
+      await rename(`${record}.${process.pid}`, record);
+    } catch (error) {
+      throw writeError(error, path);
+    }
+    await this.#evict(layer.digest);
+  }
+
+  /** Removes the longest unused layers until the rest is within the budget. `spared` stays. */
+  async #evict(spared: Digest): Promise<void> {
+    const records = await this.#records();
+    let total = 0;
+    for (const { layer } of records) total += layer.sizeBytes;
+    for (const { layer } of records) {
+      if (total <= this.#budgetBytes) return;
+      if (layer.digest === spared) continue;
+      await rm(this.#recordPath(layer.source), { force: true });
+      await rm(this.#blobPath(layer.digest), { force: true });
+      total -= layer.sizeBytes;
+    }
+  }
+
+  /** The longest unused first. */
+  async #records(): Promise<{ readonly layer: ArtifactLayer; readonly usedAtMs: number }[]> {
+    const found: { readonly layer: ArtifactLayer; readonly usedAtMs: number }[] = [];
+    for (const name of await readdir(join(this.#directory, "layers"))) {
+      const path = join(this.#directory, "layers", name);
+      const text = await readFile(path, "utf8").catch(() => "");
+      const layer = decodeCachedLayer(text, `sha256:${name.slice(0, 64)}` as Digest); // only compared with what the record says
+      const status = await stat(path).catch(() => undefined);
+      if (layer !== undefined && status !== undefined) found.push({ layer, usedAtMs: status.mtimeMs });
+    }
+    return found.sort((a, b) => a.usedAtMs - b.usedAtMs);
+  }
+
+  /** Files of processes that died while they wrote. */
+  async #removeLeftovers(): Promise<void> {
+    for (const name of await readdir(join(this.#directory, "new"))) {
+      if (!isAlive(Number.parseInt(name, 10))) await rm(join(this.#directory, "new", name), { force: true });
+    }
+  }
+
+  #blobPath(digest: Digest): string {
+    return join(this.#directory, "blobs", hexOf(digest));
+  }
+
+  #recordPath(source: Digest): string {
+    return join(this.#directory, "layers", `${hexOf(source)}.json`);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}

@@ -1,13 +1,14 @@
 /**
  * What the cut rule, the order of files and the level cost and save on a directory, and what its next version shares with it.
  *
- *     node test/bench/run.js chunking DIRECTORY [NEXT-VERSION]
+ *     node test/bench/run.js chunking DIRECTORY [--next NEXT-VERSION] [--read EXTENSION]
  *
  * Prints JSON. docs/adr/0003-chunking.md has tables made with it.
  */
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { createGzip } from "node:zlib";
 import {
   blockSizeBytes,
@@ -29,6 +30,8 @@ interface Chunks {
   /** Compressed size by chunk id. */
   readonly sizes: ReadonlyMap<string, number>;
   readonly blocks: readonly number[];
+  /** Compressed size of each chunk, in order. */
+  readonly compressed: readonly number[];
   readonly seconds: Record<"read" | "cut" | "hash" | "compress", number>;
 }
 
@@ -37,8 +40,15 @@ const orders: Record<string, (a: File, b: File) => number> = {
   "kind, path": (a, b) => compareForGrouping(Buffer.from(a.path), Buffer.from(b.path)),
 };
 
-export async function main([directory, next]: readonly string[]): Promise<void> {
-  if (directory === undefined) throw new Error("usage: chunking DIRECTORY [NEXT-VERSION]");
+export async function main(args: readonly string[]): Promise<void> {
+  const { positionals, values } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { next: { type: "string" }, read: { type: "string" } },
+  });
+  const [directory] = positionals;
+  const { next, read } = values;
+  if (directory === undefined) throw new Error("usage: chunking DIRECTORY [--next NEXT-VERSION] [--read EXTENSION]");
   const files = distinctFiles(directory);
   const contentBytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const gzipBytes = await gzipSize(directory, files);
@@ -46,7 +56,8 @@ export async function main([directory, next]: readonly string[]): Promise<void> 
   for (const [name, order] of Object.entries(orders)) {
     const chunks = chunksOf(directory, files.toSorted(order));
     const update = next === undefined ? {} : shared(chunks, files, next, order);
-    results[name] = { ...figures(chunks, contentBytes, gzipBytes), ...update };
+    const reading = read === undefined ? {} : readingOf(`.${read}`, chunks, directory, files.toSorted(order));
+    results[name] = { ...figures(chunks, contentBytes, gzipBytes), ...update, ...reading };
   }
   console.log(JSON.stringify({ directory, next, files: files.length, contentBytes, gzipBytes, results }, null, 2));
 }
@@ -71,6 +82,7 @@ function distinctFiles(directory: string): File[] {
 function chunksOf(directory: string, files: readonly File[]): Chunks {
   const sizes = new Map<string, number>();
   const blocks: number[] = [];
+  const compressed: number[] = [];
   const seconds = { read: 0, cut: 0, hash: 0, compress: 0 };
   const timed = <T>(step: keyof typeof seconds, work: () => T): T => {
     const start = performance.now();
@@ -81,9 +93,14 @@ function chunksOf(directory: string, files: readonly File[]): Chunks {
   const keep = (chunk: CutChunk): void => {
     blocks.push(chunk.blocks);
     const { bytes } = chunk;
-    if (bytes === undefined) return;
+    if (bytes === undefined) {
+      compressed.push(0);
+      return;
+    }
     const id = timed("hash", () => createHash("sha256").update(bytes).digest("hex"));
-    if (!sizes.has(id)) sizes.set(id, timed("compress", () => compressFrame(bytes)).length);
+    const size = sizes.get(id) ?? timed("compress", () => compressFrame(bytes)).length;
+    sizes.set(id, size);
+    compressed.push(size);
   };
   const assembler = new ChunkAssembler();
   for (const file of files) {
@@ -91,7 +108,7 @@ function chunksOf(directory: string, files: readonly File[]): Chunks {
     for (const chunk of timed("cut", () => push(assembler, bytes))) keep(chunk);
   }
   for (const chunk of assembler.finish()) keep(chunk);
-  return { sizes, blocks, seconds };
+  return { sizes, blocks, compressed, seconds };
 }
 
 function push(assembler: ChunkAssembler, bytes: Uint8Array): CutChunk[] {
@@ -156,6 +173,29 @@ function shared(first: Chunks, files: readonly File[], next: string, order: (a: 
     nextFetchedBytes: fetchedBytes,
     fetchedToChanged: round(fetchedBytes / changedBytes),
   };
+}
+
+/** What a node fetches to read every file whose name ends so, against those files alone, chunked by themselves. */
+function readingOf(ending: string, { blocks, compressed }: Chunks, directory: string, files: readonly File[]): object {
+  const wanted = new Set<number>();
+  let chunk = 0;
+  let chunkEnd = blocks[0] ?? 0;
+  let block = 0;
+  for (const file of files) {
+    const end = block + blocksOf(file.sizeBytes);
+    for (; block < end; block++) {
+      while (block >= chunkEnd) chunkEnd += blocks[++chunk] ?? Number.POSITIVE_INFINITY;
+      if (file.path.endsWith(ending)) wanted.add(chunk);
+    }
+  }
+  const alone = sum(
+    chunksOf(
+      directory,
+      files.filter(({ path }) => path.endsWith(ending)),
+    ).sizes.values(),
+  );
+  const readBytes = sum([...wanted].map((i) => compressed[i] ?? 0));
+  return { readChunks: wanted.size, readBytes, readToNeeded: round(readBytes / alone) };
 }
 
 const sum = (numbers: Iterable<number>): number => [...numbers].reduce((a, b) => a + b, 0);

@@ -6,18 +6,18 @@ import { compressionLevel } from "./zstd-frame.js";
 const feedBytes = 128 * 1024;
 /** A frame whose window is larger is refused: 8 MiB. */
 const maxWindowLog = 23;
+/** Contexts at rest. Each holds megabytes outside the heap, which the garbage collector does not see and frees late. */
+const restingEncoders: binding.CCtx[] = [];
+const restingDecoders: binding.DCtx[] = [];
+const maxResting = 4;
 const zstdMagicBytes = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
 /** Makes one zstd frame piece by piece in bounded memory. How the bytes are split between calls does not change the frame. */
 export class ZstdEncoder {
-  readonly #context = new binding.CCtx();
+  #context: binding.CCtx | undefined = restingEncoders.pop() ?? newEncoder();
   readonly #feed = new Uint8Array(feedBytes);
   readonly #output = new Uint8Array(binding.cStreamOutSize());
   #fed = 0;
-
-  constructor() {
-    this.#context.setParameter(binding.CParameter.compressionLevel, compressionLevel);
-  }
 
   /** The next pieces of the frame; often none. */
   push(bytes: Uint8Array): Uint8Array[] {
@@ -36,14 +36,18 @@ export class ZstdEncoder {
   end(): Uint8Array[] {
     const pieces: Uint8Array[] = [];
     this.#compress(binding.EndDirective.end, pieces);
+    if (this.#context !== undefined && restingEncoders.length < maxResting) restingEncoders.push(this.#context);
+    this.#context = undefined;
     return pieces;
   }
 
   #compress(directive: binding.EndDirective, pieces: Uint8Array[]): void {
+    const context = this.#context;
+    if (context === undefined) throw new RangeError("this encoder has ended");
     let rest = this.#feed.subarray(0, this.#fed);
     this.#fed = 0;
     for (;;) {
-      const [remaining, produced, consumed] = this.#context.compressStream2(this.#output, rest, directive);
+      const [remaining, produced, consumed] = context.compressStream2(this.#output, rest, directive);
       if (produced > 0) pieces.push(this.#output.slice(0, produced));
       rest = rest.subarray(consumed);
       const flushed = directive === binding.EndDirective.continue || remaining === 0;
@@ -61,26 +65,42 @@ export async function* decompressStream(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   part: string,
 ): AsyncGenerator<Uint8Array> {
-  const context = new binding.DCtx();
-  context.setParameter(binding.DParameter.windowLogMax, maxWindowLog);
+  const context = restingDecoders.pop() ?? newDecoder();
   const output = new Uint8Array(binding.dStreamOutSize());
   let ended = false;
   let read = 0;
-  for await (const piece of source) {
-    requireMagic(piece, read, part);
-    read += piece.length;
-    let rest = piece;
-    let full = false;
-    while (rest.length > 0 || full) {
-      if (ended) throw new InvalidFormatError(part, "frame", "nothing after it", `${rest.length} bytes or more`);
-      const [hint, produced, consumed] = step(context, output, rest, part);
-      rest = rest.subarray(consumed);
-      ended = hint === 0;
-      full = !ended && produced === output.length;
-      if (produced > 0) yield output.subarray(0, produced);
+  try {
+    for await (const piece of source) {
+      requireMagic(piece, read, part);
+      read += piece.length;
+      let rest = piece;
+      let full = false;
+      while (rest.length > 0 || full) {
+        if (ended) throw new InvalidFormatError(part, "frame", "nothing after it", `${rest.length} bytes or more`);
+        const [hint, produced, consumed] = step(context, output, rest, part);
+        rest = rest.subarray(consumed);
+        ended = hint === 0;
+        full = !ended && produced === output.length;
+        if (produced > 0) yield output.subarray(0, produced);
+      }
     }
+  } finally {
+    context.reset(binding.ResetDirective.sessionOnly);
+    if (restingDecoders.length < maxResting) restingDecoders.push(context);
   }
   if (!ended) throw new InvalidFormatError(part, "frame", "an end", `none in ${read} bytes`);
+}
+
+function newEncoder(): binding.CCtx {
+  const context = new binding.CCtx();
+  context.setParameter(binding.CParameter.compressionLevel, compressionLevel);
+  return context;
+}
+
+function newDecoder(): binding.DCtx {
+  const context = new binding.DCtx();
+  context.setParameter(binding.DParameter.windowLogMax, maxWindowLog);
+  return context;
 }
 
 /** zstd would skip a skippable frame without a word. */

@@ -5,6 +5,8 @@ import type { MergedTree } from "../merge/merged-tree.js";
 
 /** One name of a tree, in words. Bytes are shown as Latin-1, so that none is lost. */
 export interface DumpedEntry {
+  /** In the tree's columns. */
+  readonly inode: number;
   readonly type: string;
   readonly mode: number;
   readonly uid: number;
@@ -45,6 +47,7 @@ function dumpInode(tree: MergedTree, inode: number, sameAs: string): DumpedEntry
   const xattrs: Record<string, string> = {};
   for (const { name, value } of iterateXattrs(byteString(tree.xattrs, inode))) xattrs[latin1(name)] = latin1(value);
   return {
+    inode,
     type: typeNames.get(tree.type[inode] ?? 0) ?? "unknown",
     mode: tree.mode[inode] ?? 0,
     uid: tree.uid[inode] ?? 0,

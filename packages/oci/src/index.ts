@@ -23,6 +23,7 @@ export {
   maxImageConfigBytes,
   parseImageConfig,
 } from "./image-config.js";
+export { ImageLayout } from "./layout/image-layout.js";
 export {
   artifactTypeOf,
   createImageIndex,
@@ -90,6 +91,7 @@ export type { RequestKind, RequestMeter, RequestReport } from "./registry/meteri
 export { redactUrl } from "./registry/redact.js";
 export { RegistryClient, type RegistryClientOptions } from "./registry/registry-client.js";
 export { isNotFound, NotFoundError } from "./repository/errors.js";
+export { openRepository } from "./repository/open-repository.js";
 export type {
   BlobContent,
   BlobName,

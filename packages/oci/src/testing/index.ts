@@ -1,5 +1,6 @@
 export type { AccessOptions } from "./access.js";
 export { type Fault, FaultPlan, type FaultRule, type FaultyRequest } from "./faults.js";
 export { MemoryRepository, MemoryStore } from "./memory-store.js";
+export { collect, inPieces, noise, repositorySuite, type SuiteRunner } from "./repository-suite.js";
 export { seededRandom } from "./seeded-random.js";
 export { type RecordedRequest, TestRegistry, type TestRegistryOptions } from "./test-registry.js";

@@ -1,12 +1,12 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { FileSystemBlobStore, FileSystemUploadStore } from "@sluice/store";
 import type { Logger } from "pino";
-import { FileBlobs } from "./blobs/file-blobs.js";
 import { createApp } from "./http/app.js";
 import { parseListenAddress, urlOf } from "./http/listen-address.js";
 import { ServerMetrics } from "./http/metrics.js";
 import { LevelMetadataStore } from "./metadata/level-metadata-store.js";
-import { UploadSessions } from "./uploads/upload-sessions.js";
+import { idleUploadMs, Uploads } from "./uploads/uploads.js";
 
 export interface ServerOptions {
   /** Absolute path of the data root; the registry's files go below it. One server per root. */
@@ -50,12 +50,12 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
   const opened = new Opened();
   try {
     const metadata = opened.add(await openMetadata(folder, options.root));
-    const blobs = await FileBlobs.open(join(folder, "blobs"));
-    const sessions = opened.add(new UploadSessions());
-    const app = createApp({ metadata, blobs, sessions }, new ServerMetrics(() => sessions.size), options.log);
+    const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
+    const uploads = new Uploads(await FileSystemUploadStore.open(join(folder, "blobs/uploads"), blobs), metadata);
+    const app = createApp({ metadata, blobs, uploads }, new ServerMetrics(() => uploads.count()), options.log);
     opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
     const url = urlOf({ host, port: await app.listen(host, port) });
-    opened.add(sweepEvery(sweepMs, sessions, options.log));
+    opened.add(sweepEvery(sweepMs, uploads, options.log));
     options.log.info({ url, root: options.root }, "registry listens");
     return { url, close: () => opened.close(), [Symbol.asyncDispose]: () => opened.close() };
   } catch (error) {
@@ -84,9 +84,11 @@ class Opened {
   }
 }
 
-function sweepEvery(intervalMs: number, sessions: UploadSessions, log: Logger): AsyncDisposable {
+function sweepEvery(intervalMs: number, uploads: Uploads, log: Logger): AsyncDisposable {
   const timer = setInterval(() => {
-    sessions.expire().catch((error: unknown) => log.warn({ err: error }, "cannot remove an abandoned upload"));
+    uploads
+      .expire(Date.now() - idleUploadMs)
+      .catch((error: unknown) => log.warn({ err: error }, "cannot remove an abandoned upload"));
   }, intervalMs);
   timer.unref();
   return { [Symbol.asyncDispose]: async () => clearInterval(timer) };

@@ -5,7 +5,7 @@ import { RegistryError } from "../registry/registry-error.js";
 import type { Answer, RegistryRequest } from "./answer.js";
 import { dispatch } from "./dispatch.js";
 import { errorAnswer, isFault } from "./error-answer.js";
-import type { UploadPlaces } from "./handlers/uploads.js";
+import type { RegistryPlaces } from "./handlers/uploads.js";
 import type { ServerMetrics } from "./metrics.js";
 import { parseRoute, type Route } from "./route.js";
 
@@ -22,7 +22,7 @@ export interface App {
 }
 
 /** The HTTP face of the registry: reads the path, dispatches, sends the answer, counts. */
-export function createApp(places: UploadPlaces, metrics: ServerMetrics, log: Logger): App {
+export function createApp(places: RegistryPlaces, metrics: ServerMetrics, log: Logger): App {
   const app = fastify({
     logger: false, // what is worth a line is logged here, with the cause
     exposeHeadRoutes: false,

@@ -8,8 +8,8 @@ import {
   appendToUpload,
   cancelUpload,
   finishUpload,
+  type RegistryPlaces,
   startUpload,
-  type UploadPlaces,
   uploadStatus,
 } from "./handlers/uploads.js";
 import type { Route } from "./route.js";
@@ -17,7 +17,7 @@ import type { Route } from "./route.js";
 type Handler = () => Answer | Promise<Answer>;
 
 /** The answer to `request` on `route`. @throws {RegistryError} as the specification words it; 405 for a method the route has not */
-export async function dispatch(places: UploadPlaces, route: Route, request: RegistryRequest): Promise<Answer> {
+export async function dispatch(places: RegistryPlaces, route: Route, request: RegistryRequest): Promise<Answer> {
   const methods = handlersOf(places, route, request);
   const handler = methods[request.method] ?? (request.method === "HEAD" ? methods["GET"] : undefined);
   if (handler !== undefined) return await handler();
@@ -26,7 +26,7 @@ export async function dispatch(places: UploadPlaces, route: Route, request: Regi
   });
 }
 
-function handlersOf(places: UploadPlaces, route: Route, request: RegistryRequest): Readonly<Record<string, Handler>> {
+function handlersOf(places: RegistryPlaces, route: Route, request: RegistryRequest): Readonly<Record<string, Handler>> {
   const { metadata, blobs } = places;
   switch (route.kind) {
     case "base":

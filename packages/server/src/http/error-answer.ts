@@ -21,7 +21,7 @@ function refusalOf(error: unknown): RegistryError {
   if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500 && error instanceof Error) {
     return new RegistryError(codeOfStatus(statusCode), error.message, undefined, { status: statusCode });
   }
-  if (code === "ENOSPC" || code === "EDQUOT") {
+  if (code === "NO_SPACE" || code === "ENOSPC") {
     return new RegistryError("UNKNOWN", "the registry's disk is full; free some space and try again", undefined, {
       status: 507,
     });

@@ -24,14 +24,14 @@ export class ServerMetrics {
   });
 
   /** @param openUploads is asked whenever the metrics are read */
-  constructor(openUploads: () => number) {
+  constructor(openUploads: () => Promise<number>) {
     const registers = [this.#registry];
     new Gauge({
       name: "sluice_uploads_open",
       help: "Uploads that were begun and have not ended.",
       registers,
-      collect() {
-        this.set(openUploads());
+      async collect() {
+        this.set(await openUploads());
       },
     });
     new Gauge({

@@ -146,7 +146,9 @@ describe("an upload", () => {
       slow.on("response", (response) => resolve(response.resume().statusCode ?? 0));
     });
     slow.write("fir");
-    await expect.poll(async () => (await patch(location, "x", "7-7")).status, { timeout: 5000 }).toBe(409);
+    const progress = async () => (await registry.send("GET", location)).headers.get("range");
+    await expect.poll(progress, { timeout: 5000 }).toBe("0-2");
+    expect((await patch(location, "x")).status).toBe(409);
     slow.end("st ");
     expect(await ended).toBe(202);
     expect((await patch(location, "second", "6-11")).status).toBe(202);
@@ -172,10 +174,22 @@ describe("an upload", () => {
     });
   });
 
-  it("is gone after a restart, and so are its bytes", async () => {
+  it("needs the bytes even when the store has them: knowing a digest is not having the blob", async () => {
+    await registry.pushBlob("owner", text);
+    const response = await registry.send("POST", `/v2/thief/blobs/uploads/?digest=${digest}`, { body: "" });
+    expect((await errorOf(response)).code).toBe("DIGEST_INVALID");
+    expect((await registry.send("HEAD", `/v2/thief/blobs/${digest}`)).status).toBe(404);
+  });
+
+  it("goes on after a restart of the registry", async () => {
     await using other = await startTestServer();
-    await other.send("POST", "/v2/a/blobs/uploads/");
-    await other.server.close();
-    expect(await readdir(join(other.root, "registry/blobs/uploads"))).toEqual([]);
+    const begun = await other.send("POST", "/v2/a/blobs/uploads/");
+    const location = begun.headers.get("location") ?? "";
+    await other.send("PATCH", location, { body: "first " });
+    await other.restart();
+    const status = await other.send("GET", location);
+    expect([status.status, status.headers.get("range")]).toEqual([204, "0-5"]);
+    expect((await other.send("PUT", `${location}?digest=${digest}`, { body: "second" })).status).toBe(201);
+    expect(await (await other.send("GET", `/v2/a/blobs/${digest}`)).text()).toBe(text);
   });
 });

@@ -25,6 +25,7 @@ export class LevelMetadataStore implements MetadataStore {
   readonly #tags;
   readonly #tagsOfManifest;
   readonly #referrers;
+  readonly #uploads;
   readonly #locks = new KeyedLock();
 
   private constructor(db: Db) {
@@ -35,6 +36,7 @@ export class LevelMetadataStore implements MetadataStore {
     this.#bytes = db.sublevel<string, Uint8Array>("manifest-bytes", { valueEncoding: "view" });
     this.#tags = db.sublevel<string, string>("tags", {});
     this.#tagsOfManifest = db.sublevel("tags-of-manifest");
+    this.#uploads = db.sublevel("uploads");
     this.#referrers = db.sublevel<string, Descriptor>("referrers", { valueEncoding: "json" });
   }
 
@@ -143,6 +145,18 @@ export class LevelMetadataStore implements MetadataStore {
 
   async referrers(repository: RepositoryName, subject: Digest, options?: AbortOptions): Promise<readonly Descriptor[]> {
     return await this.#referrers.values({ ...keysBelow([repository, subject]), ...signalOf(options) }).all();
+  }
+
+  async addUpload(repository: RepositoryName, id: string): Promise<void> {
+    await this.#uploads.put(id, repository);
+  }
+
+  async repositoryOfUpload(id: string): Promise<string | undefined> {
+    return await this.#uploads.get(id);
+  }
+
+  async removeUpload(id: string): Promise<void> {
+    await this.#uploads.del(id);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -30,7 +30,7 @@ export interface Page {
 /**
  * What a registry knows about its repositories: which blobs are linked into them, their manifests, tags and referrers.
  *
- * Every call that changes something is atomic, durable when it returns, and seen by every later read. Nothing here holds blobs'
+ * Every call that changes something is atomic, durable when it returns (unless it says otherwise), and seen by every later read. Nothing here holds blobs'
  * bytes. Names and tags have been validated by whoever made them.
  */
 export interface MetadataStore extends AsyncDisposable {
@@ -67,4 +67,10 @@ export interface MetadataStore extends AsyncDisposable {
 
   /** The manifests whose subject is `subject`, by digest. */
   referrers(repository: RepositoryName, subject: Digest, options?: AbortOptions): Promise<readonly Descriptor[]>;
+
+  /** Notes whose an upload is. It need not be durable: an upload nobody knows is one that was lost. */
+  addUpload(repository: RepositoryName, id: string, options?: AbortOptions): Promise<void>;
+  repositoryOfUpload(id: string, options?: AbortOptions): Promise<string | undefined>;
+  /** Again: nothing. */
+  removeUpload(id: string, options?: AbortOptions): Promise<void>;
 }

@@ -8,6 +8,8 @@ import { createServer, type RegistryServer } from "../server.js";
 /** A registry on a temporary data root, and the requests that tests send to it. */
 export interface TestServer extends AsyncDisposable {
   readonly server: RegistryServer;
+  /** Stops the registry and starts another on the same data root. */
+  restart(): Promise<void>;
   /** Absolute path of the data root; removed at the end. */
   readonly root: string;
   /** `path` begins with `/v2/…`. Redirects and errors are answers like any other. */
@@ -32,12 +34,13 @@ export interface SendInit {
 
 export async function startTestServer(): Promise<TestServer> {
   const root = await mkdtemp(join(tmpdir(), "sluice-server-"));
-  const server = await createServer({ root, listen: "127.0.0.1:0", log: pino({ level: "silent" }) });
+  const start = () => createServer({ root, listen: "127.0.0.1:0", log: pino({ level: "silent" }) });
+  let server = await start();
   const send: TestServer["send"] = (method, path, init = {}) =>
     fetch(`${server.url}${path}`, {
       method,
       ...(init.headers && { headers: init.headers }),
-      ...(init.body !== undefined && { body: init.body as BodyInit }), // fetch takes both kinds
+      ...(init.body !== undefined && { body: init.body as NonNullable<RequestInit["body"]> }), // fetch takes both kinds
       redirect: "manual",
     });
   const pushBlob: TestServer["pushBlob"] = async (repository, bytes) => {
@@ -52,7 +55,13 @@ export async function startTestServer(): Promise<TestServer> {
       body: document instanceof Uint8Array ? document : JSON.stringify(document),
     });
   return {
-    server,
+    get server() {
+      return server;
+    },
+    restart: async () => {
+      await server.close();
+      server = await start();
+    },
     root,
     send,
     pushBlob,

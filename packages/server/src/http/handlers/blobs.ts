@@ -1,5 +1,6 @@
+import { Readable } from "node:stream";
 import type { Digest } from "@sluice/oci";
-import type { RegistryBlobs } from "../../blobs/registry-blobs.js";
+import type { BlobStore } from "@sluice/store";
 import type { MetadataStore } from "../../metadata/metadata-store.js";
 import { RegistryError } from "../../registry/registry-error.js";
 import type { RepositoryName } from "../../registry/repository-name.js";
@@ -9,7 +10,7 @@ import { contentRangeOf, parseRangeHeader, type WantedRange } from "../range-hea
 /** `GET` and `HEAD /v2/<name>/blobs/<digest>`, whole or in part. A blob never changes, so caches may keep it. */
 export async function readBlob(
   metadata: MetadataStore,
-  blobs: RegistryBlobs,
+  blobs: BlobStore,
   repository: RepositoryName,
   digest: Digest,
   request: RegistryRequest,
@@ -46,7 +47,7 @@ export async function readBlob(
       "content-length": range.end - range.start,
       ...(wanted.kind === "part" && { "content-range": contentRangeOf(range, sizeBytes) }),
     },
-    ...(request.method === "GET" && { body: sizeBytes === 0 ? "" : blobs.read(digest, range) }),
+    ...(request.method === "GET" && { body: Readable.from(blobs.read(digest, range), { objectMode: false }) }),
   };
 }
 

@@ -1,0 +1,132 @@
+import { type Digest, DigestMismatchError } from "@sluice/oci";
+import {
+  UploadBusyError,
+  UploadOffsetError,
+  type UploadStatus,
+  type UploadStore,
+  UploadUnknownError,
+} from "@sluice/store";
+import type { MetadataStore } from "../metadata/metadata-store.js";
+import { RegistryError } from "../registry/registry-error.js";
+import type { RepositoryName } from "../registry/repository-name.js";
+
+/** How long nobody may touch an upload before it is forgotten: a client that lost its link for a night may go on. Milliseconds. */
+export const idleUploadMs: number = 24 * 60 * 60 * 1000;
+
+/**
+ * The uploads of repositories: bytes in an {@link UploadStore}, whose they are in the metadata. They outlive the process. Errors are
+ * those of the specification: BLOB_UPLOAD_UNKNOWN when a repository has no such upload, BLOB_UPLOAD_INVALID with 409 while another
+ * request writes to it and with 416 for bytes that do not follow the ones that are there.
+ */
+export class Uploads {
+  readonly #store: UploadStore;
+  readonly #metadata: MetadataStore;
+
+  constructor(store: UploadStore, metadata: MetadataStore) {
+    this.#store = store;
+    this.#metadata = metadata;
+  }
+
+  /** @returns the upload's id */
+  async start(repository: RepositoryName): Promise<string> {
+    const id = await this.#store.create();
+    await this.#metadata.addUpload(repository, id);
+    return id;
+  }
+
+  async status(repository: RepositoryName, id: string): Promise<UploadStatus> {
+    await this.#mustBelong(repository, id);
+    return await refusing(id, () => this.#store.status(id));
+  }
+
+  /**
+   * Adds bytes at `offset`, which must be where the upload ends; what arrives before the source fails is kept.
+   * @returns bytes of the upload after it
+   */
+  async append(id: string, offset: number, source: AsyncIterable<Uint8Array>): Promise<number> {
+    return await refusing(id, () => this.#store.append(id, offset, source));
+  }
+
+  /** Makes the upload a blob of its repository. Wrong bytes end it: DIGEST_INVALID. */
+  async commit(repository: RepositoryName, id: string, digest: Digest): Promise<void> {
+    await refusing(id, () => this.#store.commit(id, { digest }));
+    await this.#metadata.linkBlob(repository, digest);
+    await this.#metadata.removeUpload(id);
+  }
+
+  async cancel(repository: RepositoryName, id: string): Promise<void> {
+    await this.#mustBelong(repository, id);
+    await refusing(id, () => this.#store.abort(id));
+    await this.#metadata.removeUpload(id);
+  }
+
+  /**
+   * A whole blob from one source. The bytes are read and checked even when the blob is stored already: whoever links it must have it.
+   * Nothing stays when it fails.
+   */
+  async push(repository: RepositoryName, digest: Digest, source: AsyncIterable<Uint8Array>): Promise<void> {
+    const id = await this.#store.create();
+    try {
+      await this.#store.append(id, 0, source);
+      await refusing(id, () => this.#store.commit(id, { digest }));
+    } catch (error) {
+      await this.#store.abort(id);
+      throw error;
+    }
+    await this.#metadata.linkBlob(repository, digest);
+  }
+
+  async count(): Promise<number> {
+    let uploads = 0;
+    for await (const _ of this.#store.list()) uploads++;
+    return uploads;
+  }
+
+  /** Cancels those that nobody has touched since `deadlineMs` (milliseconds since 1970). @returns how many */
+  async expire(deadlineMs: number): Promise<number> {
+    let expired = 0;
+    for await (const { id, changedAtMs } of this.#store.list()) {
+      if (changedAtMs >= deadlineMs) continue;
+      try {
+        await this.#store.abort(id);
+      } catch (error) {
+        if (error instanceof UploadBusyError) continue; // somebody has come back to it
+        throw error;
+      }
+      await this.#metadata.removeUpload(id);
+      expired++;
+    }
+    return expired;
+  }
+
+  async #mustBelong(repository: RepositoryName, id: string): Promise<void> {
+    if ((await this.#metadata.repositoryOfUpload(id)) !== repository) throw unknownUpload(id);
+  }
+}
+
+/** What the store refuses, in the words of the specification. */
+async function refusing<T>(id: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof UploadUnknownError) throw unknownUpload(id);
+    if (error instanceof UploadBusyError) {
+      throw new RegistryError("BLOB_UPLOAD_INVALID", error.message, undefined, { status: 409 });
+    }
+    if (error instanceof UploadOffsetError) {
+      throw new RegistryError("BLOB_UPLOAD_INVALID", error.message, { sizeBytes: error.sizeBytes }, { status: 416 });
+    }
+    if (error instanceof DigestMismatchError) {
+      throw new RegistryError("DIGEST_INVALID", "the bytes do not hash to the digest they were pushed under", {
+        named: error.expected,
+        actual: error.actual,
+      });
+    }
+    throw error;
+  }
+}
+
+const unknownUpload = (id: string): RegistryError =>
+  new RegistryError("BLOB_UPLOAD_UNKNOWN", "no such upload in this repository; it may have ended or expired", {
+    upload: id.slice(0, 100),
+  });

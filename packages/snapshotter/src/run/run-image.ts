@@ -10,7 +10,7 @@ import { lookUpUser } from "./container-user.js";
 import { argumentsOf, environmentOf, type ProcessOverrides } from "./image-process.js";
 import { provideNetworkFiles } from "./network-files.js";
 import { buildOciSpec } from "./oci-spec.js";
-import { deleteContainer, type RuncContainer, runInForeground } from "./runc.js";
+import { deleteContainer, type OnOutput, type RuncContainer, runInForeground } from "./runc.js";
 import { checkVolume, type Volume } from "./volume.js";
 
 export interface RunRequest {
@@ -29,6 +29,14 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called when the root file system is there and before the process starts. */
   readonly onPrepared?: ((container: PreparedContainer) => void) | undefined;
+  /** Gets the container's stdout and stderr instead of the caller's own; there is no terminal then. */
+  readonly onOutput?: OnOutput | undefined;
+}
+
+/** A root file system that is there already, and a place for what runc needs. */
+export interface PreparedRoot extends Pick<PreparedContainer, "id" | "rootfs" | "bundle" | "imageConfig"> {
+  /** runc's state folder. */
+  readonly stateFolder: string;
 }
 
 /**
@@ -45,24 +53,38 @@ export async function runImage(request: RunRequest, options: RunOptions): Promis
     { ...request.image, driver: request.driver, ownerPid: process.pid },
     { signal },
   );
-  const container: RuncContainer = {
-    stateFolder: new NodePaths(root).runc,
-    id: prepared.id,
-    bundle: prepared.bundle,
-    logPath: join(prepared.bundle, "runc.log"),
-  };
   try {
     options.onPrepared?.(prepared);
-    await writeBundle(request, prepared);
-    await mkdir(container.stateFolder, { recursive: true, mode: 0o700 });
-    return await runInForeground(container, signal);
+    return await runOnRoot(request, { ...prepared, stateFolder: new NodePaths(root).runc }, { ...options, signal });
   } finally {
-    await deleteContainer(container).catch(() => undefined); // the daemon does it again, and says so if it cannot
-    await client.removeContainer(prepared.id);
+    await client.removeContainer(prepared.id); // deletes the container again, and says so if it cannot
   }
 }
 
-async function writeBundle(request: RunRequest, prepared: PreparedContainer): Promise<void> {
+/** What of a {@link RunRequest} is about the process and not about its image. */
+export type ProcessRequest = Pick<RunRequest, "net" | "process" | "volumes">;
+
+/**
+ * Runs a container on a root file system that somebody else made and removes, until its process ends.
+ *
+ * @returns the exit status for the caller to pass on
+ */
+export async function runOnRoot(
+  request: ProcessRequest,
+  prepared: PreparedRoot,
+  options: { readonly signal: AbortSignal; readonly onOutput?: OnOutput | undefined },
+): Promise<number> {
+  const container: RuncContainer = { ...prepared, logPath: join(prepared.bundle, "runc.log") };
+  try {
+    await writeBundle(request, prepared, options.onOutput === undefined && isatty(0) && isatty(1));
+    await mkdir(container.stateFolder, { recursive: true, mode: 0o700 });
+    return await runInForeground(container, options.signal, options.onOutput);
+  } finally {
+    await deleteContainer(container).catch(() => undefined); // gone already when its process has ended
+  }
+}
+
+async function writeBundle(request: ProcessRequest, prepared: PreparedRoot, terminal: boolean): Promise<void> {
   const config = parseImageConfig(Buffer.from(prepared.imageConfig), "config of the image").container;
   const image = {
     entrypoint: config.entrypoint,
@@ -72,7 +94,6 @@ async function writeBundle(request: RunRequest, prepared: PreparedContainer): Pr
     workingDir: config.workingDirectory,
   };
   const hostname = request.net === "host" ? hostHostname() : prepared.id.slice(0, 12);
-  const terminal = isatty(0) && isatty(1);
   const user = await lookUpUser(prepared.rootfs, image.user);
   const spec = buildOciSpec({
     root: prepared.rootfs,

@@ -28,6 +28,9 @@ export interface RuncContainer {
   readonly logPath: string;
 }
 
+/** Gets what the container writes, as it comes. Must not throw. */
+export type OnOutput = (stream: "stdout" | "stderr", bytes: Buffer) => void;
+
 /** Passed on to the container. SIGKILL and SIGSTOP cannot be. */
 const forwarded: readonly NodeJS.Signals[] = [
   "SIGHUP",
@@ -41,18 +44,26 @@ const forwarded: readonly NodeJS.Signals[] = [
 ];
 
 /**
- * Runs the bundle in the foreground, on this process's own stdin, stdout and stderr, until the container's process ends.
+ * Runs the bundle in the foreground, on this process's own stdin, stdout and stderr (or with its output handed to `onOutput`), until the container's process ends.
  * Signals that this process gets go to the container; `stop` ends it by force.
  *
  * @returns the exit status of the container's process; 128 + n when signal n killed it
  * @throws {RuncMissingError} {ContainerStartError}
  */
-export async function runInForeground(container: RuncContainer, stop: AbortSignal): Promise<number> {
+export async function runInForeground(
+  container: RuncContainer,
+  stop: AbortSignal,
+  onOutput?: OnOutput,
+): Promise<number> {
   const child = spawn("runc", [...globalArguments(container), "run", "--bundle", container.bundle, container.id], {
-    stdio: "inherit",
+    stdio: onOutput ? ["ignore", "pipe", "pipe"] : "inherit",
     // A session of its own: else the terminal would send Ctrl-C to runc as well, and the container would get it twice.
     detached: true,
   });
+  if (onOutput) {
+    child.stdout?.on("data", (bytes: Buffer) => onOutput("stdout", bytes));
+    child.stderr?.on("data", (bytes: Buffer) => onOutput("stderr", bytes));
+  }
   const forward = (signal: NodeJS.Signals): void => {
     child.kill(signal);
   };

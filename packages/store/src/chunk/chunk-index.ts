@@ -57,7 +57,7 @@ export class ChunkIndex {
       const cause = error instanceof Error ? error.cause : undefined;
       const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
       if (code === "LEVEL_LOCKED") throw new StoreLockedError(folder, { cause: error });
-      if (code !== "LEVEL_CORRUPTION") throw error;
+      if (typeof code !== "string" || !code.startsWith("LEVEL_")) throw error;
       await rm(folder, { recursive: true, force: true });
       await db.open();
     }

@@ -37,6 +37,9 @@ export interface ChunkStore extends ChunkSource {
   /** Call when the reader's thread has ended, even in the middle of a read: an eviction may be waiting for it. */
   removeReader(reader: number): void;
 
+  /** The next reader who hits this slot says so, once: see {@link SharedChunkReaderOptions.onMark}. */
+  mark(slot: number): void;
+
   stats(): ChunkStoreStats;
 
   /** Removes every chunk that no binding references. @returns bytes given back to the disk */

@@ -1,11 +1,12 @@
 import { hash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isErrno } from "../errno.js";
 import { appendRecords, type NewRecord, recordsBytes } from "./append-records.js";
 import { chooseVictim, isHot } from "./eviction-policy.js";
 import type { Segment } from "./segment.js";
 import { recordBytes, recordHeaderBytes } from "./segment-format.js";
 import { slotState } from "./slot-word.js";
-import { EvictionStuckError, isErrno } from "./store-errors.js";
+import { EvictionStuckError } from "./store-errors.js";
 import { isDiskFailure } from "./store-health.js";
 import type { StoreParts } from "./store-parts.js";
 

@@ -157,6 +157,10 @@ class SegmentChunkStore implements ChunkStore {
     this.#parts.readers.remove(reader);
   }
 
+  mark(slot: number): void {
+    Atomics.store(this.#parts.slots.columns.mark, slot, 1);
+  }
+
   stats(): ChunkStoreStats {
     const { segments, health, readers, budgetBytes } = this.#parts;
     const live = segments.live;

@@ -15,7 +15,3 @@ export class EvictionStuckError extends Error {
   override readonly name = "EvictionStuckError";
   readonly code = "EVICTION_STUCK";
 }
-
-/** Whether `error` is the system error `code`, such as `ENOENT`. */
-export const isErrno = (error: unknown, ...codes: readonly string[]): boolean =>
-  error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);

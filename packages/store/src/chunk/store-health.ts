@@ -1,5 +1,6 @@
 import { digestOfHash } from "@sluice/oci";
-import { EvictionStuckError, isErrno } from "./store-errors.js";
+import { isErrno } from "../errno.js";
+import { EvictionStuckError } from "./store-errors.js";
 
 /** Something the operator of a node should know. `message` is a whole sentence for the log; `level` is the log's. */
 export interface ChunkStoreEvent {

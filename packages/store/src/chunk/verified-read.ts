@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
+import { isErrno } from "../errno.js";
 import type { IndexedChunk } from "./chunk-index.js";
 import type { Segment } from "./segment.js";
 import { decodeRecordHeader, recordHeaderBytes } from "./segment-format.js";
 import { slotState } from "./slot-word.js";
-import { isErrno } from "./store-errors.js";
 import type { StoreParts } from "./store-parts.js";
 
 /** The chunk's bytes; undefined if they, or their record's header, are not what the index says, or the disk cannot read them. */

@@ -1,0 +1,55 @@
+import { type FileHandle, link, mkdir, open, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+import { isErrno } from "../errno.js";
+import { NoSpaceError } from "./blob-errors.js";
+
+/**
+ * Gives a file that is whole and synced its final name, durably. If the name is taken, the file there stays: a name is its content. `from` may
+ * be left behind; the caller removes it.
+ */
+export async function publishFile(from: string, to: string): Promise<void> {
+  const folder = dirname(to);
+  const created = await mkdir(folder, { recursive: true });
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (isErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "EMLINK")) await rename(from, to);
+    else if (!isErrno(error, "EEXIST")) throw error;
+  }
+  await syncFolder(folder);
+  if (created !== undefined) await syncFolder(dirname(folder));
+}
+
+/** A name is durable only when its folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** All of `bytes`, at `position`. `onWritten` hears of each part that the file has taken. */
+export async function writeAll(
+  file: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+  onWritten: (part: Uint8Array) => void = () => undefined,
+): Promise<void> {
+  for (let done = 0; done < bytes.byteLength; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, position + done);
+    onWritten(bytes.subarray(done, done + bytesWritten));
+    done += bytesWritten;
+  }
+}
+
+/** As `work`, but a full disk is a {@link NoSpaceError} that names the place. */
+export async function namingFullDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isErrno(error, "ENOSPC", "EDQUOT")) throw new NoSpaceError(path, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,47 @@
+import { spawnSync } from "node:child_process";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { blobStoreSuite } from "../testing/blob-store-suite.js";
+import { uploadStoreSuite } from "../testing/upload-store-suite.js";
+import { FileSystemBlobStore } from "./file-system-blob-store.js";
+import { FileSystemUploadStore } from "./file-system-upload-store.js";
+
+const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), "sluice-blobs-"));
+
+blobStoreSuite("The file system store", async () => {
+  const folder = await newFolder();
+  return {
+    store: await FileSystemBlobStore.open(folder),
+    leftovers: async () => (await readdir(join(folder, "tmp"))).length,
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+});
+
+uploadStoreSuite("The file system store", async () => {
+  const folder = await newFolder();
+  const blobs = await FileSystemBlobStore.open(folder);
+  const reopen = (): Promise<FileSystemUploadStore> => FileSystemUploadStore.open(join(folder, "uploads"), blobs);
+  return { uploads: await reopen(), blobs, reopen, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+});
+
+describe("opening a file system store", () => {
+  it("removes what dead writers left, and nothing of the living", async () => {
+    const folder = await newFolder();
+    try {
+      await FileSystemBlobStore.open(folder);
+      const dead = spawnSync("true").pid;
+      const mine = (await import("node:fs")).readFileSync("/proc/self/stat", "latin1");
+      const start = mine.slice(mine.lastIndexOf(")") + 2).split(" ")[19];
+      const living = `${process.pid}-${start}-living`;
+      const reused = `${process.pid}-1-reused`;
+      for (const name of [`${dead}-99-dead`, living, reused, "rubbish"])
+        await writeFile(join(folder, "tmp", name), "x");
+      await FileSystemBlobStore.open(folder);
+      expect(await readdir(join(folder, "tmp"))).toEqual([living]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,148 @@
+import { type FileHandle, mkdir, open, readdir, rm, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type AbortOptions,
+  type ByteRange,
+  type Digest,
+  digestOfHash,
+  type ExpectedContent,
+  hashOfDigest,
+  verifyStream,
+} from "@sluice/oci";
+import { isErrno } from "../errno.js";
+import { BlobMissingError } from "./blob-errors.js";
+import type { BlobStore, StoredBlob } from "./blob-store.js";
+import { namingFullDisk, publishFile, writeAll } from "./durable-files.js";
+import { TemporaryFiles } from "./temporary-files.js";
+
+/** Bytes read from the disk at once: large enough that the disk matters and not the calls. */
+const readPieceBytes = 512 * 1024;
+
+/** {@link BlobStore} as files: `<folder>/sha256/ab/abcd…`, in a folder for each first byte of the hash. Processes may share a folder. */
+export class FileSystemBlobStore implements BlobStore {
+  readonly #folder: string;
+  readonly #temporary: TemporaryFiles;
+
+  private constructor(folder: string, temporary: TemporaryFiles) {
+    this.#folder = folder;
+    this.#temporary = temporary;
+  }
+
+  /** Opens the store in `folder`, or makes it. What dead writers left is removed. */
+  static async open(folder: string): Promise<FileSystemBlobStore> {
+    const temporary = await TemporaryFiles.open(join(folder, "tmp"));
+    await mkdir(join(folder, "sha256"), { recursive: true });
+    return new FileSystemBlobStore(folder, temporary);
+  }
+
+  /** Where the blob's file is, or would be. On one file system with the whole folder. Made of the hash alone: nothing from outside is in it. */
+  pathOf(digest: Digest): string {
+    const hex = Buffer.from(hashOfDigest(digest)).toString("hex");
+    return join(this.#folder, "sha256", hex.slice(0, 2), hex);
+  }
+
+  async has(digest: Digest, options?: AbortOptions): Promise<boolean> {
+    return (await this.sizeOf(digest, options)) !== undefined;
+  }
+
+  async sizeOf(digest: Digest, options?: AbortOptions): Promise<number | undefined> {
+    options?.signal?.throwIfAborted();
+    try {
+      return (await stat(this.pathOf(digest))).size;
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return undefined;
+      throw error;
+    }
+  }
+
+  async *read(digest: Digest, range?: ByteRange, options?: AbortOptions): AsyncGenerator<Uint8Array> {
+    const file = await this.#openBlob(digest);
+    try {
+      const { size } = await file.stat();
+      const { start, end } = range ?? { start: 0, end: size };
+      if (!(Number.isSafeInteger(start) && start >= 0 && start <= end && end <= size)) {
+        throw new RangeError(`blob ${digest} of ${size} bytes: cannot read ${start} to ${end}`);
+      }
+      for (let at = start; at < end; ) {
+        options?.signal?.throwIfAborted();
+        const piece = Buffer.allocUnsafeSlow(Math.min(readPieceBytes, end - at));
+        const { bytesRead } = await file.read(piece, 0, piece.length, at);
+        if (bytesRead === 0) throw new RangeError(`blob ${digest}: its file ends at ${at}, inside what was asked for`);
+        at += bytesRead;
+        yield piece.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  async put(expected: ExpectedContent, source: AsyncIterable<Uint8Array>, options?: AbortOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
+    if (await this.has(expected.digest)) {
+      await source[Symbol.asyncIterator]().return?.();
+      return;
+    }
+    const path = this.#temporary.newPath();
+    try {
+      await namingFullDisk(this.#folder, async () => {
+        await writeVerified(path, expected, source, options);
+        await publishFile(path, this.pathOf(expected.digest));
+      });
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+
+  async delete(digest: Digest, options?: AbortOptions): Promise<boolean> {
+    options?.signal?.throwIfAborted();
+    try {
+      await unlink(this.pathOf(digest));
+      return true;
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return false;
+      throw error;
+    }
+  }
+
+  async *list(options?: AbortOptions): AsyncGenerator<StoredBlob> {
+    const root = join(this.#folder, "sha256");
+    for (const shard of await readdir(root)) {
+      for (const name of await readdir(join(root, shard))) {
+        options?.signal?.throwIfAborted();
+        if (!/^[0-9a-f]{64}$/.test(name)) continue;
+        const digest = digestOfHash(Buffer.from(name, "hex"));
+        const sizeBytes = await this.sizeOf(digest);
+        if (sizeBytes !== undefined) yield { digest, sizeBytes };
+      }
+    }
+  }
+
+  async #openBlob(digest: Digest): Promise<FileHandle> {
+    try {
+      return await open(this.pathOf(digest), "r");
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) throw new BlobMissingError(digest, this.#folder, { cause: error });
+      throw error;
+    }
+  }
+}
+
+async function writeVerified(
+  path: string,
+  expected: ExpectedContent,
+  source: AsyncIterable<Uint8Array>,
+  options?: AbortOptions,
+): Promise<void> {
+  const file = await open(path, "wx", 0o444);
+  try {
+    let sizeBytes = 0;
+    for await (const bytes of verifyStream(source, expected, `blob ${expected.digest}`)) {
+      options?.signal?.throwIfAborted();
+      await writeAll(file, bytes, sizeBytes);
+      sizeBytes += bytes.byteLength;
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

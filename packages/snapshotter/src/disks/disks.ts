@@ -17,6 +17,8 @@ export interface DisksParts {
   readonly chunks: ChunkGetter;
   readonly places: BlobPlaces;
   readonly openRepository: (address: ImageAddress) => Repository;
+  /** Puts something around each disk's reads, such as a watch. */
+  readonly around?: ((disk: OpenDisk) => OpenDisk) | undefined;
 }
 
 interface Opened {
@@ -82,13 +84,13 @@ export class Disks {
   }
 
   async #open(digest: Digest, stored: StoredDisk): Promise<Opened> {
-    const { store, chunks, places, openRepository } = this.#parts;
+    const { store, chunks, places, openRepository, around = (disk) => disk } = this.#parts;
     const { toc } = stored.image;
     const binding = await store.bind(toc.chunks.sha256, chunkLengths(toc.chunks));
     const blobs = toc.blobs.map((blob) => blob.digest);
     const forget = stored.addresses.map((address) => places.add(blobs, openRepository(address)));
     return {
-      disk: createOpenDisk(digest, toc, binding, chunks),
+      disk: around(createOpenDisk(digest, toc, binding, chunks)),
       close: async () => {
         for (const leave of forget) leave();
         await binding.close();

@@ -1,6 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { isDigest } from "@sluice/oci";
+import { type Digest, parseDigest } from "@sluice/oci";
 import { z } from "zod";
 import { type ImageAddress, imageAddressSchema } from "../control/api.js";
 import { isErrno } from "../state/errno.js";
@@ -14,7 +14,7 @@ export interface MountRecord {
   /** Absolute, symlinks resolved. */
   readonly mountpoint: string;
   /** Digest of the artifact whose disk it shows. */
-  readonly artifact: string;
+  readonly artifact: Digest;
   /** The driver that was chosen, and why. */
   readonly driver: string;
   readonly reason: string;
@@ -37,7 +37,7 @@ const recordSchema: z.ZodType<MountRecord, unknown> = z.object({
   id: z.uuid(),
   address: imageAddressSchema,
   mountpoint: z.string().startsWith("/"),
-  artifact: z.string().refine(isDigest, { error: "expected a digest" }),
+  artifact: z.string().transform((text) => parseDigest(text, "record of a mount")),
   driver: z.string(),
   reason: z.string(),
   writable: z.boolean(),

@@ -1,0 +1,52 @@
+import type { ChunkFetcher, ChunkStore } from "@sluice/store";
+import type { Disks } from "./disks/disks.js";
+import type { FuseSessionStats } from "./fuse/index.js";
+import type { NodeMounts } from "./mounts/node-mounts.js";
+import type { NodeCounts } from "./observe/metrics.js";
+
+export interface CountedParts {
+  readonly mounts: NodeMounts;
+  readonly disks: Disks;
+  readonly store: ChunkStore;
+  readonly fetcher: ChunkFetcher;
+  /** Undefined before the first mount that uses the session. */
+  readonly session: () => FuseSessionStats | undefined;
+  /** Reads answered with EIO by drivers that have no session. */
+  readonly otherReadErrors: () => number;
+}
+
+/** One look at all counters of the daemon. */
+export function collectCounts(parts: CountedParts): NodeCounts {
+  const store = parts.store.stats();
+  const fetch = parts.fetcher.stats();
+  const session = parts.session();
+  return {
+    mounts: parts.mounts.count,
+    disks: parts.disks.count,
+    reads: {
+      hits: session?.hits ?? 0,
+      misses: session?.misses ?? 0,
+      errors: (session?.errors ?? 0) + parts.otherReadErrors(),
+      bytes: session?.readBytes ?? 0,
+    },
+    hitLatency: session?.hitLatency ?? [0],
+    hitSeconds: (session?.hitMicroseconds ?? 0) / 1e6,
+    waitingReads: session?.waiting ?? 0,
+    store: {
+      bytes: store.bytes,
+      budgetBytes: store.budgetBytes,
+      chunks: store.chunks,
+      evictions: store.evictions,
+      damaged: store.damaged,
+      healed: store.healed,
+      notStored: store.notStored,
+      degraded: store.degraded !== undefined,
+    },
+    fetch: {
+      requests: fetch.requests,
+      failures: fetch.failures,
+      inFlight: fetch.inFlight,
+      bytes: Object.fromEntries(Object.entries(fetch.byCause).map(([cause, { bytes }]) => [cause, bytes])),
+    },
+  };
+}

@@ -1,0 +1,250 @@
+import { createHash } from "node:crypto";
+import { mkdir, realpath } from "node:fs/promises";
+import { ChunkFetcher, type ChunkStore, openChunkStore, StoreLockedError } from "@sluice/store";
+import type { NodeConfig } from "./config/node-config.js";
+import type { StopRequest, StopResult } from "./control/api.js";
+import { listenForMetrics } from "./control/metrics-listener.js";
+import { serveControl } from "./control/server.js";
+import { collectCounts } from "./daemon-counts.js";
+import { BlobPlaces } from "./disks/blob-places.js";
+import { DiskStore, type StoredDisk } from "./disks/disk-store.js";
+import { Disks } from "./disks/disks.js";
+import { ImageLookup } from "./disks/image-lookup.js";
+import { Registries } from "./disks/registries.js";
+import { type Driver, type DriverEvent, ErofsDriver, FuseNativeDriver } from "./drivers/index.js";
+import type { FuseSession } from "./fuse/index.js";
+import { Containers } from "./mounts/containers.js";
+import { clearLeftovers, sweepFolders } from "./mounts/leftovers.js";
+import { Lowers } from "./mounts/lowers.js";
+import { MountJournal, type MountRecord } from "./mounts/mount-journal.js";
+import { NodeMounts } from "./mounts/node-mounts.js";
+import { DaemonService } from "./node-service.js";
+import type { Logger } from "./observe/log.js";
+import { NodeMetrics } from "./observe/metrics.js";
+import { watchSlowReads } from "./observe/slow-reads.js";
+import { DaemonRunningError, refuseSecondDaemon, removeDaemonFile, writeDaemonFile } from "./process/daemon-file.js";
+import { createTrustPolicy } from "./resolve/trust.js";
+import { NodePaths } from "./state/node-paths.js";
+import { isAlive } from "./state/process-identity.js";
+import { budgetBytesOf } from "./store-budget.js";
+
+export interface DaemonOptions {
+  /** The data root. Made if need be; belongs to one daemon at a time. */
+  readonly root: string;
+  readonly config: NodeConfig;
+  /** Of the program. */
+  readonly version: string;
+  readonly log: Logger;
+}
+
+/** A daemon that serves its data root. */
+export interface Daemon {
+  readonly controlSocket: string;
+  /** As the verb `daemon stop`. @throws {MountsBusyError} */
+  stop(request: StopRequest): Promise<StopResult>;
+  /** Resolves when it has stopped, by whomever, and holds nothing any more. */
+  readonly stopped: Promise<void>;
+}
+
+/** Closes what was opened, the last first, whatever fails on the way. */
+class Opened {
+  readonly #closes: (readonly [what: string, close: () => unknown])[] = [];
+
+  add<T>(what: string, thing: T, close: (thing: T) => unknown): T {
+    this.#closes.push([what, () => close(thing)]);
+    return thing;
+  }
+
+  async close(log: Logger): Promise<void> {
+    for (const [what, close] of this.#closes.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        log.error({ err: error }, `closing ${what} failed`);
+      }
+    }
+  }
+}
+
+/**
+ * Composes a daemon and starts it: what an earlier one left when it was killed is cleared, its mounts come back, the control socket answers.
+ * Everything a daemon is made of is put together here and nowhere else.
+ *
+ * @throws {DaemonRunningError} {UnknownTrustPolicyError} {MetricsListenError}
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const opened = new Opened();
+  try {
+    return await compose(options, opened);
+  } catch (error) {
+    await opened.close(options.log);
+    throw error;
+  }
+}
+
+async function compose({ root: givenRoot, config, version, log }: DaemonOptions, opened: Opened): Promise<Daemon> {
+  const trust = createTrustPolicy(config.trust);
+  await mkdir(givenRoot, { recursive: true, mode: 0o700 });
+  const paths = new NodePaths(await realpath(givenRoot));
+  await mkdir(paths.run, { recursive: true, mode: 0o700 });
+  await refuseSecondDaemon(paths);
+  const store = opened.add("chunk store", await openStore(paths, config, log), (it) => it.close());
+  opened.add("daemon file", await writeDaemonFile(paths, version), () => removeDaemonFile(paths));
+
+  const registries = opened.add("registries", new Registries(), (it) => it.close());
+  const openRepository = registries.open.bind(registries);
+  const places = new BlobPlaces();
+  const fetcher = opened.add("fetcher", createFetcher(places, store, config, log), (it) => it.close());
+  const diskStore = new DiskStore(paths);
+  const images = new ImageLookup({ disks: diskStore, trust, openRepository, log });
+  const disks = new Disks({
+    store,
+    places,
+    openRepository,
+    chunks: { get: (place, options) => fetcher.fetch(place, "demand", options) },
+    around: (disk) => watchSlowReads(disk, log),
+  });
+
+  const journal = new MountJournal(paths.mounts);
+  const { drivers, session, otherReadErrors } = createDrivers(paths, store, config, log);
+  const left = await clearEarlierLife(paths, journal, drivers, log);
+  for (const driver of drivers) opened.add(`driver ${driver.name}`, driver, (it) => it.close({ force: true }));
+  const mounts = new NodeMounts({ paths, journal, images, disks, lowers: new Lowers(paths.lower), drivers, log });
+  const containers = opened.add("containers", new Containers({ paths, images, mounts, log }), (it) => it.close());
+  await settleContainers(left, containers, journal, paths);
+
+  const counts = () => collectCounts({ mounts, disks, store, fetcher, session, otherReadErrors });
+  const metrics = new NodeMetrics(counts);
+  let end: () => void = () => undefined;
+  const stopAsked = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const service = new DaemonService({
+    root: paths.root,
+    version,
+    images,
+    diskStore,
+    disks,
+    mounts,
+    containers,
+    drivers,
+    store,
+    metrics,
+    counts,
+    onStopped: () => end(),
+  });
+  if (config.metrics.listen !== undefined) {
+    const listening = await listenForMetrics(config.metrics.listen, () => metrics.text());
+    opened.add("metrics listener", listening, (it) => it.close());
+    log.info({ address: listening.address }, "metrics offered");
+  }
+  opened.add("control socket", await serveControl(paths.controlSocket, service, log), (it) => it.close());
+  log.info({ root: paths.root, version }, "daemon serves");
+  void mounts.restore(
+    left.filter((record) => !record.owner),
+    (record) => loadRecorded(diskStore, record),
+  );
+  return {
+    controlSocket: paths.controlSocket,
+    stop: (request) => service.stop(request),
+    stopped: stopAsked.then(() => opened.close(log)).then(() => log.info("daemon stopped")),
+  };
+}
+
+async function openStore(paths: NodePaths, config: NodeConfig, log: Logger): Promise<ChunkStore> {
+  try {
+    return await openChunkStore({
+      folder: paths.store,
+      budgetBytes: await budgetBytesOf(config.store.budget, paths.root),
+      onEvent: ({ level, message, kind, cause }) =>
+        log[level]({ kind, ...(cause !== undefined && { err: cause }) }, message),
+    });
+  } catch (error) {
+    if (!(error instanceof StoreLockedError)) throw error;
+    throw new DaemonRunningError(paths.root, error.message, { cause: error });
+  }
+}
+
+function createFetcher(places: BlobPlaces, store: ChunkStore, config: NodeConfig, log: Logger): ChunkFetcher {
+  const { parallel, retries } = config.fetch;
+  return new ChunkFetcher({
+    source: places,
+    store,
+    config: {
+      maxRequests: Math.max(2, parallel),
+      demandRequests: Math.max(1, Math.floor(parallel / 4)),
+      maxAttempts: retries + 1,
+    },
+    isPermanent: (error) => error instanceof Error && "code" in error && error.code === "NO_PLACE",
+    onStoreError: (error) => log.error({ err: error }, "the chunk store failed; the chunk is fetched instead"),
+  });
+}
+
+/** Best first. */
+function createDrivers(paths: NodePaths, store: ChunkStore, config: NodeConfig, log: Logger) {
+  let otherReadErrors = 0;
+  const onEvent = (event: DriverEvent): void => {
+    if (event.driver === "fuse-native" && event.kind === "read-failed") otherReadErrors++;
+    log[event.kind === "name-hidden" ? "warn" : "error"]({ err: event.error, driver: event.driver }, event.kind);
+  };
+  const { deadlineMs } = config.fetch;
+  const erofs = new ErofsDriver({ mountpoint: paths.session, chunks: store, deadlineMs, onEvent });
+  // Sixteen digits tell the data roots of a machine apart.
+  const owner = createHash("sha256").update(paths.root).digest("hex").slice(0, 16);
+  const native = new FuseNativeDriver({ owner, deadlineMs, onEvent });
+  let session: FuseSession | undefined;
+  const sessionStats = () => {
+    void erofs.session()?.then(
+      (opened) => {
+        session = opened;
+      },
+      () => undefined, // who mounted was told
+    );
+    return session?.stats();
+  };
+  const drivers: readonly Driver[] = [erofs, native];
+  return { drivers, session: sessionStats, otherReadErrors: () => otherReadErrors };
+}
+
+/** @returns the records of what was mounted when the last daemon ended */
+async function clearEarlierLife(
+  paths: NodePaths,
+  journal: MountJournal,
+  drivers: readonly Driver[],
+  log: Logger,
+): Promise<readonly MountRecord[]> {
+  const { records, problems } = await journal.read();
+  for (const problem of problems) log.error(problem, "a record of a mount cannot be read; look at it and remove it");
+  const cleared = [...(await clearLeftovers(paths, records))];
+  for (const driver of drivers) cleared.push(...(await driver.recover()));
+  if (cleared.length > 0) log.warn({ cleared }, "mounts of a daemon that was killed were taken away");
+  await new DiskStore(paths).sweep();
+  return records;
+}
+
+/** The root of a container cannot be brought back under its feet: it ends with its owner. The others' remains go at once. */
+async function settleContainers(
+  records: readonly MountRecord[],
+  containers: Containers,
+  journal: MountJournal,
+  paths: NodePaths,
+): Promise<void> {
+  const kept = new Set(records.filter((record) => !record.owner).map((record) => record.id));
+  for (const { id, owner } of records) {
+    if (!owner) continue;
+    if (await isAlive(owner)) {
+      containers.adopt(id, owner);
+      kept.add(id);
+    } else {
+      await containers.remove(id);
+    }
+    await journal.remove(id);
+  }
+  await sweepFolders(paths, kept);
+}
+
+async function loadRecorded(diskStore: DiskStore, record: MountRecord): Promise<StoredDisk> {
+  const stored = await diskStore.load(record.artifact);
+  if (!stored) throw new Error(`artifact ${record.artifact} is not on this node any more: mount the image again`);
+  return stored;
+}

@@ -1,0 +1,68 @@
+import { join } from "node:path";
+import {
+  dockerConfigCredentials,
+  openRepository,
+  parseReference,
+  RegistryClient,
+  type Repository,
+  type RequestMeter,
+} from "@sluice/oci";
+import type { ImageAddress } from "../control/api.js";
+
+/** A reference to an image layout must name an absolute folder: the daemon stands elsewhere than its caller. */
+export class RelativeLayoutError extends Error {
+  override readonly name = "RelativeLayoutError";
+  readonly code = "RELATIVE_LAYOUT";
+}
+
+export interface RegistriesOptions {
+  readonly onRequest?: RequestMeter | undefined;
+}
+
+/** A failed request is made again by who fetches chunks, too; here only what a moment cures. Attempts. */
+const maxAttempts = 3;
+
+/** The repositories of addresses. One client, with its connections and tokens, for all addresses that are reached alike. */
+export class Registries implements AsyncDisposable {
+  readonly #options: RegistriesOptions;
+  readonly #clients = new Map<string, RegistryClient>();
+
+  constructor(options: RegistriesOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Asks nobody yet. @throws {InvalidReferenceError} {RelativeLayoutError} */
+  open(address: ImageAddress): Repository {
+    const reference = parseReference(address.reference);
+    if (reference.kind === "layout" && !reference.directory.startsWith("/")) {
+      throw new RelativeLayoutError(`${address.reference}: name the layout's folder from the root, oci:/path`);
+    }
+    return openRepository(reference, this.#clientFor(address));
+  }
+
+  async close(): Promise<void> {
+    const clients = [...this.#clients.values()];
+    this.#clients.clear();
+    await Promise.all(clients.map((client) => client.close()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #clientFor({ plainHttp, dockerConfig }: ImageAddress): RegistryClient {
+    const key = JSON.stringify([plainHttp ?? null, dockerConfig ?? null]);
+    const known = this.#clients.get(key);
+    if (known) return known;
+    const client = new RegistryClient({
+      retry: { maxAttempts },
+      ...(plainHttp === true && { plainHttp }),
+      ...(dockerConfig !== undefined && {
+        credentials: dockerConfigCredentials({ files: [join(dockerConfig, "config.json")] }),
+      }),
+      ...(this.#options.onRequest && { onRequest: this.#options.onRequest }),
+    });
+    this.#clients.set(key, client);
+    return client;
+  }
+}

@@ -1,0 +1,117 @@
+import { chmod, chown, mkdir, rm, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import type { DiskLease } from "../disks/disks.js";
+import type { Driver } from "../drivers/index.js";
+import { mountBind, mountOverlay, type OverlayMount, unmount } from "../fuse/index.js";
+import { isErrno } from "../state/errno.js";
+import type { NodePaths } from "../state/node-paths.js";
+import type { Lowers } from "./lowers.js";
+
+/** A disk on a user's mountpoint. */
+export interface ShownMount {
+  /**
+   * Takes it away, with what was written to it.
+   *
+   * @param options `lazy`: also when somebody uses it, who may go on
+   * @throws {MountBusyError} when somebody uses it and `lazy` is not set; the mount stays
+   */
+  unmount(options: { readonly lazy: boolean }): Promise<void>;
+}
+
+/** A writable mount needs the kernel's overlay, which only root may mount. */
+export class NeedsRootError extends Error {
+  override readonly name = "NeedsRootError";
+  readonly code = "NEEDS_ROOT";
+  constructor() {
+    super("a writable mount needs root: run the daemon as root, or mount read-only");
+  }
+}
+
+export interface ShowRequest {
+  readonly id: string;
+  readonly driver: Driver;
+  /** Taken over. */
+  readonly lease: DiskLease;
+  readonly mountpoint: string;
+  readonly writable: boolean;
+  /** What is written need not outlive this process: nobody waits for it to reach the disk. */
+  readonly ephemeral: boolean;
+}
+
+/**
+ * Puts a disk on a mountpoint: a second view of the one place where it is mounted, or an overlay on that. Who is not root can do neither, so
+ * the driver mounts it there itself.
+ */
+export async function showDisk(request: ShowRequest, lowers: Lowers, paths: NodePaths): Promise<ShownMount> {
+  if (process.getuid?.() !== 0) return await showDirectly(request);
+  const lower = await lowers.acquire(request.driver, request.lease);
+  try {
+    const shown = request.writable
+      ? await showOverlay(lower.path, request, paths.writable(request.id))
+      : await showBind(lower.path, request.mountpoint);
+    return {
+      unmount: async (options) => {
+        await shown.unmount(options);
+        await lower.release();
+      },
+    };
+  } catch (error) {
+    await lower.release();
+    throw error;
+  }
+}
+
+async function showBind(lower: string, mountpoint: string): Promise<ShownMount> {
+  await mountBind(lower, mountpoint);
+  return { unmount: (options) => unmount(mountpoint, options) };
+}
+
+/** Upper and work folders of an earlier life are used again: what was written stays until the mount is taken away. */
+async function showOverlay(lower: string, request: ShowRequest, folder: string): Promise<ShownMount> {
+  const [upper, work] = [join(folder, "upper"), join(folder, "work")];
+  const isNew = (await mkdir(upper, { recursive: true, mode: 0o755 })) !== undefined;
+  if (isNew) await copyAttributes(lower, upper);
+  await mkdir(work, { recursive: true, mode: 0o700 });
+  const discard = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    await mountWithUpper({ lower: [lower], upper, work, target: request.mountpoint }, request.ephemeral);
+  } catch (error) {
+    if (isNew) await discard();
+    throw error;
+  }
+  return {
+    unmount: async (options) => {
+      await unmount(request.mountpoint, options);
+      await discard();
+    },
+  };
+}
+
+/** The root of an overlay is its upper folder's, so that gets what the image says of its root. */
+async function copyAttributes(from: string, to: string): Promise<void> {
+  const { mode, uid, gid, atime, mtime } = await stat(from);
+  await chown(to, uid, gid);
+  await chmod(to, mode & 0o7777);
+  await utimes(to, atime, mtime);
+}
+
+async function mountWithUpper(overlay: OverlayMount, ephemeral: boolean): Promise<void> {
+  try {
+    await mountOverlay({ ...overlay, ...(ephemeral && { options: ["volatile"] }) });
+  } catch (error) {
+    if (!ephemeral || !isErrno(error, "EINVAL")) throw error;
+    await mountOverlay(overlay); // Linux < 5.10 knows no volatile overlays
+  }
+}
+
+async function showDirectly({ id, driver, lease, mountpoint, writable }: ShowRequest): Promise<ShownMount> {
+  try {
+    if (writable) throw new NeedsRootError();
+    const mounted = await driver.mount({ ...lease.disk, name: id }, mountpoint);
+    void mounted.released.then(() => lease.release());
+    return { unmount: (options) => mounted.unmount(options) };
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
+}

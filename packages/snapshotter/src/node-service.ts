@@ -1,0 +1,195 @@
+import { parseReference } from "@sluice/oci";
+import type { ChunkStore } from "@sluice/store";
+import type {
+  ContainerRequest,
+  DaemonStatus,
+  GcResult,
+  ImageAddress,
+  MountRequest,
+  MountResult,
+  NodeService,
+  PreparedContainer,
+  ScrubResult,
+  StopRequest,
+  StopResult,
+  StoreUse,
+  UnmountRequest,
+  WhyAnswer,
+} from "./control/api.js";
+import type { DiskStore } from "./disks/disk-store.js";
+import type { Disks } from "./disks/disks.js";
+import type { ImageLookup } from "./disks/image-lookup.js";
+import type { Driver } from "./drivers/index.js";
+import { chooseDriver } from "./mounts/choose-driver.js";
+import type { Containers } from "./mounts/containers.js";
+import type { NodeMounts } from "./mounts/node-mounts.js";
+import type { NodeCounts, NodeMetrics } from "./observe/metrics.js";
+import { NotStreamableError } from "./resolve/not-streamable.js";
+
+/** Mounts are in use, and the caller did not want them cut off. */
+export class MountsBusyError extends Error {
+  override readonly name = "MountsBusyError";
+  readonly code = "MOUNTS_BUSY";
+  constructor(busy: readonly string[]) {
+    super(`not stopped, these are in use: ${busy.join("; ")}. End their users, or stop by force`);
+  }
+}
+
+/** The daemon is about to end and takes no new work. */
+export class DaemonStoppingError extends Error {
+  override readonly name = "DaemonStoppingError";
+  readonly code = "DAEMON_STOPPING";
+  constructor() {
+    super("the daemon is stopping: try again in a moment");
+  }
+}
+
+export interface NodeServiceParts {
+  readonly root: string;
+  readonly version: string;
+  readonly images: ImageLookup;
+  readonly diskStore: DiskStore;
+  readonly disks: Disks;
+  readonly mounts: NodeMounts;
+  readonly containers: Containers;
+  readonly drivers: readonly Driver[];
+  readonly store: ChunkStore;
+  readonly metrics: NodeMetrics;
+  readonly counts: () => NodeCounts;
+  /** Everything is unmounted: end the process's work, once the answer is out. */
+  readonly onStopped: () => void;
+}
+
+/** What the daemon does for its callers, over its parts. */
+export class DaemonService implements NodeService {
+  readonly #parts: NodeServiceParts;
+  #stopping = false;
+
+  constructor(parts: NodeServiceParts) {
+    this.#parts = parts;
+  }
+
+  async mount(request: MountRequest, signal: AbortSignal): Promise<MountResult> {
+    this.#refuseWhenStopping();
+    return await this.#parts.mounts.mount(request, { signal });
+  }
+
+  async unmount(request: UnmountRequest): Promise<void> {
+    await this.#parts.mounts.unmount(request);
+  }
+
+  async mounts(): Promise<readonly MountResult[]> {
+    return this.#parts.mounts.list();
+  }
+
+  async prepareContainer(request: ContainerRequest, signal: AbortSignal): Promise<PreparedContainer> {
+    this.#refuseWhenStopping();
+    return await this.#parts.containers.prepare(request, { signal });
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    await this.#parts.containers.remove(id);
+  }
+
+  async why(address: ImageAddress, signal: AbortSignal): Promise<WhyAnswer> {
+    const { images, diskStore, drivers, mounts } = this.#parts;
+    parseReference(address.reference); // a reference that is none is the caller's fault, not a reason
+    const mountpoints = mounts
+      .list()
+      .filter((mount) => mount.reference === address.reference)
+      .map((mount) => mount.mountpoint);
+    const answer = { reference: address.reference, mountpoints };
+    try {
+      const { image } = await images.find(address, { signal });
+      const digests = { source: image.source.digest, artifact: image.artifact.manifest.digest };
+      await chooseDriver("auto", drivers);
+      return { ...answer, ...digests, streamed: true, local: true };
+    } catch (error) {
+      if (!(error instanceof NotStreamableError)) throw error;
+      const { code, message, cure } = error;
+      const local = (await diskStore.findByReference(address.reference)) !== undefined;
+      return { ...answer, streamed: false, local, reason: { code, message, cure } };
+    }
+  }
+
+  async status(): Promise<DaemonStatus> {
+    const { root, version, counts } = this.#parts;
+    const { mounts, store, fetch, reads } = counts();
+    return {
+      pid: process.pid,
+      version,
+      root,
+      uptimeSeconds: Math.round(process.uptime()),
+      rssBytes: process.memoryUsage.rss(),
+      mounts,
+      store: { bytes: store.bytes, budgetBytes: store.budgetBytes, chunks: store.chunks },
+      fetch: {
+        requests: fetch.requests,
+        bytes: Object.values(fetch.bytes).reduce((sum, bytes) => sum + bytes, 0),
+        inFlight: fetch.inFlight,
+      },
+      reads: { hits: reads.hits, misses: reads.misses, errors: reads.errors },
+    };
+  }
+
+  async storeUse(): Promise<StoreUse> {
+    const { readers, degraded, ...use } = this.#parts.store.stats();
+    return { ...use, ...(degraded !== undefined && { degraded }) };
+  }
+
+  /** Images first: once nobody remembers them, nothing binds their chunks any more. */
+  async storeGc(signal: AbortSignal): Promise<GcResult> {
+    const { diskStore, disks, store } = this.#parts;
+    const open = new Set(disks.digests);
+    const unused = (await diskStore.list()).filter((digest) => !open.has(digest));
+    for (const digest of unused) await diskStore.remove(digest);
+    return { freedBytes: await store.gc({ signal }), removedDisks: unused.length };
+  }
+
+  async storeScrub(signal: AbortSignal): Promise<ScrubResult> {
+    const damaged: string[] = [];
+    let checked = { checkedChunks: 0, checkedBytes: 0 };
+    for await (const { checkedChunks, checkedBytes, damaged: found } of this.#parts.store.scrub({ signal })) {
+      checked = { checkedChunks, checkedBytes };
+      damaged.push(...found);
+    }
+    return { ...checked, damaged };
+  }
+
+  async stop({ busy, keepMounts }: StopRequest): Promise<StopResult> {
+    const { mounts, containers, onStopped } = this.#parts;
+    this.#refuseWhenStopping();
+    this.#stopping = true;
+    try {
+      const lazy = busy === "detach";
+      await this.#endContainers(lazy);
+      const taken = await mounts.unmountAll({ lazy, forget: !keepMounts });
+      if (taken.busy.length > 0 && !lazy) throw new MountsBusyError(taken.busy.map(({ error }) => error.message));
+      containers.close();
+      onStopped();
+      return { unmounted: taken.unmounted, detached: taken.busy.map(({ mountpoint }) => mountpoint) };
+    } catch (error) {
+      this.#stopping = false;
+      throw error;
+    }
+  }
+
+  metrics(): Promise<string> {
+    return this.#parts.metrics.text();
+  }
+
+  /** A container has its own view of its root file system, so the kernel would not call it busy: whoever runs one counts as its user. */
+  async #endContainers(force: boolean): Promise<void> {
+    const { containers } = this.#parts;
+    await containers.reap();
+    const running = [...containers.owners];
+    if (running.length > 0 && !force) {
+      throw new MountsBusyError(running.map(([id, { pid }]) => `container ${id} of process ${pid}`));
+    }
+    for (const [id] of running) await containers.remove(id);
+  }
+
+  #refuseWhenStopping(): void {
+    if (this.#stopping) throw new DaemonStoppingError();
+  }
+}

@@ -1,0 +1,329 @@
+import { mkdtemp, rm, truncate } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { compressFrame } from "@sluice/disk";
+import { type AbortOptions, type ByteRange, type Digest, sha256Of } from "@sluice/oci";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { VerifiedChunk } from "../chunk/chunk-source.js";
+import type { ChunkStore } from "../chunk/chunk-store.js";
+import { openChunkStore } from "../chunk/segment-chunk-store.js";
+import { seededChunk } from "../testing/chunks.js";
+import type { BlobRangeSource } from "./blob-ranges.js";
+import { ChunkFetcher, type ChunkFetcherOptions } from "./chunk-fetcher.js";
+import type { ChunkPlace } from "./fetch-request.js";
+
+const blob = sha256Of("the blob");
+
+/** A blob of frames back to back, served in small pieces; records who asks, and does to the stream what a test wants. */
+class Registry implements BlobRangeSource {
+  readonly places: ChunkPlace[] = [];
+  readonly asked: ByteRange[] = [];
+  readonly #bytes: Buffer;
+  open = 0;
+  /** Called before each piece. */
+  before: (range: ByteRange, position: number, signal: AbortSignal | undefined) => Promise<void> = async () =>
+    undefined;
+  /** What becomes of the bytes. */
+  change: (piece: Buffer, attempt: number) => Buffer | undefined = (piece) => piece;
+
+  constructor(chunks: readonly VerifiedChunk[]) {
+    const frames: Uint8Array[] = [];
+    let at = 0;
+    for (const { id, bytes } of chunks) {
+      const frame = compressFrame(bytes);
+      frames.push(frame);
+      this.places.push({ id, sizeBytes: bytes.length, blob, frame: { start: at, end: at + frame.length } });
+      at += frame.length;
+    }
+    this.#bytes = Buffer.concat(frames);
+  }
+
+  async *read(_blob: Digest, range: ByteRange, options?: AbortOptions): AsyncGenerator<Uint8Array> {
+    this.asked.push(range);
+    const attempt = this.asked.length;
+    this.open++;
+    try {
+      for (let at = range.start; at < range.end; at += 1000) {
+        await this.before(range, at, options?.signal);
+        options?.signal?.throwIfAborted();
+        const piece = this.change(Buffer.from(this.#bytes.subarray(at, Math.min(at + 1000, range.end))), attempt);
+        if (piece === undefined) return;
+        yield piece;
+      }
+    } finally {
+      this.open--;
+    }
+  }
+
+  place(i: number): ChunkPlace {
+    const place = this.places[i];
+    if (place === undefined) throw new RangeError(`no chunk ${i}`);
+    return place;
+  }
+}
+
+const untilAborted = (signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
+
+describe("a chunk fetcher", () => {
+  const chunks = Array.from({ length: 12 }, (_, i) => seededChunk(i, 8192));
+  let folder: string;
+  let store: ChunkStore;
+  let registry: Registry;
+  let fetcher: ChunkFetcher;
+
+  const start = (config: ChunkFetcherOptions["config"] = {}): void => {
+    fetcher = new ChunkFetcher({ source: registry, store, config: { retryDelayMs: 1, ...config } });
+  };
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "sluice-fetch-"));
+    store = await openChunkStore({ folder, budgetBytes: 32 * 1024 * 1024, maxSlots: 1000 });
+    registry = new Registry(chunks);
+    start();
+  });
+  afterEach(async () => {
+    await fetcher.close();
+    await store.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const expectChunk = (got: Uint8Array, i: number): void =>
+    expect(Buffer.compare(got, chunks[i]?.bytes ?? Buffer.alloc(0))).toBe(0);
+
+  it("fetches what is missing, keeps it, and does not ask again", async () => {
+    expectChunk(await fetcher.fetch(registry.place(3), "demand"), 3);
+    await expect.poll(() => store.has(registry.place(3).id)).toBe(true);
+    expectChunk(await fetcher.fetch(registry.place(3), "demand"), 3);
+    expect(registry.asked).toEqual([registry.place(3).frame]);
+    expect(fetcher.stats()).toMatchObject({
+      requests: 1,
+      chunks: 1,
+      inFlight: 0,
+      byCause: { demand: { requests: 1 } },
+    });
+  });
+
+  it("asks once for what many want at once", async () => {
+    const all = await Promise.all(Array.from({ length: 50 }, () => fetcher.fetch(registry.place(0), "demand")));
+    for (const got of all) expectChunk(got, 0);
+    expect(registry.asked).toHaveLength(1);
+  });
+
+  it("joins neighbours into one request, and leaves what is far away to another", async () => {
+    start({ coalesceGapBytes: 0 });
+    const wanted = [0, 1, 2, 7, 8];
+    const got = await Promise.all(wanted.map((i) => fetcher.fetch(registry.place(i), "demand")));
+    for (const [i, bytes] of got.entries()) expectChunk(bytes, wanted[i] ?? -1);
+    expect(registry.asked).toEqual([
+      { start: registry.place(0).frame.start, end: registry.place(2).frame.end },
+      { start: registry.place(7).frame.start, end: registry.place(8).frame.end },
+    ]);
+  });
+
+  it("gives out a chunk as soon as its own bytes are there", async () => {
+    const { end } = registry.place(0).frame;
+    registry.before = async (_range, position, signal) => {
+      if (position > end + 1000) await untilAborted(signal);
+    };
+    const second = fetcher.fetch(registry.place(1), "demand").catch((error: unknown) => error);
+    expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+    expect(registry.asked).toHaveLength(1);
+    await fetcher.close();
+    expect(await second).toMatchObject({ code: "FETCHER_CLOSED" });
+  });
+
+  it("goes on for the others when one caller gives up", async () => {
+    const stop = new AbortController();
+    const reason = new Error("the caller's own");
+    registry.before = async () => {
+      await sleep(1);
+      stop.abort(reason);
+    };
+    const leaving = fetcher.fetch(registry.place(0), "demand", { signal: stop.signal });
+    const staying = fetcher.fetch(registry.place(0), "demand");
+    await expect(leaving).rejects.toBe(reason);
+    expectChunk(await staying, 0);
+  });
+
+  it("ends the request when the last caller gives up, and serves the next one afresh", async () => {
+    registry.before = (_range, _position, signal) => untilAborted(signal);
+    const stop = new AbortController();
+    const leaving = fetcher.fetch(registry.place(0), "demand", { signal: stop.signal });
+    await expect.poll(() => registry.open).toBe(1);
+    stop.abort(new Error("gone"));
+    await expect(leaving).rejects.toThrow("gone");
+    await expect.poll(() => registry.open).toBe(0);
+    registry.before = async () => undefined;
+    expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+  });
+
+  it("tries again after wrong bytes, without throwing away the right ones beside them", async () => {
+    const wrongAt = registry.place(1).frame.start;
+    let position = 0;
+    registry.change = (piece, attempt) => {
+      if (attempt === 1 && position <= wrongAt && wrongAt + 20 < position + piece.length)
+        piece[wrongAt + 20 - position] = 0x55;
+      position += piece.length;
+      return piece;
+    };
+    const got = await Promise.all([0, 1, 2].map((i) => fetcher.fetch(registry.place(i), "demand")));
+    for (const [i, bytes] of got.entries()) expectChunk(bytes, i);
+    expect(registry.asked[1]).toEqual(registry.place(1).frame);
+    expect(fetcher.stats()).toMatchObject({ retries: 1, wrongBytes: 1, failures: 0 });
+  });
+
+  it("tries again after a short body and after a broken connection", async () => {
+    registry.change = (piece, attempt) => (attempt === 1 ? undefined : piece);
+    registry.before = async () => {
+      if (registry.asked.length === 2) throw new Error("ECONNRESET");
+    };
+    expectChunk(await fetcher.fetch(registry.place(5), "demand"), 5);
+    expect(registry.asked).toHaveLength(3);
+  });
+
+  it("gives up after the last attempt with an error that says what and why, and keeps nothing", async () => {
+    registry.change = (piece) => piece.fill(7);
+    const { id } = registry.place(2);
+    await expect(fetcher.fetch(registry.place(2), "demand")).rejects.toMatchObject({
+      code: "CHUNK_FETCH_FAILED",
+      id,
+      blob,
+      attempts: 3,
+      cause: { code: "INVALID_FORMAT" },
+    });
+    expect(await store.has(id)).toBe(false);
+    expect(registry.asked).toHaveLength(3);
+  });
+
+  it("refuses a chunk of the right frame with the wrong id", async () => {
+    start({ maxAttempts: 1 });
+    const lie = { ...registry.place(0), id: registry.place(1).id };
+    await expect(fetcher.fetch(lie, "demand")).rejects.toMatchObject({ cause: { code: "DIGEST_MISMATCH" } });
+  });
+
+  it("does not try again what is permanent", async () => {
+    const gone = new Error("404");
+    registry.before = async () => {
+      throw gone;
+    };
+    fetcher = new ChunkFetcher({ source: registry, store, isPermanent: (error) => error === gone });
+    await expect(fetcher.fetch(registry.place(0), "demand")).rejects.toMatchObject({ attempts: 1, cause: gone });
+  });
+
+  it("ends an attempt on which nothing arrives", async () => {
+    start({ stallTimeoutMs: 20, maxAttempts: 2 });
+    registry.before = async (_range, _position, signal) => {
+      if (registry.asked.length === 1) await untilAborted(signal);
+    };
+    expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+    expect(registry.asked).toHaveLength(2);
+  });
+
+  it("lets demand pass while prefetches fill their lanes", async () => {
+    start({ maxRequests: 2, demandRequests: 1, coalesceGapBytes: 0, maxRangeBytes: 1 });
+    registry.before = async (range, _position, signal) => {
+      if (range.start !== registry.place(9).frame.start) await untilAborted(signal);
+    };
+    const stop = new AbortController();
+    const filling = fetcher
+      .prefetch(registry.places.slice(0, 6), "background", { signal: stop.signal })
+      .catch(() => undefined);
+    await expect.poll(() => registry.open).toBe(1);
+    expectChunk(await fetcher.fetch(registry.place(9), "demand"), 9);
+    expect(registry.asked).toHaveLength(2);
+    stop.abort();
+    await filling;
+  });
+
+  it("lifts a chunk that waits in the background out of it when a reader comes", async () => {
+    start({ maxRequests: 2, demandRequests: 1, coalesceGapBytes: 0, maxRangeBytes: 1 });
+    registry.before = async (range, _position, signal) => {
+      if (range.start === 0) await untilAborted(signal);
+    };
+    const stop = new AbortController();
+    const filling = fetcher
+      .prefetch(registry.places.slice(0, 6), "background", { signal: stop.signal })
+      .catch(() => undefined);
+    await expect.poll(() => registry.open).toBe(1);
+    expectChunk(await fetcher.fetch(registry.place(4), "demand"), 4);
+    stop.abort();
+    await filling;
+  });
+
+  it("prefetches what is missing, and passes over what fails", async () => {
+    start({ maxPrefetchChunks: 3, maxAttempts: 1 });
+    await fetcher.fetch(registry.place(0), "demand");
+    await expect.poll(() => store.has(registry.place(0).id)).toBe(true);
+    const lie = { ...registry.place(1), id: sha256Of("no such chunk") };
+    await fetcher.prefetch([lie, ...registry.places], "background");
+    for (const { id } of registry.places) await expect.poll(() => store.has(id)).toBe(true);
+    expect(fetcher.stats()).toMatchObject({ failures: 1, byCause: { background: { chunks: 11 } } });
+  });
+
+  it("lets readers wait for the startup stream instead of asking again", async () => {
+    let begin: () => void = () => undefined;
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    registry.before = () => begun;
+    const streaming = fetcher.stream(registry.places.slice(0, 10));
+    await expect.poll(() => registry.open).toBe(1);
+    const reading = fetcher.fetch({ ...registry.place(8), blob: sha256Of("a layer") }, "demand");
+    begin();
+    expectChunk(await reading, 8);
+    await streaming;
+    expect(registry.asked).toEqual([{ start: 0, end: registry.place(9).frame.end }]);
+    expect(fetcher.stats().byCause.startup).toMatchObject({ requests: 1, chunks: 10 });
+  });
+
+  it("fetches from elsewhere what a broken startup stream did not bring, if a reader waits", async () => {
+    let breakOff: (error: Error) => void = () => undefined;
+    const broken = new Promise<void>((_, reject) => {
+      breakOff = reject;
+    });
+    registry.before = async () => {
+      if (registry.asked.length === 1) await broken;
+    };
+    const streaming = fetcher.stream(registry.places);
+    await expect.poll(() => registry.open).toBe(1);
+    const reading = fetcher.fetch(registry.place(11), "demand");
+    breakOff(new Error("stream broken"));
+    await expect(streaming).rejects.toThrow("stream broken");
+    expectChunk(await reading, 11);
+    expect(registry.asked).toHaveLength(2);
+    expect(registry.asked[1]).toEqual(registry.place(11).frame);
+  });
+
+  it("serves from memory what the store cannot keep", async () => {
+    const full: ChunkStore = Object.create(store, { put: { value: async () => "not-stored" } });
+    fetcher = new ChunkFetcher({ source: registry, store: bindAll(full, store) });
+    for (let i = 0; i < 32; i++) expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+    expect(registry.asked).toHaveLength(1);
+  });
+
+  it("fetches a chunk again that was damaged on the disk", async () => {
+    await fetcher.fetch(registry.place(0), "demand");
+    await expect.poll(() => store.has(registry.place(0).id)).toBe(true);
+    await truncate(join(folder, "segments", "00000001.seg"), 300);
+    expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+    expect(registry.asked).toHaveLength(2);
+  });
+
+  it("refuses settings that cannot work", () => {
+    expect(() => start({ demandRequests: 8 })).toThrow(/fetch.demandRequests/);
+    expect(() => start({ maxAttempts: 0 })).toThrow(/fetch.maxAttempts/);
+  });
+});
+
+/** Methods of a store with private fields want the store itself as `this`. */
+function bindAll(wrapper: ChunkStore, inner: ChunkStore): ChunkStore {
+  return new Proxy(wrapper, {
+    get: (target, name) => {
+      if (Object.hasOwn(target, name)) return Reflect.get(target, name);
+      const value: unknown = Reflect.get(inner, name);
+      return typeof value === "function" ? value.bind(inner) : value;
+    },
+  });
+}

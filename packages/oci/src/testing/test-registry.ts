@@ -149,8 +149,9 @@ export class TestRegistry implements AsyncDisposable {
     const cutAfter = faultOf(faults, "reset-upload")?.afterBytes;
     const body = await readRequest(request, cutAfter);
     recorded.receivedBytes = body.byteLength;
-    if (cutAfter !== undefined && request.socket.destroyed) {
+    if (cutAfter !== undefined && body.byteLength >= cutAfter) {
       if (request.method === "PATCH") this.uploads.keepPart(recorded.path.split("/").at(-1) ?? "", body);
+      request.socket.resetAndDestroy();
       return undefined;
     }
     if (url.pathname === "/token") return this.access.token(request, url, () => Promise.resolve(body));
@@ -191,12 +192,11 @@ function answerSafely(answer: () => Reply): Reply {
 async function readRequest(request: IncomingMessage, cutAfter: number | undefined): Promise<Uint8Array> {
   const pieces: Buffer[] = [];
   let sizeBytes = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
+  const incoming: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+  for await (const piece of incoming) {
     pieces.push(piece);
     sizeBytes += piece.byteLength;
-    if (cutAfter === undefined || sizeBytes < cutAfter) continue;
-    request.socket.resetAndDestroy();
-    break;
+    if (cutAfter !== undefined && sizeBytes >= cutAfter) break;
   }
   return Buffer.concat(pieces).subarray(0, cutAfter);
 }

@@ -28,18 +28,23 @@ export async function fuzzCodec(target: FuzzTarget, runs: number, seed: number):
     if (run % 256 === 255) await setImmediate(); // native memory is freed between turns of the event loop
     const input = damaged(target.seed, randomFrom(seed + run));
     const where = `${target.name}, seed ${seed}, run ${run}, input ${Buffer.from(input).toString("hex").slice(0, 4000)}`;
-    try {
-      const { first, again } = await target.roundTrip(input);
-      if (first !== again) throw new Error(`${where}: accepted, but encodes to something else`);
-      accepted++;
-    } catch (error) {
-      if (!(error instanceof InvalidFormatError || error instanceof DigestMismatchError)) {
-        throw new Error(`${where}: ${String(error)}`, { cause: error });
-      }
-      refused++;
-    }
+    const outcome = await attempt(target, input, where);
+    if (outcome === "refused") refused++;
+    else accepted++;
   }
   return { refused, accepted };
+}
+
+async function attempt(target: FuzzTarget, input: Uint8Array, where: string): Promise<"refused" | "accepted"> {
+  let values: Awaited<ReturnType<FuzzTarget["roundTrip"]>>;
+  try {
+    values = await target.roundTrip(input);
+  } catch (error) {
+    if (error instanceof InvalidFormatError || error instanceof DigestMismatchError) return "refused";
+    throw new Error(`${where}: ${String(error)}`, { cause: error });
+  }
+  if (values.first !== values.again) throw new Error(`${where}: accepted, but encodes to something else`);
+  return "accepted";
 }
 
 type Random = (below: number) => number;

@@ -1,4 +1,4 @@
-import { serialize } from "node:v8";
+import { inspect } from "node:util";
 import { type RemoteBlob, readFooter, readSection, readSeekTable, readWholeSection } from "../frames/blob-reader.js";
 import { footerOf, payloadOf } from "../frames/blob-tail.js";
 import { decodeFooter, encodeFooter } from "../frames/footer.js";
@@ -86,7 +86,8 @@ function target<T>(
   };
 }
 
-const textOf = (value: unknown): string => serialize(value).toString("latin1");
+const textOf = (value: unknown): string =>
+  inspect(value, { depth: 10, maxArrayLength: null, maxStringLength: null, compact: 10, breakLength: 1e6 });
 
 const contentOf = (frame: Uint8Array): Uint8Array =>
   decompressFrame(frame, declaredContentBytes(frame, "sample"), "sample");

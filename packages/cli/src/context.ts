@@ -12,4 +12,6 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Structured lines on stderr. `level` stands in when neither flag nor configuration names one. */
   log(level: "warn" | "info"): Promise<Logger>;
+  /** Ctrl-C and SIGTERM are no longer ours: the verb, or what it runs, listens itself. {@link signal} fires for them no more. */
+  releaseInterrupts(): void;
 }

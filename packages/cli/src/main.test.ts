@@ -4,7 +4,8 @@ import { Writable } from "node:stream";
 import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { main } from "./main.js";
-import { createProgram, versionOfProgram } from "./program.js";
+import { createProgram } from "./program.js";
+import { versionOfProgram } from "./program-version.js";
 import { createTestWorld, runMain } from "./testing/run-main.js";
 
 const everyVerb = (command: Command, path: readonly string[] = []): string[][] =>

@@ -5,7 +5,7 @@ import { InterruptedError, OutputClosedError, ReportedFailure, UsageError } from
 import { type ExitCode, exitCodes } from "./exit-codes.js";
 import { Output, type OutputFormat } from "./output/output.js";
 import { createProgram } from "./program.js";
-import { watchForStop } from "./stop.js";
+import { type Stop, watchForStop } from "./stop.js";
 import { type Surroundings, surroundingsOfProcess } from "./surroundings.js";
 import type { Runner } from "./verb.js";
 
@@ -34,7 +34,7 @@ export async function main(
     (work) =>
     async (...given) => {
       const { command, options, rest } = parted(given);
-      const context = await contextOf(command.optsWithGlobals(), surroundings, stop.signal);
+      const context = await contextOf(command.optsWithGlobals(), surroundings, stop);
       withStacks = ["debug", "trace"].includes(context.settings.logLevel ?? "");
       stop.signal.throwIfAborted();
       // Commander hands over what the verb declared: as many arguments, flags of those names.
@@ -58,7 +58,7 @@ function parted(given: unknown[]): { command: Command; options: unknown; rest: u
   return { command, options: given.at(-2), rest: given.slice(0, -2) };
 }
 
-async function contextOf(flags: GlobalFlags, surroundings: Surroundings, signal: AbortSignal): Promise<Context> {
+async function contextOf(flags: GlobalFlags, surroundings: Surroundings, stop: Stop): Promise<Context> {
   const { loadSettings } = await import("./config/settings.js");
   const settings = await loadSettings({ config: flags.config, tree: treeOf(flags) }, surroundings);
   const output = new Output(surroundings.stdout, surroundings.stderr, flags.output, flags.quiet === true);
@@ -66,7 +66,8 @@ async function contextOf(flags: GlobalFlags, surroundings: Surroundings, signal:
     settings,
     output,
     surroundings,
-    signal,
+    signal: stop.signal,
+    releaseInterrupts: stop.releaseInterrupts,
     log: async (level) => {
       const { createLog } = await import("./output/log.js");
       return createLog(settings.logLevel ?? level, surroundings.stderr);
@@ -107,8 +108,14 @@ function report(error: unknown, output: Output, withStacks: boolean): ExitCode {
   if (error instanceof CommanderError) return reportUsage(error, output);
   output.failure(error, withStacks);
   if (error instanceof InterruptedError) return exitCodes.interrupted;
-  return error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
+  return isWrongUsage(error) ? exitCodes.usage : exitCodes.failed;
 }
+
+/** Words that a package below could not make sense of. */
+const usageCodes: ReadonlySet<unknown> = new Set(["INVALID_REFERENCE", "INVALID_VOLUME", "LISTEN_ADDRESS_INVALID"]);
+
+const isWrongUsage = (error: unknown): boolean =>
+  error instanceof UsageError || (error instanceof Error && "code" in error && usageCodes.has(error.code));
 
 /** Commander throws for help and version too; those have been printed and are no error. */
 function reportUsage(error: CommanderError, output: Output): ExitCode {

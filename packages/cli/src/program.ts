@@ -1,15 +1,18 @@
-import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { completionCommand } from "./commands/completion.js";
 import { configCommand } from "./commands/config.js";
+import { convertCommand } from "./commands/convert.js";
+import { daemonCommand } from "./commands/daemon.js";
+import { mountCommand } from "./commands/mount.js";
+import { mountsCommand } from "./commands/mounts.js";
+import { referrersCommand } from "./commands/referrers.js";
+import { runCommand } from "./commands/run.js";
 import { serveCommand } from "./commands/serve.js";
+import { storeCommand } from "./commands/store.js";
+import { umountCommand } from "./commands/umount.js";
+import { whyCommand } from "./commands/why.js";
+import { versionOfProgram } from "./program-version.js";
 import type { Runner } from "./verb.js";
-
-/** The version in package.json. */
-export function versionOfProgram(): string {
-  const described: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-  return typeof described === "object" && described !== null && "version" in described ? String(described.version) : "";
-}
 
 /** All verbs and the flags they share. Loads no verb's packages: each does so when it runs. */
 export function createProgram(runner: Runner): Command {
@@ -40,7 +43,20 @@ export function createProgram(runner: Runner): Command {
 }
 
 function verbs(runner: Runner, program: Command): readonly Command[] {
-  return [serveCommand(runner), configCommand(runner), completionCommand(runner, program)];
+  return [
+    convertCommand(runner),
+    referrersCommand(runner),
+    runCommand(runner),
+    mountCommand(runner),
+    umountCommand(runner),
+    mountsCommand(runner),
+    whyCommand(runner),
+    daemonCommand(runner),
+    storeCommand(runner),
+    serveCommand(runner),
+    configCommand(runner),
+    completionCommand(runner, program),
+  ];
 }
 
 /** `addCommand` leaves the settings of the parent behind; help and errors must look alike everywhere. */

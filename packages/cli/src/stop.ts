@@ -5,6 +5,8 @@ import type { Surroundings } from "./surroundings.js";
 /** The one switch that stops a verb, and what pulls it. */
 export interface Stop extends Disposable {
   readonly signal: AbortSignal;
+  /** Signals of the process are no longer listened to. Again: nothing. */
+  releaseInterrupts(): void;
 }
 
 /**
@@ -24,6 +26,7 @@ export function watchForStop(surroundings: Surroundings): Stop {
   surroundings.stdout.on("error", onOutputError);
   return {
     signal: controller.signal,
+    releaseInterrupts: release,
     // The listener on stdout stays: EPIPE is told after the last write has returned.
     [Symbol.dispose]: release,
   };

@@ -1,3 +1,4 @@
+import { nodeConfigSchema } from "@sluice/snapshotter";
 import { z } from "zod";
 
 /** The keys that the command line itself reads. The node's come from its package, see {@link configSchema}. */
@@ -21,13 +22,11 @@ const ownKeys = {
     .optional(),
 } as const;
 
-const logKeys = z.strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).optional() });
-
 export type ConfigSchema = z.ZodObject;
 
 /** Everything a configuration may hold; unknown keys are refused. */
 export function configSchema(): ConfigSchema {
-  return z.strictObject({ log: logKeys.optional(), ...ownKeys });
+  return z.strictObject({ ...nodeConfigSchema.shape, ...ownKeys });
 }
 
 /** Every settable key of `schema` as a path, such as `["store", "budget"]`. */

@@ -35,7 +35,7 @@ describe("what a verb says", () => {
   it("draws progress on a terminal only", async () => {
     const piped = outputTo("table");
     const progress = await startProgress(piped.output);
-    progress.update(1, 2, "layer 1");
+    progress.update(0.5, "layer 1");
     progress.stop();
     expect(piped.stderr.text).toBe("");
     expect([outputTo("table", false, true), outputTo("table", true, true)].map((o) => o.output.showsProgress)).toEqual([

@@ -1,11 +1,10 @@
 import type { Output } from "./output.js";
-import { bytes } from "./quantities.js";
 
 /** A bar on stderr while something long goes on. Every method is free when nobody watches. */
 export interface Progress {
-  /** `doneBytes` of `totalBytes` are done; `what` is the step in a few words. */
-  update(doneBytes: number, totalBytes: number, what: string): void;
-  /** Takes the bar off the screen. */
+  /** How much is done, 0 to 1, and what goes on in a few words. */
+  update(fraction: number, what: string): void;
+  /** Takes the bar off the screen. Again: nothing. */
   stop(): void;
 }
 
@@ -15,18 +14,15 @@ export async function startProgress(output: Output): Promise<Progress> {
   const { SingleBar } = await import("cli-progress");
   const bar = new SingleBar({
     stream: output.progressStream,
-    format: "{bar} {percentage}% {amount} {what}",
+    format: "{bar} {percentage}% {what}",
     barsize: 24,
     clearOnComplete: true,
     hideCursor: true,
     noTTYOutput: false,
   });
-  bar.start(1, 0, { amount: "", what: "" });
+  bar.start(1, 0, { what: "" });
   return {
-    update: (doneBytes, totalBytes, what) => {
-      bar.setTotal(Math.max(1, totalBytes));
-      bar.update(Math.min(doneBytes, totalBytes), { amount: `${bytes(doneBytes)} of ${bytes(totalBytes)}`, what });
-    },
+    update: (fraction, what) => bar.update(fraction, { what }),
     stop: () => bar.stop(),
   };
 }

@@ -1,0 +1,95 @@
+import type { ConversionProgress, ConversionResult, ConvertOptions } from "@sluice/converter";
+import { Command } from "commander";
+import type { Context } from "../context.js";
+import { type ImageFlags, Images, withImageFlags } from "../images/opened-image.js";
+import { startProgress } from "../output/progress.js";
+import { bytes, duration, shortDigest } from "../output/quantities.js";
+import { facts, table } from "../output/table.js";
+import { examples, type Runner } from "../verb.js";
+
+interface ConvertFlags extends ImageFlags {
+  readonly to?: string;
+  readonly platform?: string;
+  readonly force?: boolean;
+}
+
+/** `sluice convert`: makes an image streamable and attaches the artifact to it. */
+export function convertCommand(run: Runner): Command {
+  const command = new Command("convert")
+    .description("make an image streamable: convert it and attach the result to it")
+    .helpGroup("Images:")
+    .argument("<source>", "HOST[:PORT]/REPO[:TAG][@DIGEST] or oci:DIR[:TAG]")
+    .option("--to <target>", "another repository or layout, into which the image itself is copied too")
+    .option("--platform <platform>", "of an index, the image to convert (linux/amd64)")
+    .option("--force", "convert again what was converted before");
+  return withImageFlags(command)
+    .addHelpText(
+      "after",
+      examples("sluice convert 127.0.0.1:5000/app:1", "sluice convert oci:./app:1 --to 127.0.0.1:5000/app:1"),
+    )
+    .action(run(convert));
+}
+
+async function convert(context: Context, flags: ConvertFlags, source: string): Promise<void> {
+  const { convertImage } = await import("@sluice/converter");
+  await using images = await Images.open(context, flags);
+  const image = images.image(source);
+  const progress = await startProgress(context.output);
+  try {
+    const result = await convertImage(image, {
+      root: context.settings.root,
+      platform: flags.platform,
+      force: flags.force,
+      to: flags.to === undefined ? undefined : targetOf(images, flags.to),
+      signal: context.signal,
+      onProgress: (step) => progress.update(step.fraction, describeStep(step)),
+    });
+    progress.stop();
+    if (result.alreadyConverted) context.output.note(`${image.reference} was converted before; nothing was done`);
+    for (const warning of result.warnings) context.output.note(`warning: ${warning}`);
+    context.output.result(result, describe);
+  } finally {
+    progress.stop();
+  }
+}
+
+function targetOf(images: Images, text: string): ConvertOptions["to"] {
+  const { repository, parsed } = images.image(text);
+  return { repository, tag: parsed.tag };
+}
+
+function describeStep(step: ConversionProgress): string {
+  switch (step.kind) {
+    case "resolved":
+      return `${step.layers} layers`;
+    case "layer":
+      return `${step.reused ? "reused" : "converted"} ${shortDigest(step.layer)}`;
+    case "reading":
+      return `reading, ${bytes(step.bytes)} of ${bytes(step.totalBytes)}`;
+    case "merging":
+      return "merging the layers";
+    case "pushed":
+      return `pushed ${shortDigest(step.blob)}`;
+  }
+}
+
+function describe(result: ConversionResult): string {
+  const { source, artifact, layers, uncompressedBytes, sizeBytes, seconds } = result;
+  const rows = layers.map((layer) => [
+    shortDigest(layer.source),
+    shortDigest(layer.blob),
+    bytes(layer.uncompressedBytes),
+    bytes(layer.sizeBytes),
+    layer.reused ? "yes" : "no",
+  ]);
+  return [
+    table(["layer", "blob", "uncompressed", "size", "reused"], rows),
+    "",
+    facts([
+      ["image", `${source.reference} (${shortDigest(source.digest)})`],
+      ["artifact", artifact.digest],
+      ["size", `${bytes(sizeBytes)}, of ${bytes(uncompressedBytes)} uncompressed`],
+      ["took", duration(seconds)],
+    ]),
+  ].join("\n");
+}

@@ -1,0 +1,94 @@
+import type { DaemonStatus, StopResult } from "@sluice/snapshotter";
+import { Command, Option } from "commander";
+import type { Context } from "../context.js";
+import { daemonClient, startedDaemon } from "../node/node-daemon.js";
+import { bytes, duration } from "../output/quantities.js";
+import { facts } from "../output/table.js";
+import { versionOfProgram } from "../program-version.js";
+import { examples, type Runner } from "../verb.js";
+import { daemonLogsCommand } from "./daemon-logs.js";
+
+interface ForegroundFlags {
+  readonly background?: boolean;
+}
+
+interface StopFlags {
+  readonly detach?: boolean;
+}
+
+/** `sluice daemon`: the process that serves mounts. Without a further word it runs in the foreground. */
+export function daemonCommand(run: Runner): Command {
+  const daemon = new Command("daemon")
+    .description("the process that serves mounts: in the foreground, or start, stop, status, logs")
+    .helpGroup("Node:")
+    .addOption(new Option("--background", "log to the data root").hideHelp())
+    .action(run(runInForeground));
+  daemon
+    .command("start")
+    .description("start it in the background; nothing when it runs")
+    .addHelpText("after", examples("sluice daemon start"))
+    .action(run(start));
+  daemon
+    .command("stop")
+    .description("unmount everything and end it; nothing when it does not run")
+    .option("--detach", "also cut off mounts that somebody uses")
+    .addHelpText("after", examples("sluice daemon stop"))
+    .action(run(stop));
+  daemon
+    .command("status")
+    .description("what it does at the moment")
+    .addHelpText("after", examples("sluice daemon status -o json"))
+    .action(run(showStatus));
+  daemon.addCommand(daemonLogsCommand(run));
+  return daemon.addHelpText("after", examples("sluice daemon start", "sluice daemon", "sluice daemon status"));
+}
+
+async function runInForeground(context: Context, flags: ForegroundFlags): Promise<number> {
+  const { createFileLog, createStderrLog, NodePaths, parseNodeConfig, runDaemon } = await import("@sluice/snapshotter");
+  const { root, tree } = context.settings;
+  const config = parseNodeConfig(tree);
+  const log = flags.background
+    ? createFileLog(new NodePaths(root).log, config.log.level)
+    : createStderrLog(config.log.level);
+  context.releaseInterrupts(); // the daemon stops by them in its own way
+  return await runDaemon({ root, config, version: versionOfProgram(), log });
+}
+
+async function start(context: Context): Promise<void> {
+  const daemon = await startedDaemon(context);
+  context.output.result(await daemon.status({ signal: context.signal }), describe);
+}
+
+async function stop(context: Context, flags: StopFlags): Promise<void> {
+  const { DaemonNotRunningError } = await import("@sluice/snapshotter");
+  const daemon = await daemonClient(context);
+  let stopped: StopResult = { unmounted: [], detached: [] };
+  try {
+    stopped = await daemon.stop(
+      { busy: flags.detach ? "detach" : "refuse", keepMounts: false },
+      { signal: context.signal },
+    );
+  } catch (error) {
+    if (!(error instanceof DaemonNotRunningError)) throw error;
+    context.output.note("no daemon runs");
+  }
+  context.output.result(stopped, ({ unmounted, detached }) =>
+    [...unmounted.map((mount) => `${mount} unmounted`), ...detached.map((mount) => `${mount} cut off`)].join("\n"),
+  );
+}
+
+async function showStatus(context: Context): Promise<void> {
+  const daemon = await daemonClient(context);
+  context.output.result(await daemon.status({ signal: context.signal }), describe);
+}
+
+function describe({ pid, root, uptimeSeconds, rssBytes, mounts, store, fetch, reads }: DaemonStatus): string {
+  return facts([
+    ["process", `${pid}, running for ${duration(uptimeSeconds)}, ${bytes(rssBytes)} of memory`],
+    ["data root", root],
+    ["mounts", mounts],
+    ["store", `${bytes(store.bytes)} of ${bytes(store.budgetBytes)}, ${store.chunks} chunks`],
+    ["fetched", `${bytes(fetch.bytes)} in ${fetch.requests} requests, ${fetch.inFlight} under way`],
+    ["reads", `${reads.hits} hits, ${reads.misses} misses, ${reads.errors} errors`],
+  ]);
+}

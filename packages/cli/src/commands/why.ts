@@ -1,0 +1,34 @@
+import type { WhyAnswer } from "@sluice/snapshotter";
+import { Command } from "commander";
+import type { Context } from "../context.js";
+import { type ImageFlags, withImageFlags } from "../images/opened-image.js";
+import { imageAddress, startedDaemon } from "../node/node-daemon.js";
+import { facts } from "../output/table.js";
+import { examples, type Runner } from "../verb.js";
+
+/** `sluice why`: whether an image is streamed here, and if not, what to do. */
+export function whyCommand(run: Runner): Command {
+  const command = new Command("why")
+    .description("is this image streamed on this node, and if not, why, and what helps")
+    .helpGroup("Node:")
+    .argument("<ref>", "the image");
+  return withImageFlags(command).addHelpText("after", examples("sluice why 127.0.0.1:5000/app:1")).action(run(why));
+}
+
+async function why(context: Context, flags: ImageFlags, ref: string): Promise<void> {
+  const address = await imageAddress(context, ref, flags);
+  const daemon = await startedDaemon(context);
+  context.output.result(await daemon.why(address, { signal: context.signal }), describe);
+}
+
+function describe({ reference, streamed, artifact, local, mountpoints, reason }: WhyAnswer): string {
+  const answer = streamed ? "yes" : `no: ${reason?.message ?? "for a reason that nobody knows"}`;
+  return facts([
+    ["image", reference],
+    ["streamed", answer],
+    ["cure", reason?.cure],
+    ["artifact", artifact],
+    ["on this node", local ? "yes, it starts without the registry" : "no"],
+    ["mounted on", mountpoints.length === 0 ? undefined : mountpoints.join(", ")],
+  ]);
+}

@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { DaemonClient, ImageAddress } from "@sluice/snapshotter";
+import type { Context } from "../context.js";
+import { type ImageFlags, parseImageReference } from "../images/opened-image.js";
+
+/** A client of the daemon of this data root, which is started in the background when none runs. @throws {DaemonStartError} */
+export async function startedDaemon(context: Context): Promise<DaemonClient> {
+  const { ensureDaemon } = await import("@sluice/snapshotter");
+  const { settings, surroundings, signal } = context;
+  return await ensureDaemon(settings.root, {
+    entry: [
+      fileURLToPath(new URL("../../bin/sluice.js", import.meta.url)),
+      ...["--root", settings.root],
+      ...(settings.configPath === undefined ? [] : ["--config", settings.configPath]),
+      ...["daemon", "--background"],
+    ],
+    env: { ...surroundings.environment },
+    signal,
+  });
+}
+
+/** A client of the daemon of this data root, whether one runs or not. */
+export async function daemonClient(context: Context): Promise<DaemonClient> {
+  const { DaemonClient, NodePaths } = await import("@sluice/snapshotter");
+  return new DaemonClient(new NodePaths(context.settings.root).controlSocket);
+}
+
+/** An image as the daemon is told of it: it has another working folder, other settings and other credentials than we. */
+export async function imageAddress(context: Context, text: string, flags: ImageFlags): Promise<ImageAddress> {
+  const oci = await import("@sluice/oci");
+  const reference = oci.formatReference(parseImageReference(oci, text, context));
+  const dockerConfig = dockerConfigFolder(context);
+  return {
+    reference,
+    ...(flags.plainHttp === true && { plainHttp: true }),
+    ...(dockerConfig !== undefined && { dockerConfig }),
+  };
+}
+
+function dockerConfigFolder({ surroundings }: Context): string | undefined {
+  const named = surroundings.environment["DOCKER_CONFIG"];
+  if (named !== undefined && named !== "") return resolve(surroundings.workingFolder, named);
+  const usual = join(surroundings.homeFolder, ".docker");
+  return existsSync(join(usual, "config.json")) ? usual : undefined;
+}

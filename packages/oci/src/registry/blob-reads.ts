@@ -5,6 +5,7 @@ import { parseContentRange } from "./content-range.js";
 import { requestName } from "./error-of-response.js";
 import { RangeIgnoredError, RegistryError, ShortBodyError, UnexpectedReplyError } from "./errors.js";
 import { isHtml } from "./manifests.js";
+import { cleanText } from "./redact.js";
 import { pullRequest, type RepositoryContext } from "./repository-requests.js";
 import { pause, pauseAfter } from "./retry.js";
 import type { HttpResponse } from "./transport.js";
@@ -96,22 +97,26 @@ async function bytesToSkip(response: HttpResponse, wanted: ByteRange, whole: boo
 }
 
 function problemWith(response: HttpResponse, wanted: ByteRange, whole: boolean): RegistryError | undefined {
-  const facts = { request: requestName(response), status: response.status };
+  const { header, status } = response;
+  const encoding = header("content-encoding") ?? "identity";
+  const sent = status === 206 ? parseContentRange(header("content-range"))?.range : undefined;
+  const isRange = sent?.start === wanted.start && sent.end === wanted.end;
+  const isWhole = status === 200 && !isHtml(response) && (whole || wanted.start <= maxSkippedBytes);
+  if (encoding === "identity" && (isRange || isWhole)) return undefined;
+
+  const facts = { request: requestName(response), status };
   const range = toRangeHeader(wanted);
-  if (response.status === 416) {
+  if (status === 416) {
     return new RegistryError(`the blob has no ${range}: it is shorter than its descriptor or table says`, facts);
   }
-  const encoding = response.header("content-encoding") ?? "identity";
-  if (encoding !== "identity")
-    return new UnexpectedReplyError(`the blob came with Content-Encoding ${encoding}`, facts);
-  if (response.status === 206) {
-    const sent = parseContentRange(response.header("content-range"))?.range;
-    if (sent?.start === wanted.start && sent.end === wanted.end) return undefined;
+  if (encoding !== "identity") {
+    return new UnexpectedReplyError(`the blob came with Content-Encoding ${cleanText(encoding)}`, facts);
+  }
+  if (status === 206) {
     const shown = sent === undefined ? "no usable Content-Range" : toRangeHeader(sent);
     return new UnexpectedReplyError(`asked for ${range}, got ${shown}`, facts);
   }
   if (isHtml(response)) return new UnexpectedReplyError("an HTML page came where a blob was expected", facts);
-  if (wanted.start <= maxSkippedBytes || whole) return undefined;
   const cure = "Use a registry, mirror or proxy setting that supports HTTP ranges for blobs";
   return new RangeIgnoredError(`${range} was answered with the whole blob`, { ...facts, cure });
 }

@@ -102,7 +102,7 @@ class ChunkedUpload {
 }
 
 /** The same bytes in pieces of exactly `sizeBytes`, the last one excepted. Each piece is a fresh buffer. */
-export async function* inChunks(
+async function* inChunks(
   source: AsyncIterable<Uint8Array>,
   sizeBytes: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {

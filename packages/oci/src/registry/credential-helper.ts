@@ -10,7 +10,7 @@ const helperTimeoutMs = 30_000;
 const answerSchema = z.object({ Username: z.string().max(10_000), Secret: z.string().max(200_000) });
 
 /** A credential helper could not be run or did not answer as its protocol says. */
-export class CredentialHelperError extends Error {
+class CredentialHelperError extends Error {
   override readonly name = "CredentialHelperError";
   readonly code = "CREDENTIAL_HELPER";
 }

@@ -42,7 +42,7 @@ export function dockerConfigCredentials(options: DockerConfigOptions = {}): Cred
 }
 
 /** The files that are looked at, in order. */
-export function authFiles(environment: NodeJS.ProcessEnv): string[] {
+function authFiles(environment: NodeJS.ProcessEnv): string[] {
   const home = environment["HOME"] || homedir();
   const explicit = environment["REGISTRY_AUTH_FILE"];
   const runtime = environment["XDG_RUNTIME_DIR"];

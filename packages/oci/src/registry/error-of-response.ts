@@ -10,7 +10,8 @@ import {
   UnauthorizedError,
   UnexpectedReplyError,
 } from "./errors.js";
-import { cleanText, redactUrl } from "./redact.js";
+import { nameOfRequest } from "./http-request.js";
+import { cleanText } from "./redact.js";
 import { parseRetryAfter } from "./retry.js";
 import type { HttpResponse } from "./transport.js";
 
@@ -39,8 +40,7 @@ export async function errorOfResponse(response: HttpResponse, signal?: AbortSign
 }
 
 /** Method and redacted URL, for messages. */
-export const requestName = (response: HttpResponse): string =>
-  `${response.request.method} ${redactUrl(response.request.url)}`;
+export const requestName = (response: HttpResponse): string => nameOfRequest(response.request);
 
 function errorOfStatus(status: number, problem: string, facts: RegistryErrorFacts): RegistryError {
   if (status === 401) return new UnauthorizedError(problem, facts);

@@ -1,4 +1,5 @@
 import type { RequestKind } from "./metering.js";
+import { redactUrl } from "./redact.js";
 
 export type HttpMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -15,3 +16,6 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: Uint8Array | StreamBody | undefined;
 }
+
+/** Method and redacted URL, for messages. */
+export const nameOfRequest = (http: HttpRequest): string => `${http.method} ${redactUrl(http.url)}`;

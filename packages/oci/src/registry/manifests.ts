@@ -122,7 +122,7 @@ export const isHtml = (response: HttpResponse): boolean =>
   (response.header("content-type") ?? "").toLowerCase().includes("html");
 
 /** `Docker-Content-Digest`, when it is one we can check. */
-export function digestHeader(response: HttpResponse): Digest | undefined {
+function digestHeader(response: HttpResponse): Digest | undefined {
   const value = response.header("docker-content-digest") ?? "";
   return isDigest(value) ? value : undefined;
 }

@@ -31,7 +31,7 @@ export async function sendFollowing(
 }
 
 /** The request that a redirect asks for. @throws {RedirectRefusedError} */
-export function nextHop(http: HttpRequest, response: HttpResponse): HttpRequest {
+function nextHop(http: HttpRequest, response: HttpResponse): HttpRequest {
   const url = redirectTarget(http.url, response);
   const { authorization, ...otherHeaders } = http.headers ?? {};
   const sameOrigin = url.origin === http.url.origin;

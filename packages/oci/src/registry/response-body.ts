@@ -3,11 +3,11 @@ import { readBounded } from "../bytes/bounded-read.js";
 import type { TimeoutConfig } from "./config.js";
 import { type Deadline, ProgressDeadline } from "./deadline.js";
 import type { Exchange } from "./exchange.js";
+import { type HttpRequest, nameOfRequest } from "./http-request.js";
 import { transportError } from "./transport-error.js";
 
 export interface ResponseBodyOptions {
-  /** Names the request in errors. */
-  readonly request: string;
+  readonly request: HttpRequest;
   readonly deadline: Deadline;
   readonly timeouts: TimeoutConfig;
   readonly caller: AbortSignal | undefined;
@@ -49,7 +49,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
       }
     } catch (error) {
       caller?.throwIfAborted();
-      throw transportError(request, error, deadline.expired);
+      throw transportError(nameOfRequest(request), error, deadline.expired);
     } finally {
       this.#close();
     }
@@ -60,7 +60,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
     const { deadline, request, timeouts } = this.#options;
     const slow = setTimeout(() => deadline.expire(`not complete in ${timeouts.documentMs} ms`), timeouts.documentMs);
     try {
-      return await readBounded(this, maxBytes, `reply to ${request}`);
+      return await readBounded(this, maxBytes, `reply to ${nameOfRequest(request)}`);
     } finally {
       clearTimeout(slow);
     }

@@ -4,9 +4,8 @@ import type { AbortOptions } from "../abort-options.js";
 import { defaultConnections, type TimeoutConfig } from "./config.js";
 import { Deadline, ProgressDeadline } from "./deadline.js";
 import { Exchange } from "./exchange.js";
-import type { HttpRequest } from "./http-request.js";
+import { type HttpRequest, nameOfRequest } from "./http-request.js";
 import type { RequestMeter } from "./metering.js";
-import { redactUrl } from "./redact.js";
 import { ResponseBody } from "./response-body.js";
 import { transportError } from "./transport-error.js";
 
@@ -80,19 +79,18 @@ export class HttpTransport {
       });
       deadline.disarm();
       exchange.status = response.statusCode;
-      const name = `${http.method} ${redactUrl(http.url)}`;
       return {
         request: http,
         status: response.statusCode,
         header: (header) => firstOf(response.headers[header]),
-        body: new ResponseBody(response.body, { request: name, deadline, timeouts, caller: options?.signal, exchange }),
+        body: new ResponseBody(response.body, { request: http, deadline, timeouts, caller: options?.signal, exchange }),
       };
     } catch (error) {
       deadline.release();
       exchange.end();
       options?.signal?.throwIfAborted();
       if (uploadError !== undefined) throw uploadError.error; // the source of the upload failed, not the registry
-      throw transportError(`${http.method} ${redactUrl(http.url)}`, error, deadline.expired);
+      throw transportError(nameOfRequest(http), error, deadline.expired);
     }
   }
 

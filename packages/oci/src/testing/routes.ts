@@ -155,7 +155,7 @@ export class Routes {
 }
 
 /** A blob or a part of it, with the faults that concern ranges. */
-export function blobReply(
+function blobReply(
   request: IncomingMessage,
   blob: Uint8Array,
   headers: Record<string, string>,

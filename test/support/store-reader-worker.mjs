@@ -3,7 +3,9 @@ import { parentPort, workerData } from "node:worker_threads";
 import { MISS, SharedChunkReader } from "@sluice/store";
 
 const { shared, reader: number, slots, chunks, stop } = workerData;
-const reader = new SharedChunkReader(shared, number);
+const never = new Int32Array(new SharedArrayBuffer(4));
+// A marked chunk finds the reader asleep between the look at its slot and the read of its file: the moment an eviction must wait for.
+const reader = new SharedChunkReader(shared, number, { onMark: () => Atomics.wait(never, 0, 0, 10) });
 const into = new Uint8Array(256 * 1024);
 let hits = 0;
 let misses = 0;

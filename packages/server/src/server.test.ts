@@ -1,0 +1,89 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { describe, expect, it } from "vitest";
+import { errorAnswer } from "./http/error-answer.js";
+import { createServer, RootInUseError } from "./server.js";
+import { startTestServer } from "./testing/test-server.js";
+
+const log = pino({ level: "silent" });
+
+describe("a registry", () => {
+  it("keeps everything over a restart", async () => {
+    await using registry = await startTestServer();
+    const { digest } = await registry.pushImage("team/app", "1.0", "content");
+    await registry.restart();
+    const response = await registry.send("GET", "/v2/team/app/manifests/1.0");
+    expect([response.status, response.headers.get("docker-content-digest")]).toEqual([200, digest]);
+  });
+
+  it("has its data root to itself", async () => {
+    await using registry = await startTestServer();
+    const second = createServer({ root: registry.root, listen: "127.0.0.1:0", log });
+    await expect(second).rejects.toThrow(RootInUseError);
+    await expect(second).rejects.toThrow(registry.root);
+  });
+
+  it("holds nothing when it could not begin to listen", async () => {
+    await using registry = await startTestServer();
+    const root = await mkdtemp(join(tmpdir(), "sluice-server-"));
+    const taken = registry.server.url.replace("http://", "");
+    await expect(createServer({ root, listen: taken, log })).rejects.toMatchObject({ code: "EADDRINUSE" });
+    const server = await createServer({ root, listen: "127.0.0.1:0", log });
+    await server.close();
+    await server.close();
+    await rm(root, { recursive: true });
+  });
+
+  it("ends the answer under way before it stops, and takes nothing new", async () => {
+    await using registry = await startTestServer();
+    const begun = await registry.send("POST", "/v2/a/blobs/uploads/");
+    const slow = request(`${registry.server.url}${begun.headers.get("location")}`, {
+      method: "PATCH",
+      headers: { "content-length": 2 },
+    });
+    const status = new Promise<number | undefined>((resolve, reject) => {
+      slow.on("response", (response) => resolve(response.resume().statusCode)).on("error", reject);
+    });
+    slow.write("a");
+    await expect.poll(async () => (await registry.send("GET", begun.headers.get("location") ?? "")).status).toBe(204);
+    const closed = registry.server.close();
+    slow.end("b");
+    expect(await status).toBe(202);
+    await closed;
+    await expect(registry.send("GET", "/v2/")).rejects.toThrow();
+  });
+
+  it("counts what it answers by kind of path, never by name", async () => {
+    await using registry = await startTestServer();
+    const digest = await registry.pushBlob("secret/name", "12345");
+    await (await registry.send("GET", `/v2/secret/name/blobs/${digest}`)).text();
+    await registry.send("GET", "/v2/secret/name/manifests/none");
+    await expect
+      .poll(async () => await (await registry.send("GET", "/metrics")).text())
+      .toContain('sluice_http_requests_total{method="GET",route="manifest",status="404"} 1');
+    const text = await (await registry.send("GET", "/metrics")).text();
+    expect(text).toContain('sluice_http_body_bytes_total{direction="sent",route="blob"} 5');
+    expect(text).toContain('sluice_http_body_bytes_total{direction="received",route="uploads"} 5');
+    expect(text).toContain("sluice_uploads_open 0");
+    expect(text).not.toContain("secret");
+  });
+});
+
+describe("an error of ours", () => {
+  it("is a 500 that keeps its words to the log", () => {
+    const answer = errorAnswer(new Error("ENOENT /srv/private"));
+    expect(answer.status).toBe(500);
+    expect(String(answer.body)).not.toContain("private");
+  });
+
+  it("says so when the disk is full", () => {
+    const full = Object.assign(new Error("no space"), { code: "NO_SPACE" });
+    expect([errorAnswer(full).status, String(errorAnswer(full).body)]).toEqual([
+      507,
+      expect.stringContaining("disk is full"),
+    ]);
+  });
+});

@@ -1,0 +1,181 @@
+import { type Digest, ociMediaTypes, sha256Of } from "@sluice/oci";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { MetadataStore, NewManifest } from "../metadata/metadata-store.js";
+import { parseTag } from "../registry/manifest-reference.js";
+import { parseRepositoryName } from "../registry/repository-name.js";
+
+const app = parseRepositoryName("team/app");
+const team = parseRepositoryName("team");
+const other = parseRepositoryName("team/app2");
+const tag = parseTag;
+
+const manifestOf = (text: string, needs: Partial<NewManifest> = {}): NewManifest => ({
+  digest: sha256Of(text),
+  mediaType: ociMediaTypes.manifest,
+  bytes: Buffer.from(text),
+  blobs: [],
+  manifests: [],
+  referrer: undefined,
+  ...needs,
+});
+const referring = (text: string, subject: Digest): NewManifest =>
+  manifestOf(text, {
+    referrer: {
+      subject,
+      descriptor: { mediaType: ociMediaTypes.manifest, digest: sha256Of(text), size: text.length, artifactType: text },
+    },
+  });
+
+/** An opened store, and how it is opened again with what it has kept. */
+export interface OpenedMetadata {
+  readonly store: MetadataStore;
+  reopen(): Promise<MetadataStore>;
+  dispose(): Promise<void>;
+}
+
+/** What every MetadataStore owes a registry. Run it against each implementation. */
+export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetadata>): void {
+  describe(`${name} is a MetadataStore`, () => {
+    let opened: OpenedMetadata;
+    let store: MetadataStore;
+    beforeEach(async () => {
+      opened = await open();
+      store = opened.store;
+    });
+    afterEach(() => opened.dispose());
+
+    it("knows nothing at first", async () => {
+      expect(await store.repositories({ limit: 10 })).toEqual([]);
+      expect(await store.hasRepository(app)).toBe(false);
+      expect(await store.tags(app, { limit: 10 })).toEqual([]);
+      expect(await store.manifest(app, sha256Of("x"))).toBeUndefined();
+      expect(await store.referrers(app, sha256Of("x"))).toEqual([]);
+    });
+
+    it("links a blob into one repository, not into those whose names begin alike", async () => {
+      const digest = sha256Of("blob");
+      await store.linkBlob(app, digest);
+      await store.linkBlob(app, digest);
+      const held = await Promise.all([app, team, other].map((repository) => store.hasBlob(repository, digest)));
+      expect(held).toEqual([true, false, false]);
+      expect(await store.unlinkBlob(team, digest)).toBe(false);
+      expect([await store.unlinkBlob(app, digest), await store.unlinkBlob(app, digest)]).toEqual([true, false]);
+    });
+
+    it("lists repositories by name, page by page", async () => {
+      for (const repository of [other, app, team]) await store.linkBlob(repository, sha256Of("x"));
+      expect(await store.repositories({ limit: 2 })).toEqual(["team", "team/app"]);
+      expect(await store.repositories({ limit: 2, after: "team/app" })).toEqual(["team/app2"]);
+    });
+
+    it("stores a manifest whole or, when something it needs is missing, not at all", async () => {
+      const [blob, child] = [sha256Of("blob"), manifestOf("child")];
+      const parent = manifestOf("parent", { blobs: [blob], manifests: [child.digest] });
+      expect(await store.putManifest(app, parent, tag("latest"))).toEqual([blob, child.digest]);
+      expect(await store.hasRepository(app)).toBe(false);
+      expect(await store.resolveTag(app, tag("latest"))).toBeUndefined();
+      await store.linkBlob(app, blob);
+      await store.putManifest(app, child, undefined);
+      expect(await store.putManifest(app, parent, tag("latest"))).toEqual([]);
+      expect(await store.resolveTag(app, tag("latest"))).toBe(parent.digest);
+      const { mediaType, bytes } = (await store.manifest(app, parent.digest)) ?? {};
+      expect([mediaType, Buffer.from(bytes ?? []).toString()]).toEqual([ociMediaTypes.manifest, "parent"]);
+    });
+
+    it("keeps bytes that are no text", async () => {
+      const bytes = Uint8Array.from({ length: 256 }, (_, at) => at);
+      await store.putManifest(app, { ...manifestOf("x"), bytes }, undefined);
+      expect(Buffer.from((await store.manifest(app, sha256Of("x")))?.bytes ?? [])).toEqual(Buffer.from(bytes));
+    });
+
+    it("moves a tag, and forgets where it was", async () => {
+      const [one, two] = [manifestOf("one"), manifestOf("two")];
+      await store.putManifest(app, one, tag("a"));
+      await store.putManifest(app, two, tag("a"));
+      expect(await store.deleteManifest(app, one.digest)).toBe(true);
+      expect(await store.resolveTag(app, tag("a"))).toBe(two.digest);
+    });
+
+    it("takes a manifest's tags and its place among the referrers away with it", async () => {
+      const subject = sha256Of("subject");
+      const [one, two] = [referring("one", subject), referring("two", subject)];
+      await store.putManifest(app, one, tag("a"));
+      await store.putManifest(app, one, tag("b"));
+      await store.putManifest(app, two, tag("c"));
+      expect((await store.referrers(app, subject)).map(({ artifactType }) => artifactType).sort()).toEqual([
+        "one",
+        "two",
+      ]);
+      expect(await store.referrers(other, subject)).toEqual([]);
+      expect([await store.deleteManifest(app, one.digest), await store.deleteManifest(app, one.digest)]).toEqual([
+        true,
+        false,
+      ]);
+      expect(await store.tags(app, { limit: 10 })).toEqual(["c"]);
+      expect((await store.referrers(app, subject)).map(({ artifactType }) => artifactType)).toEqual(["two"]);
+    });
+
+    it("removes a tag alone", async () => {
+      const one = manifestOf("one");
+      await store.putManifest(app, one, tag("a"));
+      expect([await store.deleteTag(app, tag("a")), await store.deleteTag(app, tag("a"))]).toEqual([true, false]);
+      expect(await store.manifest(app, one.digest)).toBeDefined();
+    });
+
+    it("lists tags without regard to case, page by page, those that differ by case as two", async () => {
+      for (const text of ["b", "B", "a", "C", "1", "_", "a-b", "a.b"])
+        await store.putManifest(app, manifestOf("x"), tag(text));
+      const all = ["1", "_", "a", "a-b", "a.b", "B", "b", "C"];
+      expect(await store.tags(app, { limit: 100 })).toEqual(all);
+      expect(await store.tags(app, { limit: 3, after: "a" })).toEqual(["a-b", "a.b", "B"]);
+      expect(await store.tags(app, { limit: 3, after: "B" })).toEqual(["b", "C"]);
+    });
+
+    it("loses nothing when many write at once", async () => {
+      const texts = Array.from({ length: 30 }, (_, at) => `m${at}`);
+      await Promise.all(texts.map((text) => store.putManifest(app, manifestOf(text), tag("latest"))));
+      const last = await store.resolveTag(app, tag("latest"));
+      await Promise.all(
+        texts.filter((text) => sha256Of(text) !== last).map((text) => store.deleteManifest(app, sha256Of(text))),
+      );
+      expect(await store.resolveTag(app, tag("latest"))).toBe(last);
+    });
+
+    it("never tells of a manifest whose blob went before it came", async () => {
+      const blob = sha256Of("blob");
+      await store.linkBlob(app, blob);
+      const manifest = manifestOf("m", { blobs: [blob] });
+      const [wasThere, missing] = await Promise.all([
+        store.unlinkBlob(app, blob),
+        store.putManifest(app, manifest, undefined),
+      ]);
+      expect([wasThere, missing]).toEqual([true, [blob]]);
+      expect(await store.manifest(app, manifest.digest)).toBeUndefined();
+    });
+
+    it("knows whose an upload is until it is told to forget", async () => {
+      await store.addUpload(app, "id-1");
+      expect([await store.repositoryOfUpload("id-1"), await store.repositoryOfUpload("id-2")]).toEqual([
+        app,
+        undefined,
+      ]);
+      await store.removeUpload("id-1");
+      await store.removeUpload("id-1");
+      expect(await store.repositoryOfUpload("id-1")).toBeUndefined();
+    });
+
+    it("keeps everything when it is closed and opened again", async () => {
+      await store.linkBlob(app, sha256Of("blob"));
+      await store.putManifest(app, manifestOf("m", { blobs: [sha256Of("blob")] }), tag("latest"));
+      store = await opened.reopen();
+      expect(await store.hasBlob(app, sha256Of("blob"))).toBe(true);
+      expect(await store.resolveTag(app, tag("latest"))).toBe(sha256Of("m"));
+    });
+
+    it("changes nothing for a caller who has given up", async () => {
+      const signal = AbortSignal.abort(new Error("given up"));
+      await expect(store.linkBlob(app, sha256Of("blob"), { signal })).rejects.toThrow("given up");
+      expect(await store.hasBlob(app, sha256Of("blob"))).toBe(false);
+    });
+  });
+}

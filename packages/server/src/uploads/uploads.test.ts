@@ -1,0 +1,92 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sha256Of } from "@sluice/oci";
+import { FileSystemBlobStore, FileSystemUploadStore } from "@sluice/store";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LevelMetadataStore } from "../metadata/level-metadata-store.js";
+import { parseRepositoryName } from "../registry/repository-name.js";
+import { Uploads } from "./uploads.js";
+
+const app = parseRepositoryName("team/app");
+const text = "content";
+
+async function* piecesOf(...pieces: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) yield Buffer.from(piece);
+}
+
+describe("uploads of repositories", () => {
+  let folder: string;
+  let metadata: LevelMetadataStore;
+  let uploads: Uploads;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "sluice-uploads-"));
+    metadata = await LevelMetadataStore.open(join(folder, "metadata"));
+    const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
+    uploads = new Uploads(await FileSystemUploadStore.open(join(folder, "uploads"), blobs), metadata);
+  });
+  afterEach(async () => {
+    await metadata[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+  const unfinished = (): Promise<string[]> => readdir(join(folder, "uploads"));
+
+  it("expire when nobody has touched them for too long, and only those", async () => {
+    const old = await uploads.start(app);
+    const before = Date.now() + 1;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const young = await uploads.start(app);
+    expect(await uploads.count()).toBe(2);
+    expect(await uploads.expire(before)).toBe(1);
+    await expect(uploads.status(app, old)).rejects.toMatchObject({ code: "BLOB_UPLOAD_UNKNOWN", status: 404 });
+    expect(await metadata.repositoryOfUpload(old)).toBeUndefined();
+    expect((await uploads.status(app, young)).sizeBytes).toBe(0);
+  });
+
+  it("do not expire under whoever writes to them", async () => {
+    const id = await uploads.start(app);
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const slow = async function* (): AsyncGenerator<Uint8Array> {
+      await held;
+      yield Buffer.from(text);
+    };
+    const writing = uploads.append(id, 0, slow());
+    await expect
+      .poll(() => uploads.append(id, 0, piecesOf("x")).catch((error: unknown) => error))
+      .toMatchObject({
+        status: 409,
+      });
+    expect(await uploads.expire(Date.now() + 60_000)).toBe(0);
+    release();
+    expect(await writing).toBe(text.length);
+  });
+
+  it("refuse bytes that do not follow", async () => {
+    const id = await uploads.start(app);
+    await uploads.append(id, 0, piecesOf("con"));
+    await expect(uploads.append(id, 0, piecesOf("con"))).rejects.toMatchObject({
+      code: "BLOB_UPLOAD_INVALID",
+      status: 416,
+    });
+    await uploads.append(id, 3, piecesOf("te", "nt"));
+    await uploads.commit(app, id, sha256Of(text));
+    expect(await metadata.hasBlob(app, sha256Of(text))).toBe(true);
+    expect(await unfinished()).toEqual([]);
+  });
+
+  it("of one piece leave nothing when their source fails or their bytes are wrong", async () => {
+    const broken = async function* (): AsyncGenerator<Uint8Array> {
+      yield Buffer.from("half");
+      throw new Error("link lost");
+    };
+    await expect(uploads.push(app, sha256Of(text), broken())).rejects.toThrow("link lost");
+    await expect(uploads.push(app, sha256Of(text), piecesOf("other"))).rejects.toMatchObject({
+      code: "DIGEST_INVALID",
+    });
+    expect(await unfinished()).toEqual([]);
+    expect(await metadata.hasBlob(app, sha256Of(text))).toBe(false);
+  });
+});

@@ -8,7 +8,7 @@ export type { DataExtent, ErofsInode } from "./erofs/erofs-inode.js";
 export { type ErofsDirectoryEntry, ErofsReader, type ReadDirectoryOptions } from "./erofs/erofs-reader.js";
 export type { ReadDisk } from "./erofs/metadata-blocks.js";
 export { direntType, modeType } from "./erofs/on-disk.js";
-export { type ErofsPlan, planErofs } from "./erofs/plan-erofs.js";
+export { type ErofsPlan, type PlanOptions, planErofs } from "./erofs/plan-erofs.js";
 export type { Superblock } from "./erofs/read-superblock.js";
 export type { DiskAddresses } from "./erofs/superblock.js";
 export { type WalkedEntry, walkErofs } from "./erofs/walk-erofs.js";

@@ -2,6 +2,8 @@ import { blockSizeBytes } from "../blocks.js";
 import { slotBytes } from "./on-disk.js";
 
 const slotsPerBlock = blockSizeBytes / slotBytes;
+/** Segments start on a multiple of this: 64 KiB, the shortest chunk that the cut rule makes. Blocks. */
+const segmentBlocks = 16;
 
 /**
  * Hands out the metadata region from its start: slots for inodes with what lies behind them, and whole blocks. An item of at most
@@ -19,12 +21,6 @@ export class BlockAllocator {
     this.#newer = { nextSlot: slots, freeSlots: slotsPerBlock - slots };
   }
 
-  /** Whether an item finds room in a block that is open. */
-  fits(bytes: number): boolean {
-    const slots = Math.ceil(bytes / slotBytes);
-    return slots <= this.#older.freeSlots || slots <= this.#newer.freeSlots;
-  }
-
   /** The slot (node number) for an inode and what lies behind it. */
   item(bytes: number): number {
     const slots = Math.ceil(bytes / slotBytes);
@@ -40,6 +36,13 @@ export class BlockAllocator {
     const first = this.blocks;
     this.blocks += count;
     return first;
+  }
+
+  /** Leaves what is open, and the blocks up to the next multiple of {@link segmentBlocks}, as zeros. */
+  startSegment(): void {
+    this.blocks = Math.ceil(this.blocks / segmentBlocks) * segmentBlocks;
+    this.#older = { nextSlot: 0, freeSlots: 0 };
+    this.#newer = { nextSlot: 0, freeSlots: 0 };
   }
 
   #openFor(slots: number): OpenBlock {

@@ -196,6 +196,20 @@ describe("writing", () => {
     expect(uuid([{ path: "c", uid: 1 }])).not.toBe(uuid([{ path: "c" }]));
   });
 
+  it("leaves most of a large disk's 64 KiB pieces as they were when fifty files are added somewhere", () => {
+    const tree = Array.from({ length: 40_000 }, (_, i) => ({ path: `lib/package-${i % 4000}/${i}.js` }));
+    const added = Array.from({ length: 50 }, (_, i) => ({ path: `lib/package-2000/added-${i}.js` }));
+    const pieces = (entries: TestEntry[]): string[] => {
+      const { image } = disk(entries);
+      return Array.from({ length: Math.ceil(image.length / 65_536) }, (_, i) =>
+        latin1(image.subarray(i * 65_536, (i + 1) * 65_536)),
+      );
+    };
+    const before = new Set(pieces(tree));
+    const after = pieces([...tree, ...added]);
+    expect(after.filter((piece) => before.has(piece)).length / after.length).toBeGreaterThan(0.7);
+  });
+
   it("refuses addresses that would put a file over the metadata or behind the disk", () => {
     const plan = planErofs(mergeLayers([layerOf(entriesOfOne)]));
     expect(() => [...writeErofs(plan, { layerStartBlocks: [0], diskBlocks: 10 })]).toThrow(RangeError);

@@ -7,6 +7,7 @@ import { BlockAllocator } from "./block-allocator.js";
 import { type DataBlocks, DataBlocksBuilder } from "./data-blocks.js";
 import { DirectoryEntries } from "./directory-entries.js";
 import { dataLayout, extendedInodeBytes, superblockBytes, superblockOffset } from "./on-disk.js";
+import { directoriesPerSegment, SegmentRule } from "./segment-rule.js";
 import { xattrEntryBytes, xattrHeaderBytes } from "./xattr-size.js";
 
 /** Where everything lies in the metadata region. It does not depend on where the data of the files will be. */
@@ -36,16 +37,29 @@ export const itemBytes = (plan: Pick<ErofsPlan, "layout" | "sizeBytes" | "xattrB
   (plan.xattrBytes[inode] ?? 0) +
   (plan.layout[inode] === dataLayout.inline ? (plan.sizeBytes[inode] ?? 0) % blockSizeBytes : 0);
 
+/** Other choices than ours, for measuring what ours is worth: test/bench/metadata-layout.ts */
+export interface PlanOptions {
+  /** Depth first when left out. */
+  readonly order?: "depth-first" | "breadth-first";
+  /** Longest tail of a directory that lies behind its inode. Bytes. As long as fits when left out. */
+  readonly maxTailBytes?: number;
+  /** Directories in a segment on average, 0 for no segments; see {@link SegmentRule}. */
+  readonly directoriesPerSegment?: number;
+}
+
 /**
  * Lays out the metadata of `tree`: linear, deterministic. Depth first by directory: the blocks of a directory, the inodes of all
  * its names in order, then its subdirectories one after the other. docs/adr/0004-metadata-layout.md
  */
-export function planErofs(tree: MergedTree): ErofsPlan {
-  return new Planner(tree).plan();
+export function planErofs(tree: MergedTree, options?: PlanOptions): ErofsPlan {
+  return new Planner(tree, options ?? {}).plan();
 }
 
 class Planner {
   readonly #tree: MergedTree;
+  readonly #isBreadthFirst: boolean;
+  readonly #maxTailBytes: number;
+  readonly #segments: SegmentRule;
   readonly #allocator = new BlockAllocator(superblockOffset + superblockBytes);
   readonly #entries: DirectoryEntries;
   readonly #dataBlocks = new DataBlocksBuilder();
@@ -56,8 +70,11 @@ class Planner {
   readonly #dataBlock: Uint32Array;
   readonly #tailStart: Uint32Array;
 
-  constructor(tree: MergedTree) {
+  constructor(tree: MergedTree, options: PlanOptions) {
     this.#tree = tree;
+    this.#isBreadthFirst = options.order === "breadth-first";
+    this.#maxTailBytes = options.maxTailBytes ?? blockSizeBytes;
+    this.#segments = new SegmentRule(tree, options.directoriesPerSegment ?? directoriesPerSegment);
     this.#entries = new DirectoryEntries(tree);
     this.#slot = new Uint32Array(tree.inodeCount);
     this.#layout = new Uint8Array(tree.inodeCount);
@@ -70,8 +87,12 @@ class Planner {
   plan(): ErofsPlan {
     const waiting = [0];
     this.#placeInode(0);
-    for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
-      this.#placeDirectory(directory, waiting);
+    if (this.#isBreadthFirst) {
+      for (const directory of waiting) this.#placeDirectory(directory, waiting);
+    } else {
+      for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
+        this.#placeDirectory(directory, waiting);
+      }
     }
     return {
       tree: this.#tree,
@@ -89,6 +110,7 @@ class Planner {
   /** The blocks of a directory, then the inodes of its names. Its subdirectories go on `waiting`, the first one last. */
   #placeDirectory(directory: number, waiting: number[]): void {
     const { firstEntry, entryInode, type } = this.#tree;
+    if (this.#segments.startsAt(directory)) this.#allocator.startSegment();
     this.#placeWholeBlocks(directory);
     const first = firstEntry[directory] ?? 0;
     const end = firstEntry[directory + 1] ?? 0;
@@ -133,7 +155,8 @@ class Planner {
     const tailBytes = entries.bytesOf(start, entries.count);
     this.#sizeBytes[directory] = size + tailBytes;
     this.#tailStart[directory] = start;
-    if (this.#fitsBehind(directory, tailBytes)) this.#layout[directory] = dataLayout.inline;
+    if (tailBytes <= this.#maxTailBytes && this.#fitsBehind(directory, tailBytes))
+      this.#layout[directory] = dataLayout.inline;
   }
 
   /** An inline tail must end in the block that its inode starts in: older kernels look for it nowhere else. */

@@ -1,15 +1,16 @@
-import { encodeToc, type Toc, TocBuilder } from "@sluice/disk";
-import { type AbortOptions, type Digest, emptyBlob, emptyDescriptor, type ImageManifest, sha256Of } from "@sluice/oci";
-import { xattrWarnings } from "./conversion-result.js";
+import { encodeToc } from "@sluice/disk";
+import { type AbortOptions, emptyBlob, emptyDescriptor, type ImageManifest, sha256Of } from "@sluice/oci";
 import type { ChunkCompressor } from "./layer/chunk-compressor.js";
 import { readPieces } from "./layer/read-pieces.js";
 import { openTemporaryFile } from "./layer/temporary-file.js";
-import type { WrittenBlob } from "./layer/write-blob.js";
 import type { OpenResources } from "./open-resources.js";
 import { artifactManifest } from "./publish/artifact-manifest.js";
 import { imageDisk } from "./publish/image-disk.js";
+import { imageToc } from "./publish/image-toc.js";
+import { largeFileWarnings } from "./publish/large-files.js";
 import { writeMetadataBlob } from "./publish/metadata-blob.js";
 import type { BlobSource } from "./publish/push-blobs.js";
+import { xattrWarnings } from "./publish/xattr-warnings.js";
 import type { AcquiredLayer } from "./reuse/acquire-layers.js";
 
 /** An artifact that is ready to be pushed: blobs, then manifest. */
@@ -35,7 +36,15 @@ export async function buildArtifact(
   const disk = imageDisk(layers.map(({ layer, index }) => ({ digest: layer.digest, index })));
   const file = options.open.use(await openTemporaryFile(options.temporaryDirectory));
   const metadata = await writeMetadataBlob(disk, file, options);
-  const toc = inMemory(encodeToc(tocOf(subject.digest, metadata, layers)));
+  const toc = inMemory(
+    encodeToc(
+      imageToc(
+        subject.digest,
+        metadata,
+        layers.map(({ layer, seekTable }) => ({ ...layer, seekTable })),
+      ),
+    ),
+  );
   const { digest, sizeBytes } = metadata;
   const metadataSource = { digest, sizeBytes, content: () => readPieces(file.handle, 0, sizeBytes), from: undefined };
   return {
@@ -46,14 +55,8 @@ export async function buildArtifact(
       metadataSource,
       ...layers.map(({ blob }) => blob),
     ],
-    warnings: xattrWarnings(disk.warnings),
+    warnings: [...xattrWarnings(disk.tree.warnings), ...largeFileWarnings(disk.tree)],
   };
-}
-
-function tocOf(source: Digest, metadata: WrittenBlob, layers: readonly AcquiredLayer[]): Toc {
-  const builder = new TocBuilder(source, metadata, metadata.seekTable);
-  for (const { layer, seekTable } of layers) builder.addLayer(layer, seekTable);
-  return builder.build();
 }
 
 function inMemory(bytes: Uint8Array): BlobSource {

@@ -1,4 +1,3 @@
-import type { XattrWarning } from "@sluice/disk";
 import { type Digest, sluiceMediaTypes } from "@sluice/oci";
 import type { Artifact } from "./publish/artifact.js";
 import type { SourceImage } from "./source/select-image.js";
@@ -73,12 +72,3 @@ export function conversionResult(parts: ResultParts): ConversionResult {
 }
 
 const sum = (numbers: Iterable<number>): number => [...numbers].reduce((a, b) => a + b, 0);
-
-/** Attributes that the disk does not carry, as sentences; the first few and a count. */
-export function xattrWarnings(dropped: readonly XattrWarning[]): string[] {
-  const shown = dropped
-    .slice(0, 10)
-    .map(({ path, name, reason }) => `${path}: extended attribute ${name} left out: ${reason}`);
-  const more = dropped.length - shown.length;
-  return more > 0 ? [...shown, `${more} more extended attributes left out`] : shown;
-}

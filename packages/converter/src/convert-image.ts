@@ -88,6 +88,7 @@ export async function convertImage(source: ImagePlace, options: ConvertOptions):
   if (to !== undefined) await copyImage(image, source.repository, place, { tag: to.tag, signal });
   await pushBlobs(place, blobs, { signal, onPushed: progress.pushing(blobs) });
   await place.pushManifest(manifest, { signal });
+  await cache.evict();
   const artifact = parseArtifact(manifest, place.name);
   const converted = new Set(layers.filter(({ reused }) => !reused).map(({ layer }) => layer.source));
   return conversionResult({ reference: source.reference, image, artifact, converted, warnings, startedAtMs });

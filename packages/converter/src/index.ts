@@ -1,8 +1,16 @@
 export { ConversionError, type ConversionErrorCode } from "./conversion-error.js";
 export type { ConversionResult, ConvertedLayerResult } from "./conversion-result.js";
 export { type ConvertOptions, convertImage, type ImagePlace } from "./convert-image.js";
+export {
+  type InspectedBlob,
+  type InspectedFiles,
+  type Inspection,
+  type InspectOptions,
+  inspectImage,
+} from "./inspect/inspect-image.js";
 export { DiskFullError } from "./layer/disk-full.js";
 export type { ConversionProgress, OnProgress } from "./progress.js";
 export { type Artifact, type ArtifactBlob, type ArtifactLayer, parseArtifact } from "./publish/artifact.js";
 export { findArtifact } from "./publish/find-artifact.js";
 export { LayerInvalidError, TarInvalidError } from "./tar/errors.js";
+export { type VerifiedLayer, type VerifyOptions, type VerifyResult, verifyImage } from "./verify/verify-image.js";

@@ -1,4 +1,4 @@
-import { type LayerIndex, mergeLayers, planErofs, regionStarts, writeErofs, type XattrWarning } from "@sluice/disk";
+import { type LayerIndex, type MergedTree, mergeLayers, planErofs, regionStarts, writeErofs } from "@sluice/disk";
 import type { Digest } from "@sluice/oci";
 
 /** What the disk of an image is made of. */
@@ -11,8 +11,7 @@ export interface DiskLayer {
 export interface ImageDisk {
   readonly metadataBlocks: number;
   readonly diskBlocks: number;
-  /** Extended attributes that the disk does not carry. */
-  readonly warnings: readonly XattrWarning[];
+  readonly tree: MergedTree;
   /** The metadata in disk order, in pieces of whole blocks. */
   metadata(): Iterable<Uint8Array>;
 }
@@ -30,7 +29,7 @@ export function imageDisk(layers: readonly DiskLayer[]): ImageDisk {
   return {
     metadataBlocks: plan.blocks,
     diskBlocks,
-    warnings: tree.warnings,
+    tree,
     metadata: () => writeErofs(plan, { layerStartBlocks, diskBlocks }),
   };
 }

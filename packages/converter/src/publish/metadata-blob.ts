@@ -29,5 +29,5 @@ export async function writeMetadataBlob(
   const file = { blocks: spool.blocks, runs: [{ fileBlock: 0, spoolBlock: 0, blocks: spool.blocks }] };
   const chunks = planChunks([file], spool);
   const plan = { kind: blobKind.metadata, dataBlocks: spool.blocks, chunks, descriptor: contents.handle.fd };
-  return writeBlob(plan, target, options.compressor, { signal: options.signal });
+  return await writeBlob(plan, target, options.compressor, { signal: options.signal });
 }

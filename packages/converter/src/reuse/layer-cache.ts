@@ -100,17 +100,15 @@ export class LayerCache {
     } catch (error) {
       throw writeError(error, path);
     }
-    await this.#evict(layer.digest);
   }
 
-  /** Removes the longest unused layers until the rest is within the budget. `spared` stays. */
-  async #evict(spared: Digest): Promise<void> {
+  /** Removes the longest unused layers until the rest is within the budget. What is open stays readable. */
+  async evict(): Promise<void> {
     const records = await this.#records();
     let total = 0;
     for (const { layer } of records) total += layer.sizeBytes;
     for (const { layer } of records) {
       if (total <= this.#budgetBytes) return;
-      if (layer.digest === spared) continue;
       await rm(this.#recordPath(layer.source), { force: true });
       await rm(this.#blobPath(layer.digest), { force: true });
       total -= layer.sizeBytes;

@@ -83,7 +83,8 @@ export function entryHead(header: TarHeader, extensions: EntryExtensions): Entry
   const isDevice = named.type === entryType.characterDevice || named.type === entryType.blockDevice;
   const isFile = named.type === entryType.file;
   const entry: TarEntry = {
-    ...named,
+    type: named.type,
+    path: named.path,
     target: targetOf(named.type, header, extensions),
     mode: header.mode & 0o7777,
     uid: idOf(header.uid, pax, "uid"),

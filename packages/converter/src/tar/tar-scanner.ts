@@ -64,7 +64,8 @@ export class TarScanner {
   #zeroBlocks = 0;
   #offsetBytes = 0;
   #headerOffsetBytes = 0;
-  #entryName: string | undefined;
+  /** As the tar names the entry, for errors. */
+  #entryPath: Uint8Array | undefined;
 
   constructor(sink: TarSink) {
     this.#sink = sink;
@@ -85,7 +86,7 @@ export class TarScanner {
       }
     } catch (error) {
       if (!(error instanceof TarFieldError)) throw error;
-      throw new TarInvalidError(error.message, this.#headerOffsetBytes, this.#entryName, { cause: error });
+      throw this.#invalid(error.message, { cause: error });
     }
   }
 
@@ -96,7 +97,12 @@ export class TarScanner {
     if (atHeader || at === "padding" || at === "end") return;
     const missing =
       at === "content" ? `${this.#remainingBytes} bytes of its content are missing` : "a header is cut off";
-    throw new TarInvalidError(`the tar ends early: ${missing}`, this.#headerOffsetBytes, this.#entryName);
+    throw this.#invalid(`the tar ends early: ${missing}`);
+  }
+
+  #invalid(problem: string, options?: ErrorOptions): TarInvalidError {
+    const name = this.#entryPath === undefined ? undefined : shownPath(this.#entryPath);
+    return new TarInvalidError(problem, this.#headerOffsetBytes, name, options);
   }
 
   /** @returns how many of `bytes` from `at` it used */
@@ -147,7 +153,7 @@ export class TarScanner {
 
   #header(block: Buffer): void {
     this.#sink.literal(block);
-    if (this.#extensions === noExtensions) this.#entryName = undefined;
+    if (this.#extensions === noExtensions) this.#entryPath = undefined;
     if (isZeroBlock(block)) {
       if (this.#extensions !== noExtensions) throw new TarFieldError("the tar ends behind an extended header");
       if (++this.#zeroBlocks === 2) this.#state = end;
@@ -155,7 +161,7 @@ export class TarScanner {
     }
     if (this.#zeroBlocks > 0) throw new TarFieldError("one block of zeros in the middle; two end a tar");
     const decoded = decodeTarHeader(block);
-    this.#entryName = shownPath(rawPathOf(decoded, this.#extensions));
+    this.#entryPath = rawPathOf(decoded, this.#extensions);
     if (isExtension(decoded.typeflag)) this.#beginExtension(decoded);
     else this.#beginEntry(block, decoded);
   }

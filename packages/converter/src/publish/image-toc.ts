@@ -1,0 +1,20 @@
+import { type BlobReference, type SeekTable, type StartupChunks, type Toc, TocBuilder } from "@sluice/disk";
+import type { Digest } from "@sluice/oci";
+
+/** A blob and where its chunks are in it. */
+export interface TabledBlob extends BlobReference {
+  readonly seekTable: SeekTable;
+}
+
+/** The TOC of an image whose disk these blobs make; the layers in the image's order. */
+export function imageToc(
+  source: Digest,
+  metadata: TabledBlob,
+  layers: readonly TabledBlob[],
+  startup?: { readonly blob: BlobReference; readonly chunks: StartupChunks },
+): Toc {
+  const builder = new TocBuilder(source, metadata, metadata.seekTable);
+  for (const layer of layers) builder.addLayer(layer, layer.seekTable);
+  if (startup !== undefined) builder.setStartup(startup.blob, startup.chunks);
+  return builder.build();
+}

@@ -1,0 +1,70 @@
+import {
+  type BlobFooter,
+  decodeLayerIndex,
+  decodeToc,
+  InvalidFormatError,
+  type LayerIndex,
+  maxLayerIndexBytes,
+  maxTocBytes,
+  type RemoteBlob,
+  readFooter,
+  readSeekTable,
+  readWholeSection,
+  type SeekTable,
+  type Toc,
+} from "@sluice/disk";
+import type { AbortOptions, Repository } from "@sluice/oci";
+import { ConversionError } from "../conversion-error.js";
+import type { ImagePlace } from "../convert-image.js";
+import type { Artifact, ArtifactBlob } from "../publish/artifact.js";
+import { findArtifact } from "../publish/find-artifact.js";
+import { readWholeBlob } from "../source/read-image-config.js";
+import { remoteBlob } from "../source/remote-blob.js";
+import { type SourceImage, selectImage } from "../source/select-image.js";
+
+/** An image with its artifact. */
+export interface ConvertedImage {
+  readonly image: SourceImage;
+  readonly artifact: Artifact;
+}
+
+/** @throws {ConversionError} when the image or its artifact is not there */
+export async function findConverted(place: ImagePlace, options?: AbortOptions): Promise<ConvertedImage> {
+  const image = await selectImage(place.repository, place.target, place.reference, options);
+  const artifact = await findArtifact(place.repository, image.manifest.digest, options);
+  if (artifact === undefined) {
+    throw new ConversionError("RESOURCE_NOT_FOUND", place.reference, "it has no streaming artifact; convert it first");
+  }
+  return { image, artifact };
+}
+
+/** @throws {InvalidFormatError} {DigestMismatchError} */
+export async function readToc(repository: Repository, artifact: Artifact, options?: AbortOptions): Promise<Toc> {
+  const bytes = await readWholeBlob(repository, artifact.toc, maxTocBytes, `TOC of ${artifact.digest}`, options);
+  return decodeToc(bytes, { digest: artifact.toc.digest, source: artifact.subject });
+}
+
+/** A blob of chunks with the sections that describe it, each proven by the artifact's manifest. */
+export interface OpenedBlob {
+  readonly remote: RemoteBlob;
+  readonly footer: BlobFooter;
+  readonly seekTable: SeekTable;
+}
+
+/** @throws {InvalidFormatError} {DigestMismatchError} */
+export async function openBlob(
+  repository: Repository,
+  blob: ArtifactBlob,
+  options?: AbortOptions,
+): Promise<OpenedBlob> {
+  const remote = remoteBlob(repository, { digest: blob.digest, size: blob.sizeBytes });
+  const footer = await readFooter(remote, blob.footerDigest, options);
+  return { remote, footer, seekTable: await readSeekTable(remote, footer, options) };
+}
+
+/** @throws {InvalidFormatError} {DigestMismatchError} */
+export async function readIndex({ remote, footer }: OpenedBlob, options?: AbortOptions): Promise<LayerIndex> {
+  if (footer.index === undefined)
+    throw new InvalidFormatError("footer", "layer index", "one, as in every layer", "none");
+  return decodeLayerIndex(await readWholeSection(remote, footer.index, "layer index", maxLayerIndexBytes, options));
+}

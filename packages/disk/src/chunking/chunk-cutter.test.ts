@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { blockSizeBytes, maxChunkBlocks } from "../blocks.js";
@@ -59,6 +60,25 @@ describe("cut points", () => {
         expect(cuts(files, blocksAtOnce)).toEqual(cuts(files));
       }),
       { numRuns: 40 },
+    );
+  });
+
+  it("are the same from hashes and holes as from the blocks", () => {
+    fc.assert(
+      fc.property(filesArbitrary, (files) => {
+        const found: Cut[] = [];
+        const cutter = new ChunkCutter((count, zero) => found.push({ blocks: count, zero }));
+        for (const file of files) {
+          cutter.startFile(file.length);
+          for (const [i, seed] of file.entries()) {
+            if (seed === 0 && i % 2 === 0) cutter.pushHole(1);
+            else cutter.pushHashed(crc32(block(seed)), seed === 0);
+          }
+        }
+        cutter.finish();
+        expect(found).toEqual(cuts(files));
+      }),
+      { numRuns: 30 },
     );
   });
 
@@ -132,6 +152,8 @@ describe("a cutter", () => {
     one.startFile(1);
     expect(() => one.push(new Uint8Array(100))).toThrow(RangeError);
     expect(() => one.push(new Uint8Array(2 * blockSizeBytes))).toThrow(RangeError);
+    expect(() => one.pushHole(2)).toThrow(RangeError);
+    expect(() => cutter().pushHashed(1, false)).toThrow(RangeError);
   });
 
   it("refuses to go on or finish inside a file", () => {

@@ -106,7 +106,7 @@ export function decodeSeekTable(payload: Uint8Array, bounds: SeekTableBounds): S
 }
 
 /** The rules of docs/format.md §2.3. @throws {InvalidFormatError} */
-export function checkSeekTable(table: SeekTable, bounds: SeekTableBounds): void {
+function checkSeekTable(table: SeekTable, bounds: SeekTableBounds): void {
   const firstRowAt = new Map<number, number>();
   let nextOffset = 0;
   let blocks = 0;

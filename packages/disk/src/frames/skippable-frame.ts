@@ -1,7 +1,7 @@
 import { InvalidFormatError } from "../invalid-format-error.js";
 
 /** RFC 8878 §3.1.2. Any zstd tool passes over such a frame. */
-export const skippableMagic = 0x184d2a50;
+const skippableMagic = 0x184d2a50;
 /** Magic and payload size. Bytes. */
 export const skippableHeaderBytes: number = 4 + 4;
 

@@ -1,8 +1,11 @@
 import { Command, Option } from "commander";
+import { benchCommand } from "./commands/bench.js";
 import { completionCommand } from "./commands/completion.js";
 import { configCommand } from "./commands/config.js";
 import { convertCommand } from "./commands/convert.js";
 import { daemonCommand } from "./commands/daemon.js";
+import { demoCommand } from "./commands/demo.js";
+import { inspectCommand } from "./commands/inspect.js";
 import { mountCommand } from "./commands/mount.js";
 import { mountsCommand } from "./commands/mounts.js";
 import { referrersCommand } from "./commands/referrers.js";
@@ -10,6 +13,7 @@ import { runCommand } from "./commands/run.js";
 import { serveCommand } from "./commands/serve.js";
 import { storeCommand } from "./commands/store.js";
 import { umountCommand } from "./commands/umount.js";
+import { verifyCommand } from "./commands/verify.js";
 import { whyCommand } from "./commands/why.js";
 import { versionOfProgram } from "./program-version.js";
 import type { Runner } from "./verb.js";
@@ -46,15 +50,19 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
   return [
     convertCommand(runner),
     referrersCommand(runner),
+    inspectCommand(runner),
+    verifyCommand(runner),
     runCommand(runner),
     mountCommand(runner),
     umountCommand(runner),
     mountsCommand(runner),
     whyCommand(runner),
+    benchCommand(runner),
     daemonCommand(runner),
     storeCommand(runner),
     serveCommand(runner),
     configCommand(runner),
+    demoCommand(runner),
     completionCommand(runner, program),
   ];
 }

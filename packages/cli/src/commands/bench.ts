@@ -1,0 +1,102 @@
+import { Command } from "commander";
+import { type BenchMode, benchModes } from "../bench/modes.js";
+import { parseCount, parseRate, parseRoundTrip } from "../bench/quantities.js";
+import type { ReadyCondition } from "../bench/ready.js";
+import type { Context } from "../context.js";
+import { UsageError } from "../errors.js";
+import { type ImageFlags, Images, withImageFlags } from "../images/opened-image.js";
+import { startedDaemon } from "../node/node-daemon.js";
+import { examples, type Runner } from "../verb.js";
+
+interface BenchFlags extends ImageFlags {
+  readonly mode: string;
+  readonly runs: number;
+  readonly rate: number;
+  readonly rtt: number;
+  readonly readyLine?: string;
+  readonly readyHttp?: string;
+  readonly timeout: number;
+  readonly html?: string;
+}
+
+/** `sluice bench`: how long a start takes, pulled in full and streamed, on a link of known shape. */
+export function benchCommand(run: Runner): Command {
+  const command = new Command("bench")
+    .description("cold start to ready, pulled in full and streamed, over a link of known rate and round-trip time")
+    .helpGroup("Images:")
+    .argument("<ref>", "the image; it is copied into a registry of the bench's own")
+    .argument("[command...]", "instead of the image's arguments; behind --")
+    .option("--mode <modes>", `of ${benchModes.join(", ")}`, "full,streamed,warm")
+    .option("--runs <n>", "starts per mode", parseCount, 3)
+    .option("--rate <rate>", "of the link", parseRate, parseRate("100mbit"))
+    .option("--rtt <time>", "round-trip time of the link", parseRoundTrip, parseRoundTrip("20ms"))
+    .option("--ready-line <text>", "ready when the container writes this")
+    .option("--ready-http <url>", "ready when this answers; without either, ready when the process ends well")
+    .option("--timeout <seconds>", "for one start", parseCount, 300)
+    .option("--html <file>", "also writes a report for a browser");
+  return withImageFlags(command)
+    .addHelpText(
+      "after",
+      examples(
+        'sluice bench 127.0.0.1:5000/app:1 --ready-line "listening"',
+        "sluice bench oci:./image:latest --mode full,streamed --rate 1gbit --rtt 2ms --ready-http http://127.0.0.1:8080/",
+      ),
+    )
+    .action(run(bench));
+}
+
+async function bench(context: Context, flags: BenchFlags, ref: string, command: readonly string[]): Promise<void> {
+  const modes = modesOf(flags.mode);
+  const { requireParts } = await import("../bench/missing-parts.js");
+  await requireParts(context.surroundings.isRoot, "bench");
+  const { runBench } = await import("../bench/run-bench.js");
+  const { benchTable } = await import("../bench/bench-table.js");
+  await using images = await Images.open(context, flags);
+  const result = await runBench(
+    {
+      image: images.image(ref),
+      modes,
+      runs: flags.runs,
+      shape: { bytesPerSecond: flags.rate, roundTripMs: flags.rtt },
+      command,
+      ready: readyOf(flags),
+      timeoutMs: flags.timeout * 1000,
+      signal: context.signal,
+    },
+    {
+      root: context.settings.root,
+      log: await context.log("warn"),
+      daemonOf: (root) => startedDaemon(context, root),
+      onStep: (step) => context.output.note(step),
+    },
+  );
+  if (flags.html !== undefined) {
+    const { writeHtmlReport } = await import("../bench/html-report.js");
+    await writeHtmlReport(flags.html, result);
+  }
+  context.output.result(result, benchTable);
+}
+
+function modesOf(text: string): BenchMode[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.includes("optimized")) {
+    throw new UsageError("bench --mode optimized: needs a startup recording, which this version cannot make yet");
+  }
+  const modes = benchModes.filter((mode) => names.includes(mode));
+  if (modes.length !== new Set(names).size) {
+    throw new UsageError(`bench --mode ${text}: expected some of ${benchModes.join(", ")}, with commas between`);
+  }
+  return modes;
+}
+
+function readyOf({ readyLine, readyHttp }: BenchFlags): ReadyCondition {
+  if (readyLine !== undefined && readyHttp !== undefined) {
+    throw new UsageError("bench: --ready-line and --ready-http exclude each other");
+  }
+  if (readyLine !== undefined) return { kind: "line", text: readyLine };
+  if (readyHttp === undefined) return { kind: "exit" };
+  if (!URL.canParse(readyHttp) || !readyHttp.startsWith("http://")) {
+    throw new UsageError(`bench --ready-http ${readyHttp}: expected a URL that starts with http://`);
+  }
+  return { kind: "http", url: readyHttp };
+}

@@ -1,0 +1,63 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const program = new URL("../../packages/cli/bin/sluice.js", import.meta.url).pathname;
+
+/** `sluice serve` in a process of its own, on a temporary data root. */
+export interface RunningRegistry extends AsyncDisposable {
+  /** `127.0.0.1:PORT` */
+  readonly host: string;
+  readonly pid: number;
+  readonly root: string;
+  /** Sends a signal. @returns the exit code, or the name of the signal that ended it */
+  stop(signal: NodeJS.Signals): Promise<number | string>;
+  /** Starts it again on the same data root, after it has ended. */
+  restart(): Promise<void>;
+}
+
+export async function startRegistry(): Promise<RunningRegistry> {
+  const root = await mkdtemp(join(tmpdir(), "sluice-registry-"));
+  let running = await serve(root);
+  return {
+    get host() {
+      return running.host;
+    },
+    get pid() {
+      return running.child.pid ?? 0;
+    },
+    root,
+    stop: async (signal) => await stopped(running.child, signal),
+    restart: async () => {
+      running = await serve(root);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await stopped(running.child, "SIGTERM");
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+async function serve(root: string) {
+  const child = spawn(process.execPath, [program, "--root", root, "serve", "--listen", "127.0.0.1:0", "-o", "json"], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, SLUICE_LOG_LEVEL: "warn" },
+  });
+  let text = "";
+  for await (const bytes of child.stdout as AsyncIterable<Buffer>) {
+    text += bytes.toString();
+    if (text.endsWith("}\n")) break;
+  }
+  const { url } = JSON.parse(text) as { url: string }; // by contract
+  return { child, host: url.replace("http://", "") };
+}
+
+async function stopped(child: ReturnType<typeof spawn>, signal: NodeJS.Signals): Promise<number | string> {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill(signal);
+    await once(child, "exit");
+  }
+  return child.exitCode ?? child.signalCode ?? "";
+}

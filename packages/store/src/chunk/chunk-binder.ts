@@ -62,10 +62,12 @@ async function lookUp(parts: StoreParts, fresh: readonly number[]): Promise<void
   const generations = fresh.map((slot) => slots.generation(slot));
   const locations = await index.find(fresh.map((slot) => slots.columns.id.slice(slot * 32, slot * 32 + 32)));
   fresh.forEach((slot, i) => {
+    if (slots.generation(slot) !== generations[i]) return;
+    slots.setKnown(slot);
     const location = locations[i];
     if (location === undefined) return;
     const segment = segments.byNumber(location.segment);
-    if (segment === undefined || slots.generation(slot) !== generations[i]) return;
+    if (segment === undefined) return;
     const payloadOffset = location.offset + recordHeaderBytes;
     if (location.lengthBytes > maxStoredChunkBytes || payloadOffset + location.lengthBytes > segment.sizeBytes) return;
     slots.publish(slot, { place: segment.place, payloadOffset, lengthBytes: location.lengthBytes }, slotState.present);

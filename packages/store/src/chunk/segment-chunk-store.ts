@@ -203,7 +203,7 @@ class SegmentChunkStore implements ChunkStore {
       const offset = (slots.columns.offset[slot] ?? 0) - recordHeaderBytes;
       return segment && { id, segment: segment.number, offset, lengthBytes: slots.columns.length[slot] ?? 0 };
     }
-    if (slot >= 0 && slots.state(slot) === slotState.damaged) return undefined;
+    if (slot >= 0 && (slots.isKnown(slot) || slots.state(slot) === slotState.damaged)) return undefined;
     const [location] = await index.find([id]);
     return location && { id, ...location };
   }

@@ -20,6 +20,7 @@ export class SlotTable {
   readonly #clock: Int32Array;
   readonly #ids: IdTable;
   #references: Uint32Array = new Uint32Array(1024);
+  readonly #unknown: Set<number> = new Set();
   /** Slots below this have been handed out at least once. */
   #high = 0;
   readonly #free: number[] = [];
@@ -47,6 +48,7 @@ export class SlotTable {
     this.columns.id.set(ids.subarray(at, at + 32), slot * 32);
     this.#ids.add(slot);
     this.#references[slot] = 1;
+    this.#unknown.add(slot);
     return slot;
   }
 
@@ -56,12 +58,22 @@ export class SlotTable {
     this.#references[slot] = left;
     if (left > 0) return false;
     this.#ids.remove(slot);
+    this.#unknown.delete(slot);
     this.drop(slot, slotState.absent);
     return true;
   }
 
   recycle(slots: readonly number[]): void {
     for (const slot of slots) this.#free.push(slot);
+  }
+
+  /** Whether the index was asked for the slot's chunk, or the chunk was here since: then an absent slot means an absent chunk. */
+  isKnown(slot: number): boolean {
+    return !this.#unknown.has(slot);
+  }
+
+  setKnown(slot: number): void {
+    this.#unknown.delete(slot);
   }
 
   references(slot: number): number {
@@ -86,6 +98,7 @@ export class SlotTable {
   /** Points the slot at a chunk's bytes, those behind the record's header. What a disk claims of the length plays no part. */
   publish(slot: number, at: SlotTarget, state: SlotState): void {
     const word = this.drop(slot, slotState.absent);
+    this.setKnown(slot);
     const { segment, offset, length, lastUse } = this.columns;
     Atomics.store(segment, slot, at.place);
     Atomics.store(offset, slot, at.payloadOffset);

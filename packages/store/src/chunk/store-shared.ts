@@ -8,7 +8,7 @@ export interface StoreShared {
   readonly maxSlots: number;
   /** File descriptor of each open segment by its place in the table, −1 when free. Threads of a process share descriptors. */
   readonly segmentFds: SharedArrayBuffer;
-  /** {@link readerStrideBytes} per reader; see {@link ReaderView}. */
+  /** 128 bytes per reader; see {@link ReaderView}. */
   readonly readers: SharedArrayBuffer;
   /** One Int32: the clock that stamps last use. Ticks when a segment is full, so age is measured in bytes written. */
   readonly clock: SharedArrayBuffer;
@@ -21,7 +21,7 @@ export const maxOpenSegments = 16_384;
 /** Worker threads that may read one store. */
 export const maxReaders = 64;
 /** Two cache lines per reader, so that no reader's counter slows its neighbour. Bytes. */
-export const readerStrideBytes = 128;
+const readerStrideBytes = 128;
 
 /** 4 each for word, segment, offset, length, lastUse, mark; 32 for the id. Bytes. */
 const slotBytes = 6 * 4 + 32;

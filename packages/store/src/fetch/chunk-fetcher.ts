@@ -1,17 +1,14 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { AbortOptions, Digest } from "@sluice/oci";
 import { ChunkMissingError } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";
 import type { BlobRangeSource } from "./blob-ranges.js";
 import { checkFetchConfig, defaultFetchConfig, type FetchConfig } from "./fetch-config.js";
-import { ChunkFetchError, FetcherClosedError } from "./fetch-errors.js";
+import { FetcherClosedError } from "./fetch-errors.js";
 import { type ChunkPlace, type FetchCause, rankOf } from "./fetch-request.js";
 import { FetchCounters, type FetchStats } from "./fetch-stats.js";
 import { abortable, Flight } from "./flight.js";
-import { planRanges } from "./plan-ranges.js";
 import { RangeCarrier } from "./range-carrier.js";
-import { RangeQueue } from "./range-queue.js";
-import type { RangeRequest } from "./range-request.js";
+import { RequestRunner } from "./request-runner.js";
 
 export interface ChunkFetcherOptions {
   readonly source: BlobRangeSource;
@@ -35,14 +32,11 @@ export interface ChunkFetcherOptions {
 export class ChunkFetcher {
   readonly #store: ChunkStore;
   readonly #config: FetchConfig;
-  readonly #isPermanent: (error: unknown) => boolean;
   readonly #onStoreError: (error: unknown) => void;
   readonly #carrier: RangeCarrier;
-  readonly #queue: RangeQueue;
+  readonly #runner: RequestRunner;
   readonly #counters: FetchCounters = new FetchCounters();
   readonly #flights: Map<Digest, Flight> = new Map();
-  readonly #requests: Set<RangeRequest> = new Set();
-  #gathered: Flight[] = [];
   #isClosed = false;
 
   constructor(options: ChunkFetcherOptions) {
@@ -50,9 +44,7 @@ export class ChunkFetcher {
     const config = checkFetchConfig({ ...defaultFetchConfig, ...options.config });
     this.#store = store;
     this.#config = config;
-    this.#isPermanent = options.isPermanent ?? (() => false);
     this.#onStoreError = options.onStoreError ?? (() => undefined);
-    this.#queue = new RangeQueue(config);
     this.#carrier = new RangeCarrier({
       source,
       store,
@@ -60,6 +52,13 @@ export class ChunkFetcher {
       counters: this.#counters,
       onKept: (flight) => this.#forget(flight),
       onStoreError: this.#onStoreError,
+    });
+    this.#runner = new RequestRunner({
+      carrier: this.#carrier,
+      config,
+      counters: this.#counters,
+      isPermanent: options.isPermanent ?? (() => false),
+      forget: (flight) => this.#forget(flight),
     });
   }
 
@@ -116,47 +115,39 @@ export class ChunkFetcher {
     const last = flights.at(-1);
     if (first === undefined || last === undefined) return;
     const range = { start: first.place.frame.start, end: last.place.frame.end };
-    const request = this.#request(first.place.blob, range, "startup", flights);
-    request.started = true;
-    const onAbort = (): void => request.stop.abort(options?.signal?.reason);
-    options?.signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      options?.signal?.throwIfAborted();
-      await this.#queue.run("startup", () => this.#carrier.attempt(request, flights), request.stop.signal);
-    } finally {
-      options?.signal?.removeEventListener("abort", onAbort);
-      this.#requests.delete(request);
-      for (const flight of flights) flight.waiters--;
-      this.#sweep(flights);
-    }
+    await this.#runner.stream(first.place.blob, range, flights, options?.signal);
   }
 
   /** A flight for each chunk that is neither here nor on its way. The stream itself counts as a waiter of each. */
   async #expect(places: readonly ChunkPlace[], options?: AbortOptions): Promise<Flight[]> {
     const flights: Flight[] = [];
-    for (const place of places) {
-      if (await this.#store.has(place.id, options)) continue;
-      if (this.#flights.has(place.id)) continue;
-      const flight = new Flight(place, "startup");
-      flight.waiters = 1;
-      this.#flights.set(place.id, flight);
-      flights.push(flight);
+    try {
+      for (const place of places) {
+        if ((await this.#store.has(place.id, options)) || this.#flights.has(place.id)) continue;
+        if (this.#isClosed) throw new FetcherClosedError();
+        const flight = new Flight(place, "startup");
+        flight.waiters = 1;
+        this.#flights.set(place.id, flight);
+        flights.push(flight);
+      }
+      return flights;
+    } catch (error) {
+      this.#runner.leaveStream(flights);
+      throw error;
     }
-    return flights;
   }
 
   stats(): FetchStats {
     return this.#counters.snapshot();
   }
 
-  /** Fails what is on its way. The store stays open. */
+  /** Fails what is on its way. The store stays open, and nothing is written to it any more when this resolves. */
   async close(): Promise<void> {
     this.#isClosed = true;
     const reason = new FetcherClosedError();
-    for (const request of this.#requests) request.stop.abort(reason);
     for (const flight of this.#flights.values()) flight.fail(reason);
     this.#flights.clear();
-    this.#gathered = [];
+    await this.#runner.close(reason);
   }
 
   async #prefetchOne(place: ChunkPlace, cause: FetchCause, options?: AbortOptions): Promise<void> {
@@ -171,18 +162,9 @@ export class ChunkFetcher {
   #join(place: ChunkPlace, cause: FetchCause): Flight | undefined {
     const flight = this.#flights.get(place.id);
     if (flight === undefined) return undefined;
-    if (rankOf[cause] > rankOf[flight.cause]) this.#lift(flight, cause);
+    if (rankOf[cause] > rankOf[flight.cause]) this.#runner.lift(flight, cause);
     flight.otherPlace = place;
     return flight;
-  }
-
-  /** A more urgent waiter came. Takes the chunk out of a request that has not begun. */
-  #lift(flight: Flight, cause: FetchCause): void {
-    flight.cause = cause;
-    const { request } = flight;
-    if (request === undefined || request.started) return;
-    request.flights.splice(request.flights.indexOf(flight), 1);
-    this.#schedule(flight);
   }
 
   #begin(place: ChunkPlace, cause: FetchCause): Flight {
@@ -198,7 +180,7 @@ export class ChunkFetcher {
       this.#forget(flight);
     } catch (error) {
       if (!(error instanceof ChunkMissingError)) this.#onStoreError(error);
-      if (!flight.settled && this.#flights.get(flight.place.id) === flight) this.#schedule(flight);
+      if (!flight.settled && this.#flights.get(flight.place.id) === flight) this.#runner.schedule(flight);
     }
   }
 
@@ -208,107 +190,11 @@ export class ChunkFetcher {
       return await abortable(flight.result, options);
     } finally {
       flight.waiters--;
-      this.#release(flight);
-    }
-  }
-
-  /** Ends the flight if nobody waits for it, unless its request goes on for others and brings it anyway. */
-  #release(flight: Flight): void {
-    if (flight.waiters > 0 || flight.settled) return;
-    const { request } = flight;
-    if (request === undefined) {
-      this.#forget(flight);
-    } else if (!request.started) {
-      request.flights.splice(request.flights.indexOf(flight), 1);
-      this.#forget(flight);
-    } else if (!request.flights.some(isWanted)) {
-      request.stop.abort(new DOMException("nobody waits for the chunks of this request", "AbortError"));
-      for (const other of request.flights) this.#forget(other);
+      this.#runner.leave(flight);
     }
   }
 
   #forget(flight: Flight): void {
     if (this.#flights.get(flight.place.id) === flight) this.#flights.delete(flight.place.id);
   }
-
-  /** Into the next plan: at the end of this turn of the event loop, so that what is asked for together is planned together. */
-  #schedule(flight: Flight): void {
-    flight.request = undefined;
-    this.#gathered.push(flight);
-    if (this.#gathered.length === 1) setImmediate(() => this.#dispatch());
-  }
-
-  #dispatch(): void {
-    const wanted = this.#gathered.filter(isWanted);
-    this.#gathered = [];
-    for (const plan of planRanges(wanted, this.#config)) {
-      const request = this.#request(plan.blob, plan.range, plan.cause, [...plan.wanted]);
-      void this.#launch(request);
-    }
-  }
-
-  async #launch(request: RangeRequest): Promise<void> {
-    try {
-      await this.#queue.run(request.cause, () => this.#carry(request), request.stop.signal);
-    } catch (error) {
-      if (!request.stop.signal.aborted) this.#giveUp(request.flights, 0, error);
-    } finally {
-      this.#requests.delete(request);
-      this.#sweep(request.flights);
-    }
-  }
-
-  /** Attempts until every chunk of the request that somebody wants has landed or failed. */
-  async #carry(request: RangeRequest): Promise<void> {
-    request.started = true;
-    for (let attempt = 1; ; attempt++) {
-      const wanted = request.flights.filter(isWanted);
-      if (wanted.length === 0) return;
-      try {
-        await this.#carrier.attempt(request, wanted);
-        return;
-      } catch (error) {
-        if (request.stop.signal.aborted) return;
-        if (attempt >= this.#config.maxAttempts || this.#isPermanent(error)) {
-          this.#giveUp(wanted, attempt, error);
-          return;
-        }
-        this.#counters.retries++;
-        await sleep(this.#config.retryDelayMs * 2 ** (attempt - 1));
-      }
-    }
-  }
-
-  /** What a request did not settle: chunks that lost their waiters on the way, and some that got a new one too late for it. */
-  #sweep(flights: readonly Flight[]): void {
-    for (const flight of flights) {
-      if (flight.settled) continue;
-      if (flight.waiters > 0 && !this.#isClosed) this.#reschedule(flight);
-      else this.#forget(flight);
-    }
-  }
-
-  #reschedule(flight: Flight): void {
-    flight.place = flight.otherPlace ?? flight.place;
-    this.#schedule(flight);
-  }
-
-  #giveUp(flights: readonly Flight[], attempts: number, cause: unknown): void {
-    for (const flight of flights) {
-      if (flight.settled) continue;
-      this.#counters.failures++;
-      const { id, blob } = flight.place;
-      flight.fail(new ChunkFetchError(id, blob, attempts, { cause }));
-      this.#forget(flight);
-    }
-  }
-
-  #request(blob: Digest, range: RangeRequest["range"], cause: FetchCause, flights: Flight[]): RangeRequest {
-    const request: RangeRequest = { blob, range, cause, flights, stop: new AbortController(), started: false };
-    for (const flight of flights) flight.request = request;
-    this.#requests.add(request);
-    return request;
-  }
 }
-
-const isWanted = (flight: Flight): boolean => flight.waiters > 0 && !flight.settled;

@@ -1,6 +1,5 @@
-import type { AbortOptions } from "@sluice/oci";
+import type { AbortOptions, ByteRange, Digest } from "@sluice/oci";
 import type { ChunkPlace, FetchCause } from "./fetch-request.js";
-import type { RangeRequest } from "./range-request.js";
 
 /** One chunk on its way, and all who wait for it. */
 export class Flight {
@@ -59,4 +58,16 @@ export async function abortable<T>(work: Promise<T>, options?: AbortOptions): Pr
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/** One ranged request and the chunks it is to bring, in the order of their frames. */
+export interface RangeRequest {
+  readonly blob: Digest;
+  readonly range: ByteRange;
+  readonly cause: FetchCause;
+  readonly flights: Flight[];
+  /** Fires when nobody wants any of its chunks. */
+  readonly stop: AbortController;
+  /** Once it has, its chunks come, and moving them to a more urgent request would fetch them twice. */
+  started: boolean;
 }

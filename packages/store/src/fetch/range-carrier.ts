@@ -8,8 +8,7 @@ import type { FetchConfig } from "./fetch-config.js";
 import { ShortRangeError, StalledRangeError } from "./fetch-errors.js";
 import type { ChunkPlace } from "./fetch-request.js";
 import type { FetchCounters } from "./fetch-stats.js";
-import type { Flight } from "./flight.js";
-import type { RangeRequest } from "./range-request.js";
+import type { Flight, RangeRequest } from "./flight.js";
 import { splitFrames } from "./split-frames.js";
 
 export interface CarrierParts {

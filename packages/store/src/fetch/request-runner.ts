@@ -1,0 +1,185 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ByteRange, Digest } from "@sluice/oci";
+import type { FetchConfig } from "./fetch-config.js";
+import { ChunkFetchError } from "./fetch-errors.js";
+import type { FetchCause } from "./fetch-request.js";
+import type { FetchCounters } from "./fetch-stats.js";
+import type { Flight, RangeRequest } from "./flight.js";
+import { planRanges } from "./plan-ranges.js";
+import type { RangeCarrier } from "./range-carrier.js";
+import { RangeQueue } from "./range-queue.js";
+
+export interface RunnerParts {
+  readonly carrier: RangeCarrier;
+  readonly config: FetchConfig;
+  readonly counters: FetchCounters;
+  readonly isPermanent: (error: unknown) => boolean;
+  /** The flight has ended; a new waiter begins another. */
+  readonly forget: (flight: Flight) => void;
+}
+
+/** Turns flights into ranged requests: gathers, plans, queues, tries again, and never leaves a flight that somebody waits for without a request. */
+export class RequestRunner {
+  readonly #parts: RunnerParts;
+  readonly #queue: RangeQueue;
+  readonly #requests: Set<RangeRequest> = new Set();
+  readonly #running: Set<Promise<void>> = new Set();
+  #gathered: Flight[] = [];
+  #isClosed = false;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+    this.#queue = new RangeQueue(parts.config);
+  }
+
+  /** Into the next plan: at the end of this turn of the event loop, so that what is asked for together is planned together. */
+  schedule(flight: Flight): void {
+    flight.request = undefined;
+    this.#gathered.push(flight);
+    if (this.#gathered.length === 1) setImmediate(() => this.#dispatch());
+  }
+
+  /** A more urgent waiter came. Takes the chunk out of a request that has not begun. */
+  lift(flight: Flight, cause: FetchCause): void {
+    flight.cause = cause;
+    const { request } = flight;
+    if (request === undefined || request.started) return;
+    request.flights.splice(request.flights.indexOf(flight), 1);
+    this.schedule(flight);
+  }
+
+  /** A waiter left. Ends the flight if it was the last, unless the request goes on for others and brings the chunk anyway. */
+  leave(flight: Flight): void {
+    if (flight.waiters > 0 || flight.settled) return;
+    const { request } = flight;
+    if (request === undefined) {
+      this.#parts.forget(flight);
+    } else if (!request.started) {
+      request.flights.splice(request.flights.indexOf(flight), 1);
+      this.#parts.forget(flight);
+    } else if (!request.flights.some(isWanted)) {
+      request.stop.abort(new DOMException("nobody waits for the chunks of this request", "AbortError"));
+      for (const other of request.flights) this.#parts.forget(other);
+    }
+  }
+
+  /**
+   * One attempt at one long request. The caller counts as a waiter of each flight and stops being one here.
+   *
+   * @param flights by rising start of their frames, of one blob; not empty
+   * @throws what ended it early
+   */
+  async stream(blob: Digest, range: ByteRange, flights: Flight[], signal: AbortSignal | undefined): Promise<void> {
+    const request = this.#request(blob, range, "startup", flights);
+    request.started = true;
+    const onAbort = (): void => request.stop.abort(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      signal?.throwIfAborted();
+      await this.#run(request, () => this.#parts.carrier.attempt(request, flights));
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      this.#requests.delete(request);
+      this.leaveStream(flights);
+    }
+  }
+
+  /** What a stream did not bring is fetched as usual if somebody else waits for it. */
+  leaveStream(flights: readonly Flight[]): void {
+    for (const flight of flights) flight.waiters--;
+    this.#sweep(flights);
+  }
+
+  /** Ends all requests, and waits until what they had brought is in the store. */
+  async close(reason: Error): Promise<void> {
+    this.#isClosed = true;
+    this.#gathered = [];
+    for (const request of this.#requests) request.stop.abort(reason);
+    await Promise.allSettled(this.#running);
+  }
+
+  #dispatch(): void {
+    const wanted = this.#gathered.filter(isWanted);
+    this.#gathered = [];
+    for (const plan of planRanges(wanted, this.#parts.config)) {
+      void this.#launch(this.#request(plan.blob, plan.range, plan.cause, [...plan.wanted]));
+    }
+  }
+
+  async #launch(request: RangeRequest): Promise<void> {
+    try {
+      await this.#run(request, () => this.#carry(request));
+    } catch (error) {
+      if (!request.stop.signal.aborted) this.#giveUp(request.flights, 0, error);
+    } finally {
+      this.#requests.delete(request);
+      this.#sweep(request.flights);
+    }
+  }
+
+  /** In its lane. Rejects as soon as the request is stopped, while the task may still be winding down. */
+  async #run(request: RangeRequest, task: () => Promise<void>): Promise<void> {
+    const tracked = (): Promise<void> => {
+      const running = task();
+      this.#running.add(running);
+      const done = (): boolean => this.#running.delete(running);
+      running.then(done, done);
+      return running;
+    };
+    await this.#queue.run(request.cause, tracked, request.stop.signal);
+  }
+
+  /** Attempts until every chunk of the request that somebody wants has landed or failed. */
+  async #carry(request: RangeRequest): Promise<void> {
+    request.started = true;
+    for (let attempt = 1; ; attempt++) {
+      const wanted = request.flights.filter(isWanted);
+      if (wanted.length === 0) return;
+      try {
+        await this.#parts.carrier.attempt(request, wanted);
+        return;
+      } catch (error) {
+        if (request.stop.signal.aborted) return;
+        if (attempt >= this.#parts.config.maxAttempts || this.#parts.isPermanent(error)) {
+          this.#giveUp(wanted, attempt, error);
+          return;
+        }
+        this.#parts.counters.retries++;
+        await sleep(this.#parts.config.retryDelayMs * 2 ** (attempt - 1));
+      }
+    }
+  }
+
+  /** What a request did not settle: chunks that lost their waiters on the way, and some that got a new one too late for it. */
+  #sweep(flights: readonly Flight[]): void {
+    for (const flight of flights) {
+      if (flight.settled) continue;
+      if (flight.waiters > 0 && !this.#isClosed) this.#reschedule(flight);
+      else this.#parts.forget(flight);
+    }
+  }
+
+  #reschedule(flight: Flight): void {
+    flight.place = flight.otherPlace ?? flight.place;
+    this.schedule(flight);
+  }
+
+  #giveUp(flights: readonly Flight[], attempts: number, cause: unknown): void {
+    for (const flight of flights) {
+      if (flight.settled) continue;
+      this.#parts.counters.failures++;
+      const { id, blob } = flight.place;
+      flight.fail(new ChunkFetchError(id, blob, attempts, { cause }));
+      this.#parts.forget(flight);
+    }
+  }
+
+  #request(blob: Digest, range: ByteRange, cause: FetchCause, flights: Flight[]): RangeRequest {
+    const request: RangeRequest = { blob, range, cause, flights, stop: new AbortController(), started: false };
+    for (const flight of flights) flight.request = request;
+    this.#requests.add(request);
+    return request;
+  }
+}
+
+const isWanted = (flight: Flight): boolean => flight.waiters > 0 && !flight.settled;

@@ -105,7 +105,10 @@ export class FuseSession implements AsyncDisposable {
         this.abort();
       },
     });
-    this.#atExit = () => this.abort();
+    this.#atExit = () => {
+      this.abort();
+      abortMountSync(this.mountpoint);
+    };
     process.once("exit", this.#atExit);
   }
 

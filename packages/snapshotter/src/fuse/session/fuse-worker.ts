@@ -25,8 +25,10 @@ export class FuseWorker {
       workerData,
       transferList: [channel.port2],
       resourceLimits,
+      execArgv: [], // flags of the process, such as --input-type, are not meant for this file
     });
     let isOver = false;
+    let cause: unknown;
     this.ended = new Promise((resolve) => worker.once("exit", () => resolve(isOver)));
     this.ready = new Promise((resolve, reject) => {
       worker.on("message", (message: WorkerMessage) => {
@@ -34,10 +36,13 @@ export class FuseWorker {
         else if (message.kind === "ended") isOver = true;
         else onMessage(message);
       });
-      worker.once("exit", () => reject(new Error("the worker ended before it took a request")));
+      worker.once("exit", () => reject(new Error("the worker ended before it took a request", { cause })));
     });
     this.ready.catch(() => undefined); // who starts it may not wait
-    worker.on("error", onError);
+    worker.on("error", (error) => {
+      cause = error;
+      onError(error);
+    });
     void this.ended.then(() => this.#port.close());
   }
 

@@ -35,10 +35,18 @@ export { createFileLog, createSilentLog, createStderrLog, type Logger } from "./
 export { DaemonRunningError } from "./process/daemon-file.js";
 export { DaemonStartError, type EnsureDaemonOptions, ensureDaemon } from "./process/ensure-daemon.js";
 export { runDaemon } from "./process/run-daemon.js";
+export { DaemonStopError, stopDaemon } from "./process/stop-daemon.js";
 export { type NotStreamableCode, NotStreamableError } from "./resolve/not-streamable.js";
 export { type ResolvedImage, type ResolveOptions, resolveImage } from "./resolve/resolve-image.js";
 export { createTrustPolicy, type TrustPolicy, UnknownTrustPolicyError } from "./resolve/trust.js";
-export { type RunOptions, type RunRequest, runImage } from "./run/run-image.js";
+export {
+  type PreparedRoot,
+  type ProcessRequest,
+  type RunOptions,
+  type RunRequest,
+  runImage,
+  runOnRoot,
+} from "./run/run-image.js";
 export { ContainerStartError, RuncMissingError } from "./run/runc.js";
 export { InvalidVolumeError, parseVolume, type Volume } from "./run/volume.js";
 export { NodePaths } from "./state/node-paths.js";

@@ -60,11 +60,12 @@ async function start(context: Context): Promise<void> {
 }
 
 async function stop(context: Context, flags: StopFlags): Promise<void> {
-  const { DaemonNotRunningError } = await import("@sluice/snapshotter");
+  const { DaemonNotRunningError, stopDaemon } = await import("@sluice/snapshotter");
   const daemon = await daemonClient(context);
   let stopped: StopResult = { unmounted: [], detached: [] };
   try {
-    stopped = await daemon.stop(
+    stopped = await stopDaemon(
+      daemon,
       { busy: flags.detach ? "detach" : "refuse", keepMounts: false },
       { signal: context.signal },
     );

@@ -158,6 +158,7 @@ def main(layout, tag, root):
     root = raw(os.path.abspath(root))
     os.makedirs(root, exist_ok=True)
     os.chmod(root, 0o755)
+    os.utime(root, ns=(0, 0))  # implied until a layer names it
     for layer in manifest_of(layout, tag)["layers"]:
         with open_layer(blob(layout, layer["digest"])) as archive:
             before = directory_times(root)

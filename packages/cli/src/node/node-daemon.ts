@@ -5,14 +5,14 @@ import type { DaemonClient, ImageAddress } from "@sluice/snapshotter";
 import type { Context } from "../context.js";
 import { type ImageFlags, parseImageReference } from "../images/opened-image.js";
 
-/** A client of the daemon of this data root, which is started in the background when none runs. @throws {DaemonStartError} */
-export async function startedDaemon(context: Context): Promise<DaemonClient> {
+/** A client of the daemon of a data root, which is started in the background when none runs. @throws {DaemonStartError} */
+export async function startedDaemon(context: Context, root: string = context.settings.root): Promise<DaemonClient> {
   const { ensureDaemon } = await import("@sluice/snapshotter");
   const { settings, surroundings, signal } = context;
-  return await ensureDaemon(settings.root, {
+  return await ensureDaemon(root, {
     entry: [
       fileURLToPath(new URL("../../bin/sluice.js", import.meta.url)),
-      ...["--root", settings.root],
+      ...["--root", root],
       ...(settings.configPath === undefined ? [] : ["--config", settings.configPath]),
       ...["daemon", "--background"],
     ],

@@ -1,0 +1,28 @@
+import { bytes, duration } from "../output/quantities.js";
+import { table } from "../output/table.js";
+import type { BenchResult, ModeResult } from "./run-bench.js";
+
+/** What `bench` shows a person: a row a mode, medians, the spread behind them, and how many times faster than the full pull. */
+export function benchTable(result: BenchResult): string {
+  const { image, link, modes } = result;
+  const full = modes.find(({ mode }) => mode === "full");
+  const head = [
+    `${result.reference}`,
+    `image ${bytes(image.sizeBytes)} in ${image.layers} layers, artifact ${bytes(image.artifactBytes)}`,
+    `link ${link.bitsPerSecond / 1e6} Mbit/s, round trip ${link.roundTripSeconds * 1000} ms; ${result.runs} ${result.runs === 1 ? "run" : "runs"}, medians`,
+  ].join("\n");
+  const rows = modes.map((mode) => rowOf(mode, full));
+  return `${head}\n\n${table(["mode", "ready", "min", "max", "fetched", "of image", "requests", "faster"], rows)}`;
+}
+
+function rowOf(mode: ModeResult, full: ModeResult | undefined): string[] {
+  const { secondsToReady } = mode;
+  return [
+    mode.mode,
+    ...[secondsToReady.median, secondsToReady.min, secondsToReady.max].map(duration),
+    bytes(mode.bytes.median),
+    `${(mode.shareOfImage * 100).toFixed(1)} %`,
+    String(mode.requests.median),
+    full === undefined ? "" : `${(full.secondsToReady.median / secondsToReady.median).toFixed(1)}x`,
+  ];
+}

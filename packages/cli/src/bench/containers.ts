@@ -1,0 +1,87 @@
+import { randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type AbortOptions, RegistryClient, readBounded } from "@sluice/oci";
+import { type DaemonClient, mountOverlay, runImage, runOnRoot, unmount } from "@sluice/snapshotter";
+import { pullAndUnpack } from "./full-pull.js";
+import { type ReadyCondition, ReadyWatch } from "./ready.js";
+import type { Stage } from "./stage.js";
+
+/** What every start of a run of the bench has in common. */
+export interface Start extends AbortOptions {
+  readonly command: readonly string[];
+  readonly ready: ReadyCondition;
+  readonly timeoutMs: number;
+}
+
+/** The container ended, or took too long, before it was ready. */
+export class NotReadyError extends Error {
+  override readonly name = "NotReadyError";
+  readonly code = "NOT_READY";
+}
+
+/** Starts the image on the lazy mount of a node's daemon. @returns seconds from the request to ready */
+export async function startStreamed(stage: Stage, root: string, client: DaemonClient, start: Start): Promise<number> {
+  return timeToReady(start, (signal, onOutput) =>
+    runImage(
+      { image: { reference: stage.reference }, driver: "auto", ...processOf(start) },
+      { root, client, signal, onOutput },
+    ),
+  );
+}
+
+/** Pulls and unpacks the whole image, then starts it on an overlay of its layers. @returns seconds from the request to ready */
+export async function startFull(stage: Stage, dir: string, start: Start): Promise<number> {
+  const rootfs = join(dir, "rootfs");
+  const bundle = join(dir, "bundle");
+  for (const folder of ["layers", "upper", "work", "rootfs", "bundle"]) await mkdir(join(dir, folder));
+  await using registry = new RegistryClient();
+  try {
+    return await timeToReady(start, async (signal, onOutput) => {
+      const from = registry.repository(stage.host, stage.repository);
+      const manifest = await from.getManifest("latest", { signal });
+      if (manifest.kind !== "image" || manifest.config === undefined)
+        throw new TypeError(`${stage.reference}: no image`);
+      const config = readBounded(from.readBlob(manifest.config, { signal }), manifest.config.size, "image config");
+      const lower = await pullAndUnpack(from, manifest, join(dir, "layers"), { signal });
+      await mountOverlay({ lower, upper: join(dir, "upper"), work: join(dir, "work"), target: rootfs });
+      const imageConfig = Buffer.from(await config).toString();
+      const prepared = { id: randomUUID(), rootfs, bundle, imageConfig, stateFolder: join(dir, "runc") };
+      return runOnRoot(processOf(start), prepared, { signal, onOutput });
+    });
+  } finally {
+    await unmount(rootfs, { lazy: true }).catch(() => undefined); // not mounted when it failed before
+  }
+}
+
+const processOf = (start: Start) =>
+  ({ net: "host", process: { command: start.command, env: [] }, volumes: [] }) as const;
+
+type RunContainer = (signal: AbortSignal, onOutput: (stream: string, bytes: Buffer) => void) => Promise<number>;
+
+/** Runs a container until it is ready, takes the time, and ends it. */
+async function timeToReady(start: Start, run: RunContainer): Promise<number> {
+  const stop = new AbortController();
+  const signal = start.signal ? AbortSignal.any([start.signal, stop.signal]) : stop.signal;
+  const watch = new ReadyWatch(start.ready, signal);
+  const startedAtMs = performance.now();
+  const running = run(signal, (_stream, bytes) => watch.output(bytes)).then((status) => {
+    if (!watch.ended(status))
+      throw new NotReadyError(`the container ended with ${status} before it was ready: ${watch.tail}`);
+  });
+  const timeout = new Promise<never>((_, reject) => {
+    const tooLate = (): void =>
+      reject(
+        new NotReadyError(`not ready after ${start.timeoutMs / 1000} s; its last output: ${watch.tail || "none"}`),
+      );
+    const timer = setTimeout(tooLate, start.timeoutMs);
+    signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  });
+  try {
+    await Promise.race([watch.ready, running.then(() => watch.ready), timeout]);
+    return (performance.now() - startedAtMs) / 1000;
+  } finally {
+    stop.abort();
+    await running.catch(() => undefined); // told by the race, or ended by the line above
+  }
+}

@@ -1,0 +1,98 @@
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { nastyImages, type RealImage, realImage } from "../support/fixture-images.js";
+import { sluice, sluiceJson } from "../support/sluice.js";
+import { compareTrees, listTree, unpackImage } from "../support/tree.js";
+
+const run = promisify(execFile);
+const realImages: readonly RealImage[] = ["nginx", "node", "postgres", "tomcat", "python"];
+const nastyTags = ["nasty", "deep", "wide", "large", "multi", "empty"] as const;
+
+/** Times through libfuse's high-level API lose what is below a millisecond. */
+function millisecondTimes(row: Record<string, unknown>): void {
+  row["mtime"] = Math.floor(Number(row["mtime"]) / 1e6);
+}
+
+let work: string;
+let root: string;
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), "sluice-images-"));
+  root = join(work, "root");
+});
+afterAll(async () => {
+  await sluice(["daemon", "stop", "--root", root]);
+  await rm(work, { recursive: true, force: true });
+});
+
+async function copyOf(layout: string, name: string): Promise<string> {
+  const copy = join(work, `${name}.layout`);
+  await cp(layout, copy, { recursive: true, force: false });
+  return copy;
+}
+
+/** Unpacked on tmpfs, which keeps every attribute and any size of xattr; sparse, so that a large file of zeros costs nothing. */
+async function independentListing(layout: string, tag: string, name: string): Promise<string> {
+  const dir = join(work, `${name}.unpacked`);
+  const listing = join(work, `${name}.expected`);
+  await mkdir(dir);
+  await run("mount", ["-t", "tmpfs", "-o", "size=8g", "tmpfs", dir]);
+  try {
+    await unpackImage(layout, tag, join(dir, "tree"));
+    await listTree(join(dir, "tree"), listing);
+  } finally {
+    await run("umount", [dir]);
+  }
+  return listing;
+}
+
+async function listingOfMount(reference: string, driver: string, name: string): Promise<string> {
+  const point = join(work, `${name}.${driver}`);
+  const listing = `${point}.listing`;
+  await mkdir(point);
+  const mounted = await sluiceJson(["mount", reference, point, "--driver", driver, "--root", root]);
+  expect(mounted).toMatchObject({ mountpoint: point, driver });
+  try {
+    await listTree(point, listing);
+  } finally {
+    await sluiceJson(["umount", point, "--root", root]);
+  }
+  return listing;
+}
+
+function suite(name: string, tag: string, layoutOf: () => Promise<string>): void {
+  describe(`the image ${name}`, () => {
+    let reference: string;
+    let expected: string;
+    beforeAll(async () => {
+      const layout = await copyOf(await layoutOf(), name);
+      reference = `oci:${layout}:${tag}`;
+      const converted = await sluiceJson(["convert", reference, "--root", root]);
+      expect(converted).toHaveProperty("artifact.artifactType", "application/vnd.sluice.image.v1");
+      expected = await independentListing(layout, tag, name);
+    });
+
+    it("mounted by the kernel's EROFS, equals an independent unpack in every path and attribute", async () => {
+      const { compared, differences } = await compareTrees(expected, await listingOfMount(reference, "erofs", name));
+      expect(differences).toEqual([]);
+      expect(compared).toBeGreaterThan(0);
+    });
+
+    it("mounted by fuse-native, equals it too, times to the millisecond", async () => {
+      const actual = await listingOfMount(reference, "fuse-native", name);
+      const { differences } = await compareTrees(expected, actual, millisecondTimes);
+      expect(differences).toEqual([]);
+    });
+
+    it("gives back every layer's tar byte for byte", async () => {
+      const verified = await sluiceJson(["verify", reference, "--root", root]);
+      expect(verified).toMatchObject({ ok: true, problems: [] });
+    });
+  });
+}
+
+for (const name of realImages) suite(name, "latest", () => realImage(name));
+for (const tag of nastyTags) suite(tag, tag, nastyImages);

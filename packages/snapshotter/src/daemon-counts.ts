@@ -11,8 +11,8 @@ export interface CountedParts {
   readonly fetcher: ChunkFetcher;
   /** Undefined before the first mount that uses the session. */
   readonly session: () => FuseSessionStats | undefined;
-  /** Reads answered with EIO by drivers that have no session. */
-  readonly otherReadErrors: () => number;
+  /** Misses that were answered with EIO. */
+  readonly failedReads: () => number;
 }
 
 /** One look at all counters of the daemon. */
@@ -26,7 +26,7 @@ export function collectCounts(parts: CountedParts): NodeCounts {
     reads: {
       hits: session?.hits ?? 0,
       misses: session?.misses ?? 0,
-      errors: (session?.errors ?? 0) + parts.otherReadErrors(),
+      errors: (session?.errors ?? 0) + parts.failedReads(),
       bytes: session?.readBytes ?? 0,
     },
     hitLatency: session?.hitLatency ?? [0],

@@ -106,14 +106,14 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
   });
 
   const journal = new MountJournal(paths.mounts);
-  const { drivers, session, otherReadErrors } = createDrivers(paths, store, config, log);
+  const { drivers, session, failedReads } = createDrivers(paths, store, config, log);
   const left = await clearEarlierLife(paths, journal, drivers, log);
   for (const driver of drivers) opened.add(`driver ${driver.name}`, driver, (it) => it.close({ force: true }));
   const mounts = new NodeMounts({ paths, journal, images, disks, lowers: new Lowers(paths.lower), drivers, log });
   const containers = opened.add("containers", new Containers({ paths, images, mounts, log }), (it) => it.close());
   await settleContainers(left, containers, journal, paths);
 
-  const counts = () => collectCounts({ mounts, disks, store, fetcher, session, otherReadErrors });
+  const counts = () => collectCounts({ mounts, disks, store, fetcher, session, failedReads });
   const metrics = new NodeMetrics(counts);
   let end: () => void = () => undefined;
   const stopAsked = new Promise<void>((resolve) => {
@@ -182,9 +182,9 @@ function createFetcher(places: BlobPlaces, store: ChunkStore, config: NodeConfig
 
 /** Best first. */
 function createDrivers(paths: NodePaths, store: ChunkStore, config: NodeConfig, log: Logger) {
-  let otherReadErrors = 0;
+  let failedReads = 0;
   const onEvent = (event: DriverEvent): void => {
-    if (event.driver === "fuse-native" && event.kind === "read-failed") otherReadErrors++;
+    if (event.kind === "read-failed") failedReads++;
     log[event.kind === "name-hidden" ? "warn" : "error"]({ err: event.error, driver: event.driver }, event.kind);
   };
   const { deadlineMs } = config.fetch;
@@ -203,7 +203,7 @@ function createDrivers(paths: NodePaths, store: ChunkStore, config: NodeConfig, 
     return session?.stats();
   };
   const drivers: readonly Driver[] = [erofs, native];
-  return { drivers, session: sessionStats, otherReadErrors: () => otherReadErrors };
+  return { drivers, session: sessionStats, failedReads: () => failedReads };
 }
 
 /** @returns the records of what was mounted when the last daemon ended */

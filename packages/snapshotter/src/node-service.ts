@@ -22,7 +22,7 @@ import type { ImageLookup } from "./disks/image-lookup.js";
 import type { Driver } from "./drivers/index.js";
 import { chooseDriver } from "./mounts/choose-driver.js";
 import type { Containers } from "./mounts/containers.js";
-import type { NodeMounts } from "./mounts/node-mounts.js";
+import { addressOf, type NodeMounts } from "./mounts/node-mounts.js";
 import type { NodeCounts, NodeMetrics } from "./observe/metrics.js";
 import { NotStreamableError } from "./resolve/not-streamable.js";
 
@@ -100,7 +100,7 @@ export class DaemonService implements NodeService {
       .map((mount) => mount.mountpoint);
     const answer = { reference: address.reference, mountpoints };
     try {
-      const { image } = await images.find(address, { signal });
+      const { image } = await images.find(addressOf(address), { signal });
       const digests = { source: image.source.digest, artifact: image.artifact.manifest.digest };
       await chooseDriver("auto", drivers);
       return { ...answer, ...digests, streamed: true, local: true };

@@ -9,7 +9,7 @@ import type { Logger } from "../observe/log.js";
 import { deleteContainer } from "../run/runc.js";
 import type { NodePaths } from "../state/node-paths.js";
 import { identifyProcess, isAlive, type ProcessIdentity } from "../state/process-identity.js";
-import type { NodeMounts } from "./node-mounts.js";
+import { addressOf, type NodeMounts } from "./node-mounts.js";
 
 export interface ContainersParts {
   readonly paths: NodePaths;
@@ -47,10 +47,8 @@ export class Containers {
     const { paths, images, mounts } = this.#parts;
     const owner = await identifyProcess(request.ownerPid);
     if (!owner) throw new OwnerGoneError(`process ${request.ownerPid}, which asked for the container, is gone`);
-    const stored = await images.find(
-      { reference: request.reference, plainHttp: request.plainHttp, dockerConfig: request.dockerConfig },
-      options,
-    );
+    const address = addressOf(request);
+    const stored = await images.find(address, options);
     const id = randomUUID();
     const bundle = join(paths.containers, id);
     const rootfs = join(bundle, "rootfs");

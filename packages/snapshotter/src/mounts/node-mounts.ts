@@ -15,7 +15,7 @@ import { chooseDriver } from "./choose-driver.js";
 import type { Lowers } from "./lowers.js";
 import type { MountJournal, MountRecord } from "./mount-journal.js";
 import { checkMountpoint, MountpointError } from "./mountpoint.js";
-import { type ShownMount, showDisk } from "./shown-mount.js";
+import { type ShownMount, showDisk, type TakeAway } from "./shown-mount.js";
 
 /** Nothing of this node is mounted there. */
 export class NotMountedError extends Error {
@@ -80,8 +80,10 @@ export class NodeMounts {
 
   async mount(request: MountRequest, options?: AbortOptions): Promise<MountResult> {
     const mountpoint = await checkMountpoint(request.mountpoint, this.#parts.paths.root);
-    const stored = await this.#parts.images.find(request, options);
-    return await this.add({ ...request, id: randomUUID(), address: addressOf(request), mountpoint }, stored, options);
+    const { driver, writable } = request;
+    const address = addressOf(request);
+    const stored = await this.#parts.images.find(address, options);
+    return await this.add({ id: randomUUID(), address, mountpoint, driver, writable }, stored, options);
   }
 
   /** Mounts an image that was looked up before. The mountpoint is one of ours, or was checked. */
@@ -172,7 +174,7 @@ export class NodeMounts {
       const shown = await showDisk({ id, driver, lease, mountpoint, writable, ephemeral }, lowers, paths);
       const live = { record, sizeBytes: stored.image.toc.diskBlocks * blockSizeBytes, shown };
       if (options?.signal?.aborted) {
-        await shown.unmount({ lazy: true }); // whoever asked for it has left
+        await shown.unmount({ lazy: true, forget: true }); // whoever asked for it has left
         throw options.signal.reason;
       }
       this.#live.set(mountpoint, live);
@@ -184,10 +186,10 @@ export class NodeMounts {
     }
   }
 
-  async #takeAway(mountpoint: string, live: LiveMount, how: { lazy: boolean; forget: boolean }): Promise<void> {
+  async #takeAway(mountpoint: string, live: LiveMount, how: TakeAway): Promise<void> {
     this.#live.set(mountpoint, "changing");
     try {
-      await live.shown.unmount({ lazy: how.lazy });
+      await live.shown.unmount(how);
     } catch (error) {
       this.#live.set(mountpoint, live);
       throw error;
@@ -201,7 +203,8 @@ export class NodeMounts {
   }
 }
 
-const addressOf = ({ reference, plainHttp, dockerConfig }: ImageAddress): ImageAddress => ({
+/** The part of a request that is about the image. */
+export const addressOf = ({ reference, plainHttp, dockerConfig }: ImageAddress): ImageAddress => ({
   reference,
   ...(plainHttp !== undefined && { plainHttp }),
   ...(dockerConfig !== undefined && { dockerConfig }),

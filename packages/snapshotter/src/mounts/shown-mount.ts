@@ -10,12 +10,18 @@ import type { Lowers } from "./lowers.js";
 /** A disk on a user's mountpoint. */
 export interface ShownMount {
   /**
-   * Takes it away, with what was written to it.
+   * Takes it away.
    *
-   * @param options `lazy`: also when somebody uses it, who may go on
    * @throws {MountBusyError} when somebody uses it and `lazy` is not set; the mount stays
    */
-  unmount(options: { readonly lazy: boolean }): Promise<void>;
+  unmount(how: TakeAway): Promise<void>;
+}
+
+export interface TakeAway {
+  /** Also when somebody uses it, who may go on. */
+  readonly lazy: boolean;
+  /** For good: what was written to it goes too. Else the next mount of the same id has it again. */
+  readonly forget: boolean;
 }
 
 /** A writable mount needs the kernel's overlay, which only root may mount. */
@@ -50,8 +56,8 @@ export async function showDisk(request: ShowRequest, lowers: Lowers, paths: Node
       ? await showOverlay(lower.path, request, paths.writable(request.id))
       : await showBind(lower.path, request.mountpoint);
     return {
-      unmount: async (options) => {
-        await shown.unmount(options);
+      unmount: async (how) => {
+        await shown.unmount(how);
         await lower.release();
       },
     };
@@ -63,7 +69,7 @@ export async function showDisk(request: ShowRequest, lowers: Lowers, paths: Node
 
 async function showBind(lower: string, mountpoint: string): Promise<ShownMount> {
   await mountBind(lower, mountpoint);
-  return { unmount: (options) => unmount(mountpoint, options) };
+  return { unmount: ({ lazy }) => unmount(mountpoint, { lazy }) };
 }
 
 /** Upper and work folders of an earlier life are used again: what was written stays until the mount is taken away. */
@@ -80,9 +86,9 @@ async function showOverlay(lower: string, request: ShowRequest, folder: string):
     throw error;
   }
   return {
-    unmount: async (options) => {
-      await unmount(request.mountpoint, options);
-      await discard();
+    unmount: async ({ lazy, forget }) => {
+      await unmount(request.mountpoint, { lazy });
+      if (forget) await discard();
     },
   };
 }
@@ -109,7 +115,7 @@ async function showDirectly({ id, driver, lease, mountpoint, writable }: ShowReq
     if (writable) throw new NeedsRootError();
     const mounted = await driver.mount({ ...lease.disk, name: id }, mountpoint);
     void mounted.released.then(() => lease.release());
-    return { unmount: (options) => mounted.unmount(options) };
+    return { unmount: ({ lazy }) => mounted.unmount({ lazy }) };
   } catch (error) {
     await lease.release();
     throw error;

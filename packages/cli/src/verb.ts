@@ -2,7 +2,7 @@ import type { Context } from "./context.js";
 import type { ExitCode } from "./exit-codes.js";
 
 /** The work of a verb: its context, its own flags and its arguments in. Nothing out means done. */
-export type VerbWork<Options, Arguments extends readonly unknown[]> = (
+type VerbWork<Options, Arguments extends readonly unknown[]> = (
   context: Context,
   options: Options,
   ...args: Arguments

@@ -8,12 +8,12 @@ export interface CommandWords {
   readonly flags: readonly FlagWord[];
 }
 
-export interface Word {
+interface Word {
   readonly word: string;
   readonly description: string;
 }
 
-export interface FlagWord extends Word {
+interface FlagWord extends Word {
   /** One letter, if there is one. */
   readonly short: string | undefined;
   readonly takesValue: boolean;

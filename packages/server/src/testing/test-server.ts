@@ -27,7 +27,7 @@ export interface TestServer extends AsyncDisposable {
   pushImage(repository: string, tag: string, content: string, subject?: Descriptor): Promise<Descriptor>;
 }
 
-export interface SendInit {
+interface SendInit {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
 }

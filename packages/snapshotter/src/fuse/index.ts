@@ -9,7 +9,7 @@ export {
   unmount,
 } from "./kernel/mount.js";
 export { isMountpoint, type MountEntry, mountOn, mountTable } from "./kernel/mount-table.js";
-export { FuseProtocolError, type InitParameters } from "./protocol/init.js";
+export { canResend, FuseProtocolError, type InitParameters } from "./protocol/init.js";
 export type { FuseStats } from "./serve/counters.js";
 export type { DiskFile } from "./serve/disk-file.js";
 export type { NewDisk } from "./session/disk-directory.js";

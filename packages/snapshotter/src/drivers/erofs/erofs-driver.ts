@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { KernelCallError } from "../../fuse/kernel/kernel-call-error.js";
-import { attachLoop } from "../../fuse/kernel/loop.js";
+import { attachLoop, backingOf } from "../../fuse/kernel/loop.js";
 import { mountErofs, unmount } from "../../fuse/kernel/mount.js";
-import { mountTable } from "../../fuse/kernel/mount-table.js";
+import { type MountEntry, mountTable } from "../../fuse/kernel/mount-table.js";
 import type { DiskFile } from "../../fuse/serve/disk-file.js";
 import { FuseSession, type FuseSessionOptions } from "../../fuse/session/fuse-session.js";
 import type { Driver, DriverEvent, DriverProbe, MountableDisk, MountedDisk } from "../driver.js";
@@ -100,7 +100,12 @@ export class ErofsDriver implements Driver {
   async recover(): Promise<readonly string[]> {
     if (this.#session !== undefined) return [];
     const folder = join(this.#options.mountpoint, "/");
-    const left = (await mountTable()).filter((entry) => entry.type === "erofs" && entry.source.startsWith(folder));
+    const left: MountEntry[] = [];
+    for (const entry of await mountTable()) {
+      if (entry.type !== "erofs") continue;
+      const source = (await backingOf(entry.source)) ?? entry.source;
+      if (source.startsWith(folder)) left.push(entry);
+    }
     for (const entry of left.toReversed()) await unmount(entry.target, { lazy: true });
     return left.map((entry) => entry.target);
   }

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { mountCall } from "./libc.js";
 import { mountOn } from "./mount-table.js";
 
@@ -41,11 +41,6 @@ export function abortConnection(connection: FuseConnection): boolean {
   } catch {
     return false;
   }
-}
-
-/** Requests of the connection that were not answered yet. */
-export async function waitingRequests(connection: FuseConnection): Promise<number> {
-  return Number(await readFile(`${connections}/${connection.number}/waiting`, "utf8"));
 }
 
 /** How far the kernel reads ahead on a file of this file system. The mount's own INIT can only lower it. @see Documentation/ABI/testing/sysfs-class-bdi */

@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { KernelCallError } from "./kernel-call-error.js";
 import { ioctlLater } from "./libc.js";
 
@@ -53,4 +53,14 @@ function configuration(fd: number): Uint8Array {
   view.setUint32(blockSizeAt, 4096, true);
   view.setUint32(flagsAt, flags.readOnly | flags.autoClear, true);
   return config;
+}
+
+/** The file behind a loop device, or nothing if `device` is none. */
+export async function backingOf(device: string): Promise<string | undefined> {
+  const name = /^\/dev\/(loop\d+)$/.exec(device)?.[1];
+  if (name === undefined) return undefined;
+  return await readFile(`/sys/block/${name}/loop/backing_file`, "utf8").then(
+    (path) => path.trimEnd(),
+    () => undefined,
+  );
 }

@@ -4,7 +4,7 @@ import { KernelCallError } from "./kernel-call-error.js";
 import { mountCall, umountCall, umountCallSync } from "./libc.js";
 
 /** mount(2) flags. include/uapi/linux/mount.h */
-export const mountFlags = { readOnly: 1, noSuid: 2, noDev: 4, bind: 4096 } as const;
+const mountFlags = { readOnly: 1, noSuid: 2, noDev: 4, bind: 4096 } as const;
 /** umount2(2) flags. */
 const umountFlags = { force: 1, detach: 2, noFollow: 8 } as const;
 

@@ -20,7 +20,7 @@ export interface NativeStat {
   readonly ctime: number;
 }
 
-export interface NativeOptions {
+interface NativeOptions {
   readonly force: boolean;
   readonly timeout: false;
   readonly allowOther: boolean;

@@ -18,7 +18,7 @@ const counterNames = [
 export type CounterName = (typeof counterNames)[number];
 
 /** Bucket `i` of the histogram holds hits that took less than 2^(i+1) µs and not less than 2^i (the first: less than 2). The last is open. */
-export const latencyBuckets = 20;
+const latencyBuckets = 20;
 
 /** Cache lines to itself for every thread. Bytes. */
 const strideBytes: number = Math.ceil(((counterNames.length + latencyBuckets) * 8) / 64) * 64;

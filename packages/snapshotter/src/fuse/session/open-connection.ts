@@ -1,5 +1,6 @@
 import { closeSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
+import { setReadAhead } from "../kernel/connection.js";
 import { cloneFuseDevice, openFuseDevice } from "../kernel/device.js";
 import { mountFuse, unmount } from "../kernel/mount.js";
 import { mountOn } from "../kernel/mount-table.js";
@@ -53,6 +54,7 @@ export async function openConnection(
     await mountFuse(mountpoint, first, { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
     mounted = true;
     const init = answerInit(first, readAheadBytes);
+    if (readAheadBytes > init.maxReadAheadBytes) await setReadAhead(mountpoint, readAheadBytes);
     while (fds.length < workers) fds.push(cloneFuseDevice(first));
     return { mountpoint, fds, init, nextInode: 0 };
   } catch (error) {

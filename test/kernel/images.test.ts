@@ -12,9 +12,10 @@ const run = promisify(execFile);
 const realImages: readonly RealImage[] = ["nginx", "node", "postgres", "tomcat", "python"];
 const nastyTags = ["nasty", "deep", "wide", "large", "multi", "empty"] as const;
 
-/** Times through libfuse's high-level API lose what is below a millisecond. */
+/** fuse-native passes times as whole milliseconds since 1970 (docs/limits.md). */
 function millisecondTimes(row: Record<string, unknown>): void {
-  row["mtime"] = Math.floor(Number(row["mtime"]) / 1e6);
+  const nanoseconds = BigInt(String(row["mtime"]));
+  row["mtime"] = String(nanoseconds < 0n ? 0n : nanoseconds / 1_000_000n);
 }
 
 let work: string;

@@ -32,7 +32,7 @@ def facts(path, info, with_content):
         "mode": oct(info.st_mode & 0o7777),
         "uid": info.st_uid,
         "gid": info.st_gid,
-        "mtime": info.st_mtime_ns,
+        "mtime": str(info.st_mtime_ns),  # JSON's numbers lose nanoseconds
         "xattrs": {text(os.fsencode(n)): text(os.getxattr(path, n, follow_symlinks=False)) for n in sorted(os.listxattr(path, follow_symlinks=False))},
     }
     if kind == stat.S_IFREG:

@@ -11,6 +11,7 @@ import {
   parseManifest,
   sha256Of,
 } from "@sluice/oci";
+import PQueue from "p-queue";
 import { z } from "zod";
 import { type ImageAddress, imageAddressSchema } from "../control/api.js";
 import { parseArtifact } from "../resolve/artifact.js";
@@ -58,12 +59,18 @@ const recordSchema = z.object({
  */
 export class DiskStore {
   readonly #paths: NodePaths;
+  /** One at a time: two who replace the same folder would take it from under each other. */
+  readonly #changes = new PQueue({ concurrency: 1 });
   constructor(paths: NodePaths) {
     this.#paths = paths;
   }
 
   /** Keeps the image; one that is there already gets `address` as its latest. */
   async save(image: ResolvedImage, address: ImageAddress): Promise<void> {
+    await this.#changes.add(() => this.#save(image, address));
+  }
+
+  async #save(image: ResolvedImage, address: ImageAddress): Promise<void> {
     const digest = image.artifact.manifest.digest;
     const known = await this.loadUnlessDamaged(digest);
     const older = (known?.addresses ?? []).filter((other) => other.reference !== address.reference);
@@ -134,6 +141,10 @@ export class DiskStore {
   }
 
   async remove(artifact: Digest): Promise<void> {
+    await this.#changes.add(() => this.#removeFolder(artifact));
+  }
+
+  async #removeFolder(artifact: Digest): Promise<void> {
     await rm(this.#paths.disk(artifact), { recursive: true, force: true });
   }
 
@@ -160,10 +171,8 @@ export class DiskStore {
     await mkdir(temporary, { recursive: true, mode: 0o700 });
     try {
       for (const [name, bytes] of Object.entries(contents)) await writeWholeFile(join(temporary, name), bytes);
-      await this.remove(digest); // a damaged one, or nothing
-      await rename(temporary, this.#paths.disk(digest)).catch((error: unknown) => {
-        if (!isErrno(error, "ENOTEMPTY", "EEXIST")) throw error; // another caller kept the same image first
-      });
+      await this.#removeFolder(digest); // a damaged one, or nothing
+      await rename(temporary, this.#paths.disk(digest));
     } finally {
       await rm(temporary, { recursive: true, force: true });
     }

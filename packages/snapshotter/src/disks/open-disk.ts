@@ -82,7 +82,7 @@ function firstRowFrom(table: ChunkTable, block: number): number {
 }
 
 /** Where a chunk of the disk lies. Not for zero chunks, which lie nowhere. */
-export function chunkPlace(toc: Toc, row: number): ChunkPlace {
+function chunkPlace(toc: Toc, row: number): ChunkPlace {
   const { chunks } = toc;
   const blob = toc.blobs[chunks.blob[row] ?? -1];
   if (!blob) throw new RangeError(`chunk ${row}: its blob is not in the TOC`);

@@ -6,6 +6,7 @@ const cures = {
   NO_SUPPORTED_PLATFORM_FOUND: "the index has no linux/amd64 image; pull it as usual on its own platform",
   UNSUPPORTED_MEDIATYPE: "only OCI and Docker schema 2 images are streamed; build or push it in one of these formats",
   UNSUPPORTED_ARTIFACT_TYPE: "name the image, not the artifact that was made from it",
+  IMAGE_NOT_RUNNABLE: "only images of containers are streamed; this is another kind of artifact",
   REGISTRY_UNREACHABLE:
     "check the network, proxy and mirrors of this node, then ask again; images that ran here before need no registry",
   UNAUTHORIZED: "log in to the registry on this node (docker login, or a credential helper), then ask again",

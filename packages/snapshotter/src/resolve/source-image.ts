@@ -4,6 +4,7 @@ import {
   type ImageConfig,
   type ImageIndex,
   type ImageManifest,
+  InvalidDocumentError,
   maxImageConfigBytes,
   parseImageConfig,
   type Repository,
@@ -11,14 +12,6 @@ import {
 } from "@sluice/oci";
 import { NotStreamableError } from "./not-streamable.js";
 import { readSmallBlob } from "./small-blob.js";
-
-/** The image that a reference names, on the one platform that is streamed. */
-export interface SourceImage {
-  readonly manifest: ImageManifest;
-  readonly config: ImageConfig;
-  /** As in the registry. */
-  readonly configBytes: Uint8Array;
-}
 
 const platform = { os: "linux", architecture: "amd64" } as const;
 
@@ -70,11 +63,20 @@ export async function readSourceConfig(
   options?: AbortOptions,
 ): Promise<{ config: ImageConfig; configBytes: Uint8Array }> {
   const what = `config of ${repository.name}@${manifest.digest}`;
-  if (!manifest.config) throw new NotStreamableError("UNSUPPORTED_MEDIATYPE", `${what}: the manifest names none`);
+  if (!manifest.config) throw new NotStreamableError("IMAGE_NOT_RUNNABLE", `${what}: the manifest names none`);
   const configBytes = await readSmallBlob(repository, manifest.config, maxImageConfigBytes, what, options);
-  const config = parseImageConfig(configBytes, what);
+  const config = parseConfig(configBytes, what);
   checkPlatform(config, repository.name, manifest.digest);
   return { config, configBytes };
+}
+
+function parseConfig(bytes: Uint8Array, what: string): ImageConfig {
+  try {
+    return parseImageConfig(bytes, what);
+  } catch (error) {
+    if (!(error instanceof InvalidDocumentError)) throw error;
+    throw new NotStreamableError("IMAGE_NOT_RUNNABLE", error.message, { cause: error });
+  }
 }
 
 function checkPlatform(config: ImageConfig, repository: string, digest: Digest): void {

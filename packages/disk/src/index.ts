@@ -1,8 +1,6 @@
 export { type GrowingColumn, growingFloat64, growingUint8, growingUint32 } from "./binary/growing-columns.js";
-export * from "./blocks.js";
 export * from "./byte-strings.js";
-export { ChunkAssembler, type CutChunk } from "./chunking/chunk-assembler.js";
-export { ChunkCutter, type ChunkSink } from "./chunking/chunk-cutter.js";
+export * from "./chunks.js";
 export type { ErofsDirent } from "./erofs/directory-block.js";
 export type { DataExtent, ErofsInode } from "./erofs/erofs-inode.js";
 export { type ErofsDirectoryEntry, ErofsReader, type ReadDirectoryOptions } from "./erofs/erofs-reader.js";
@@ -38,7 +36,6 @@ export {
   formatVersion,
 } from "./frames/footer.js";
 export { decodeSeekTable, encodeSeekTable, type SeekTable, SeekTableBuilder } from "./frames/seek-table.js";
-export { compressFrame, compressionLevel, decompressFrame, decompressFrameInto } from "./frames/zstd-frame.js";
 export { InvalidFormatError } from "./invalid-format-error.js";
 export { compareForGrouping } from "./layer/grouping.js";
 export * from "./layer/layer-index.js";

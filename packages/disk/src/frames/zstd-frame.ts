@@ -15,11 +15,23 @@ let decompressing: binding.DCtx | undefined;
 
 /** One zstd frame that declares its content size, without checksum and dictionary. The same bytes give the same frame. */
 export function compressFrame(bytes: Uint8Array): Uint8Array {
+  return inScratch(bytes).slice();
+}
+
+/** As {@link compressFrame}, into memory of the caller. @returns the bytes that the frame takes @throws {RangeError} if it does not fit */
+export function compressFrameInto(bytes: Uint8Array, target: Uint8Array): number {
+  const frame = inScratch(bytes);
+  target.set(frame);
+  return frame.length;
+}
+
+/** The frame, in memory that the next one takes. */
+function inScratch(bytes: Uint8Array): Uint8Array {
   compressing ??= newCompressor();
   scratch ??= new Uint8Array(scratchBytes);
   const bound = binding.compressBound(bytes.length);
   const target = bound <= scratchBytes ? scratch : new Uint8Array(bound);
-  return target.slice(0, compressing.compress2(target, bytes));
+  return target.subarray(0, compressing.compress2(target, bytes));
 }
 
 /**

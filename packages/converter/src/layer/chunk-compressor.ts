@@ -13,14 +13,16 @@ export interface CompressedChunk {
   readonly blocks: number;
   /** sha256 of the uncompressed bytes. */
   readonly sha256: Uint8Array;
-  /** One zstd frame. */
+  /** One zstd frame; valid until {@link release}. */
   readonly frame: Uint8Array;
+  /** Gives the frame's memory back for another one. */
+  release(): void;
 }
 
 /** Compresses chunks, several at once. The same chunk gives the same frame, whoever does it. */
 export interface ChunkCompressor extends AsyncDisposable {
-  /** More than this at once only costs memory. */
+  /** How many chunks there is memory for: those under way and those not yet released. */
   readonly maxInFlight: number;
-  /** Rejects when the file cannot be read, or with the signal's reason. */
+  /** Rejects when the file cannot be read, with the signal's reason, and with a RangeError when there is no memory. */
   compress(job: ChunkJob, options?: AbortOptions): Promise<CompressedChunk>;
 }

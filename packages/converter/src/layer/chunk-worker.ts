@@ -1,20 +1,25 @@
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import type { ChunkJob } from "./chunk-compressor.js";
-import { compressChunk } from "./compress-chunk.js";
+import { type ChunkSummary, compressChunk, frameRoomBytes } from "./compress-chunk.js";
 
-// A worker thread of CompressorPool: one job a message, one answer to each, in order.
+// A worker thread of CompressorPool: one job a message, one answer to each, in order. Frames go into memory shared with the pool.
 
-/** What a worker answers: the chunk, or why there is none. */
-export type WorkerAnswer =
-  | { readonly blocks: number; readonly sha256: Uint8Array; readonly frame: Uint8Array }
-  | { readonly error: unknown };
+/** What a worker is told: a job, and in which slot of the shared memory the frame goes. */
+export interface WorkerJob extends ChunkJob {
+  readonly slot: number;
+}
 
-parentPort?.on("message", (job: ChunkJob) => {
+/** What a worker answers: where the frame is, or why there is none. */
+export type WorkerAnswer = ChunkSummary | { readonly error: unknown };
+
+const frames = new Uint8Array(workerData as SharedArrayBuffer); // the pool gives nothing else
+
+parentPort?.on("message", ({ slot, ...job }: WorkerJob) => {
+  let answer: WorkerAnswer;
   try {
-    const chunk = compressChunk(job);
-    const sha256 = new Uint8Array(chunk.sha256);
-    parentPort?.postMessage({ blocks: chunk.blocks, sha256, frame: chunk.frame }, [chunk.frame.buffer as ArrayBuffer]); // compressFrame gives memory of its own
+    answer = compressChunk(job, frames.subarray(slot * frameRoomBytes, (slot + 1) * frameRoomBytes));
   } catch (error) {
-    parentPort?.postMessage({ error });
+    answer = { error };
   }
+  parentPort?.postMessage(answer);
 });

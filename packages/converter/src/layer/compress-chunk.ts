@@ -1,13 +1,23 @@
 import { createHash } from "node:crypto";
-import { blockSizeBytes, compressFrame, maxChunkBlocks } from "@sluice/disk";
-import type { ChunkJob, CompressedChunk } from "./chunk-compressor.js";
+import { blockSizeBytes, compressFrameInto, maxChunkBlocks } from "@sluice/disk/chunks";
+import type { ChunkJob } from "./chunk-compressor.js";
 import { readWhole } from "./equal-files.js";
 import { hole } from "./plan-chunks.js";
 
 let input: Uint8Array | undefined;
 
-/** Reads, hashes and compresses one chunk. Synchronous: for a thread that does nothing else. */
-export function compressChunk({ descriptor, blocks, runs }: ChunkJob): CompressedChunk {
+/** Room for the frame of any chunk: zstd's bound (`ZSTD_compressBound`) for 1 MiB, rounded up. Bytes. */
+export const frameRoomBytes: number = maxChunkBlocks * blockSizeBytes + 8192;
+
+export interface ChunkSummary {
+  /** sha256 of the uncompressed bytes. */
+  readonly sha256: Uint8Array;
+  /** Of the frame, which is at the start of `target`. Bytes. */
+  readonly frameBytes: number;
+}
+
+/** Reads, hashes and compresses one chunk into `target`. Synchronous: for a thread that does nothing else. */
+export function compressChunk({ descriptor, runs }: ChunkJob, target: Uint8Array): ChunkSummary {
   input ??= new Uint8Array(maxChunkBlocks * blockSizeBytes);
   let at = 0;
   for (let i = 0; i < runs.length; i += 2) {
@@ -18,5 +28,6 @@ export function compressChunk({ descriptor, blocks, runs }: ChunkJob): Compresse
     at += length;
   }
   const bytes = input.subarray(0, at);
-  return { blocks, sha256: createHash("sha256").update(bytes).digest(), frame: compressFrame(bytes) };
+  const sha256 = new Uint8Array(createHash("sha256").update(bytes).digest());
+  return { sha256, frameBytes: compressFrameInto(bytes, target) };
 }

@@ -2,9 +2,12 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { AbortOptions } from "@sluice/oci";
 import type { ChunkCompressor, ChunkJob, CompressedChunk } from "./chunk-compressor.js";
-import type { WorkerAnswer } from "./chunk-worker.js";
+import type { WorkerAnswer, WorkerJob } from "./chunk-worker.js";
+import { frameRoomBytes } from "./compress-chunk.js";
 
 interface Waiting {
+  readonly blocks: number;
+  readonly slot: number;
   readonly resolve: (chunk: CompressedChunk) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -31,21 +34,27 @@ export class CompressorPool implements ChunkCompressor {
   readonly maxInFlight: number;
   readonly #threadCount: number;
   readonly #threads: Thread[] = [];
+  readonly #frames: SharedArrayBuffer;
+  readonly #freeSlots: number[];
   #failure: CompressorFailedError | undefined;
   #disposed = false;
 
   constructor(threadCount: number = Math.min(availableParallelism(), maxThreads)) {
     this.#threadCount = threadCount;
     this.maxInFlight = threadCount * jobsPerThread;
+    this.#frames = new SharedArrayBuffer(this.maxInFlight * frameRoomBytes);
+    this.#freeSlots = Array.from({ length: this.maxInFlight }, (_, slot) => slot);
   }
 
   compress(job: ChunkJob, options?: AbortOptions): Promise<CompressedChunk> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (options?.signal?.aborted === true) return Promise.reject(options.signal.reason);
+    const slot = this.#freeSlots.pop();
+    if (slot === undefined) return Promise.reject(new RangeError(`more than ${this.maxInFlight} chunks in flight`));
     const thread = this.#idlest();
     return new Promise((resolve, reject) => {
-      thread.waiting.push({ resolve, reject });
-      thread.worker.postMessage(job, [job.runs.buffer as ArrayBuffer]); // planChunks gives each chunk an array of its own
+      thread.waiting.push({ blocks: job.blocks, slot, resolve, reject });
+      thread.worker.postMessage({ ...job, slot } satisfies WorkerJob);
     });
   }
 
@@ -63,12 +72,14 @@ export class CompressorPool implements ChunkCompressor {
   }
 
   #start(): Thread {
-    const worker = new Worker(new URL("./chunk-worker.js", import.meta.url));
+    const worker = new Worker(new URL("./chunk-worker.js", import.meta.url), {
+      workerData: this.#frames,
+      execArgv: [], // options for the program that we run in are none for it
+    });
     const thread: Thread = { worker, waiting: [] };
     worker.on("message", (answer: WorkerAnswer) => {
       const waiting = thread.waiting.shift();
-      if ("error" in answer) waiting?.reject(answer.error);
-      else waiting?.resolve(answer);
+      if (waiting !== undefined) this.#answer(waiting, answer);
     });
     worker.on("error", (cause) => this.#fail(new CompressorFailedError("a compressing thread failed", { cause })));
     worker.on("exit", (code) => {
@@ -76,6 +87,17 @@ export class CompressorPool implements ChunkCompressor {
     });
     this.#threads.push(thread);
     return thread;
+  }
+
+  #answer({ blocks, slot, resolve, reject }: Waiting, answer: WorkerAnswer): void {
+    const release = (): void => void this.#freeSlots.push(slot);
+    if ("error" in answer) {
+      release();
+      reject(answer.error);
+      return;
+    }
+    const frame = new Uint8Array(this.#frames, slot * frameRoomBytes, answer.frameBytes);
+    resolve({ blocks, sha256: answer.sha256, frame, release });
   }
 
   #fail(error: CompressorFailedError): void {

@@ -1,5 +1,5 @@
 import { readSync } from "node:fs";
-import { blockSizeBytes } from "@sluice/disk";
+import { blockSizeBytes } from "@sluice/disk/chunks";
 import type { ContentSpool } from "./content-spool.js";
 import type { StoredFiles } from "./stored-files.js";
 

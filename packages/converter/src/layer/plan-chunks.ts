@@ -1,4 +1,4 @@
-import { ChunkCutter } from "@sluice/disk";
+import { ChunkCutter } from "@sluice/disk/chunks";
 import type { BlockHashes } from "./content-spool.js";
 import type { StoredRun } from "./stored-files.js";
 

@@ -92,6 +92,7 @@ async function writeFrames(
     }
     const chunk = await oldest.chunk;
     await frames.chunk(chunk);
+    chunk.release();
     options.onBlocks?.(chunk.blocks);
   };
   for (const { blocks, runs } of plan.chunks) {

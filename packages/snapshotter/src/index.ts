@@ -6,10 +6,11 @@ export { Registries, type RegistriesOptions, RelativeLayoutError } from "./disks
 export * from "./drivers/index.js";
 export * from "./fuse/index.js";
 export { OwnerGoneError } from "./mounts/containers.js";
+export { DaemonStoppingError } from "./mounts/daemon-stopping.js";
 export { MountpointError } from "./mounts/mountpoint.js";
 export { NotMountedError } from "./mounts/node-mounts.js";
 export { NeedsRootError } from "./mounts/shown-mount.js";
-export { DaemonStoppingError, MountsBusyError } from "./node-service.js";
+export { MountsBusyError } from "./node-service.js";
 export { createFileLog, createSilentLog, createStderrLog, type Logger } from "./observe/log.js";
 export { DaemonRunningError } from "./process/daemon-file.js";
 export { runDaemon } from "./process/run-daemon.js";

@@ -22,6 +22,7 @@ import type { ImageLookup } from "./disks/image-lookup.js";
 import type { Driver } from "./drivers/index.js";
 import { chooseDriver } from "./mounts/choose-driver.js";
 import type { Containers } from "./mounts/containers.js";
+import { DaemonStoppingError } from "./mounts/daemon-stopping.js";
 import { addressOf, type NodeMounts } from "./mounts/node-mounts.js";
 import type { NodeCounts, NodeMetrics } from "./observe/metrics.js";
 import { NotStreamableError } from "./resolve/not-streamable.js";
@@ -32,15 +33,6 @@ export class MountsBusyError extends Error {
   readonly code = "MOUNTS_BUSY";
   constructor(busy: readonly string[]) {
     super(`not stopped, these are in use: ${busy.join("; ")}. End their users, or stop by force`);
-  }
-}
-
-/** The daemon is about to end and takes no new work. */
-export class DaemonStoppingError extends Error {
-  override readonly name = "DaemonStoppingError";
-  readonly code = "DAEMON_STOPPING";
-  constructor() {
-    super("the daemon is stopping: try again in a moment");
   }
 }
 

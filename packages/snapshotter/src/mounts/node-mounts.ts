@@ -12,6 +12,7 @@ import type { Logger } from "../observe/log.js";
 import type { NodePaths } from "../state/node-paths.js";
 import type { ProcessIdentity } from "../state/process-identity.js";
 import { chooseDriver } from "./choose-driver.js";
+import { DaemonStoppingError } from "./daemon-stopping.js";
 import type { Lowers } from "./lowers.js";
 import type { MountJournal, MountRecord } from "./mount-journal.js";
 import { checkMountpoint, MountpointError } from "./mountpoint.js";
@@ -61,6 +62,9 @@ export class NodeMounts {
   readonly #parts: NodeMountsParts;
   /** By mountpoint; a mount that is being made or taken away is there too, so that nobody comes between. */
   readonly #live = new Map<string, LiveMount | "changing">();
+  /** Mounts that are being made. */
+  readonly #making = new Set<Promise<unknown>>();
+  #closing = false;
 
   constructor(parts: NodeMountsParts) {
     this.#parts = parts;
@@ -113,7 +117,8 @@ export class NodeMounts {
   }
 
   /**
-   * Takes every mount away that `spare` does not name. `forget`: for good; else the next start brings them back.
+   * Takes every mount away, those too that are just being made, and makes no new ones meanwhile. `forget`: for good; else the next start brings
+   * them back.
    *
    * @returns what was taken away, and what somebody uses (still there, or detached when `lazy`)
    */
@@ -123,6 +128,8 @@ export class NodeMounts {
   }): Promise<{ unmounted: string[]; busy: { mountpoint: string; error: Error }[] }> {
     const unmounted: string[] = [];
     const busy: { mountpoint: string; error: Error }[] = [];
+    this.#closing = true;
+    await Promise.allSettled(this.#making);
     for (const live of this.#mounted().toReversed()) {
       const { mountpoint } = live.record;
       try {
@@ -134,6 +141,7 @@ export class NodeMounts {
         if (options.lazy) await this.#takeAway(mountpoint, live, { lazy: true, forget: options.forget });
       }
     }
+    this.#closing = this.#live.size === 0;
     return { unmounted, busy };
   }
 
@@ -161,6 +169,17 @@ export class NodeMounts {
   }
 
   async #show(record: MountRecord, stored: StoredDisk, driver: Driver, options?: AbortOptions): Promise<LiveMount> {
+    if (this.#closing) throw new DaemonStoppingError();
+    const making = this.#make(record, stored, driver, options);
+    this.#making.add(making);
+    try {
+      return await making;
+    } finally {
+      this.#making.delete(making);
+    }
+  }
+
+  async #make(record: MountRecord, stored: StoredDisk, driver: Driver, options?: AbortOptions): Promise<LiveMount> {
     const { mountpoint, id, writable } = record;
     const { journal, disks, lowers, paths } = this.#parts;
     options?.signal?.throwIfAborted();

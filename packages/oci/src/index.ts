@@ -1,20 +1,5 @@
-export type { AbortOptions } from "./abort-options.js";
-export { readBounded, TooLargeError } from "./bytes/bounded-read.js";
-export { type ByteRange, intersect, sizeOfRange, toRangeHeader } from "./bytes/byte-range.js";
-export { RangeSet } from "./bytes/range-set.js";
+export * from "./content.js";
 export { type Descriptor, emptyBlob, emptyDescriptor, type Platform } from "./descriptor.js";
-export {
-  type Digest,
-  DigestMismatchError,
-  digestOfHash,
-  hashOfDigest,
-  InvalidDigestError,
-  isDigest,
-  parseDigest,
-  sha256Of,
-} from "./digest/digest.js";
-export { Hasher } from "./digest/hasher.js";
-export { type ExpectedContent, SizeMismatchError, verifyStream } from "./digest/verify-stream.js";
 export { InvalidDocumentError } from "./documents/json-document.js";
 export {
   type ContainerConfig,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ImagePlace } from "@sluice/converter";
-import { type DaemonClient, stopDaemon } from "@sluice/snapshotter";
+import { type DaemonClient, stopDaemon } from "@sluice/snapshotter/client";
 import type { Logger } from "pino";
 import { type Start, startFull, startStreamed } from "./containers.js";
 import type { BenchMode } from "./modes.js";

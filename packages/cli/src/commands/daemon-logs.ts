@@ -29,7 +29,7 @@ function parseCount(text: string): number {
 }
 
 async function showLogs(context: Context, flags: LogsFlags): Promise<void> {
-  const { NodePaths } = await import("@sluice/snapshotter");
+  const { NodePaths } = await import("@sluice/snapshotter/client");
   const { output, settings, signal } = context;
   const path = new NodePaths(settings.root).log;
   const { text, end } = await readFrom(path, -tailBytes);

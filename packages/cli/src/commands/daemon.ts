@@ -1,4 +1,4 @@
-import type { DaemonStatus, StopResult } from "@sluice/snapshotter";
+import type { DaemonStatus, StopResult } from "@sluice/snapshotter/client";
 import { Command, Option } from "commander";
 import type { Context } from "../context.js";
 import { daemonClient, startedDaemon } from "../node/node-daemon.js";
@@ -60,7 +60,7 @@ async function start(context: Context): Promise<void> {
 }
 
 async function stop(context: Context, flags: StopFlags): Promise<void> {
-  const { DaemonNotRunningError, stopDaemon } = await import("@sluice/snapshotter");
+  const { DaemonNotRunningError, stopDaemon } = await import("@sluice/snapshotter/client");
   const daemon = await daemonClient(context);
   let stopped: StopResult = { unmounted: [], detached: [] };
   try {

@@ -1,4 +1,4 @@
-import type { MountResult } from "@sluice/snapshotter";
+import type { MountResult } from "@sluice/snapshotter/client";
 import { Command } from "commander";
 import type { Context } from "../context.js";
 import { daemonClient } from "../node/node-daemon.js";
@@ -33,7 +33,7 @@ async function listMounts(context: Context): Promise<void> {
 
 /** Without a daemon nothing is mounted, and none is started to say so. */
 async function mountsOf(context: Context): Promise<readonly MountResult[]> {
-  const { DaemonNotRunningError } = await import("@sluice/snapshotter");
+  const { DaemonNotRunningError } = await import("@sluice/snapshotter/client");
   const daemon = await daemonClient(context);
   try {
     return await daemon.mounts({ signal: context.signal });

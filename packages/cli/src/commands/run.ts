@@ -1,4 +1,4 @@
-import type { RunRequest } from "@sluice/snapshotter";
+import type { RunRequest } from "@sluice/snapshotter/client";
 import { Command, Option } from "commander";
 import type { Context } from "../context.js";
 import { type ImageFlags, withImageFlags } from "../images/opened-image.js";
@@ -46,7 +46,7 @@ async function runContainer(
   ref: string,
   command: readonly string[],
 ): Promise<number> {
-  const { parseVolume, runImage } = await import("@sluice/snapshotter");
+  const { parseVolume, runImage } = await import("@sluice/snapshotter/client");
   const { settings, surroundings, signal } = context;
   const request: RunRequest = {
     image: await imageAddress(context, ref, flags),

@@ -1,4 +1,4 @@
-import type { WhyAnswer } from "@sluice/snapshotter";
+import type { WhyAnswer } from "@sluice/snapshotter/client";
 import { Command } from "commander";
 import type { Context } from "../context.js";
 import { type ImageFlags, withImageFlags } from "../images/opened-image.js";

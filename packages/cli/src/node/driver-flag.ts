@@ -1,4 +1,4 @@
-import type { DriverChoice } from "@sluice/snapshotter";
+import type { DriverChoice } from "@sluice/snapshotter/client";
 import { Option } from "commander";
 
 export interface DriverFlags {

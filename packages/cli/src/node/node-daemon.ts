@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { DaemonClient, ImageAddress } from "@sluice/snapshotter";
+import type { DaemonClient, ImageAddress } from "@sluice/snapshotter/client";
 import type { Context } from "../context.js";
 import { type ImageFlags, parseImageReference } from "../images/opened-image.js";
 
 /** A client of the daemon of a data root, which is started in the background when none runs. @throws {DaemonStartError} */
 export async function startedDaemon(context: Context, root: string = context.settings.root): Promise<DaemonClient> {
-  const { ensureDaemon } = await import("@sluice/snapshotter");
+  const { ensureDaemon } = await import("@sluice/snapshotter/client");
   const { settings, surroundings, signal } = context;
   return await ensureDaemon(root, {
     entry: [
@@ -23,7 +23,7 @@ export async function startedDaemon(context: Context, root: string = context.set
 
 /** A client of the daemon of this data root, whether one runs or not. */
 export async function daemonClient(context: Context): Promise<DaemonClient> {
-  const { DaemonClient, NodePaths } = await import("@sluice/snapshotter");
+  const { DaemonClient, NodePaths } = await import("@sluice/snapshotter/client");
   return new DaemonClient(new NodePaths(context.settings.root).controlSocket);
 }
 

@@ -1,4 +1,4 @@
-import type { AbortOptions } from "@sluice/oci";
+import type { AbortOptions } from "@sluice/oci/content";
 import { blockSizeBytes } from "../blocks.js";
 import { InvalidFormatError } from "../invalid-format-error.js";
 

@@ -1,4 +1,4 @@
-import type { AbortOptions } from "@sluice/oci";
+import type { AbortOptions } from "@sluice/oci/content";
 import { viewOf } from "../binary/integers.js";
 import { InvalidFormatError } from "../invalid-format-error.js";
 import type { Xattr } from "../layer/xattr-list.js";

@@ -1,4 +1,4 @@
-import type { AbortOptions } from "@sluice/oci";
+import type { AbortOptions } from "@sluice/oci/content";
 import { InvalidFormatError } from "../invalid-format-error.js";
 import type { ErofsInode } from "./erofs-inode.js";
 import type { ErofsReader } from "./erofs-reader.js";

@@ -1,4 +1,4 @@
-import { DigestMismatchError, sha256Of } from "@sluice/oci";
+import { DigestMismatchError, sha256Of } from "@sluice/oci/content";
 import { describe, expect, it } from "vitest";
 import { decompress } from "zstd-napi";
 import { decodeLayerIndex, maxLayerIndexBytes } from "../layer/layer-index-codec.js";

@@ -6,7 +6,7 @@ import {
   DigestMismatchError,
   digestOfHash,
   sha256Of,
-} from "@sluice/oci";
+} from "@sluice/oci/content";
 import { InvalidFormatError } from "../invalid-format-error.js";
 import { type BlobFooter, type BlobSection, decodeFooter, footerBytes, framesEnd } from "./footer.js";
 import { decodeSeekTable, type SeekTable } from "./seek-table.js";

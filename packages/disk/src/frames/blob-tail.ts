@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { type Digest, sha256Of } from "@sluice/oci";
+import { type Digest, sha256Of } from "@sluice/oci/content";
 import { type BlobKind, blobKind } from "../toc/toc.js";
 import { type BlobFooter, type BlobSection, encodeFooter } from "./footer.js";
 import { encodeSeekTable, type SeekTable } from "./seek-table.js";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type AbortOptions, type ByteRange, type Digest, DigestMismatchError, digestOfHash } from "@sluice/oci";
+import { type AbortOptions, type ByteRange, type Digest, DigestMismatchError, digestOfHash } from "@sluice/oci/content";
 import { InvalidFormatError } from "../invalid-format-error.js";
 import type { RecipeInstruction } from "./instruction.js";
 

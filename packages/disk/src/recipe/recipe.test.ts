@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { DigestMismatchError, sha256Of } from "@sluice/oci";
+import { DigestMismatchError, sha256Of } from "@sluice/oci/content";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { blockSizeBytes, blocksOf } from "../blocks.js";

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { DigestMismatchError } from "@sluice/oci";
+import { DigestMismatchError } from "@sluice/oci/content";
 import { InvalidFormatError } from "../invalid-format-error.js";
 
 /** A decoder under attack. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { hashOfDigest, sha256Of } from "@sluice/oci";
+import { hashOfDigest, sha256Of } from "@sluice/oci/content";
 import { blockSizeBytes, blocksOf } from "../blocks.js";
 import { ChunkAssembler, type CutChunk } from "../chunking/chunk-assembler.js";
 import { encodeBlobTail, payloadOf } from "../frames/blob-tail.js";

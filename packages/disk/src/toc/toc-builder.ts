@@ -1,4 +1,4 @@
-import type { Digest } from "@sluice/oci";
+import type { Digest } from "@sluice/oci/content";
 import { regionAlignmentBlocks } from "../blocks.js";
 import type { SeekTable } from "../frames/seek-table.js";
 import { blobKind, type ChunkTable, type Toc, type TocBlob, type TocRegion } from "./toc.js";

@@ -1,4 +1,4 @@
-import { DigestMismatchError, sha256Of } from "@sluice/oci";
+import { DigestMismatchError, sha256Of } from "@sluice/oci/content";
 import { describe, expect, it } from "vitest";
 import { compressFrame, declaredContentBytes, decompressFrame } from "../frames/zstd-frame.js";
 import { sampleToc } from "../testing/samples.js";

@@ -1,4 +1,4 @@
-import { type Digest, DigestMismatchError, digestOfHash, hashOfDigest, sha256Of } from "@sluice/oci";
+import { type Digest, DigestMismatchError, digestOfHash, hashOfDigest, sha256Of } from "@sluice/oci/content";
 import { align8, isZero, readU64, viewOf, writeInt64 } from "../binary/integers.js";
 import { compressFrame, declaredContentBytes, decompressFrame } from "../frames/zstd-frame.js";
 import { InvalidFormatError } from "../invalid-format-error.js";

@@ -1,4 +1,4 @@
-import type { Digest } from "@sluice/oci";
+import type { Digest } from "@sluice/oci/content";
 
 /** Kinds of blob that hold chunks. The numbers are those of docs/format.md §2.2. */
 export const blobKind = { metadata: 1, layer: 2, startup: 3 } as const;

@@ -1,8 +1,9 @@
 import { Readable } from "node:stream";
-import { Agent, type Dispatcher, request } from "undici";
+import type { Agent, Dispatcher, request } from "undici";
 import type { AbortOptions } from "../abort-options.js";
 import { defaultConnections, type TimeoutConfig } from "./config.js";
 import { Deadline, ProgressDeadline } from "./deadline.js";
+import { RegistryUnreachableError } from "./errors.js";
 import { Exchange } from "./exchange.js";
 import { type HttpRequest, nameOfRequest } from "./http-request.js";
 import type { RequestMeter } from "./metering.js";
@@ -36,23 +37,12 @@ const keepAliveMs = 30_000;
 
 /** HTTP exchanges, one at a time, over pooled connections: deadlines, metering, and no opinion about statuses. The only user of undici. */
 export class HttpTransport {
-  readonly #agent: Agent;
   readonly #options: TransportOptions;
+  #pool: Promise<Pool> | undefined;
+  #closed = false;
 
   constructor(options: TransportOptions) {
     this.#options = options;
-    this.#agent = new Agent({
-      connections: options.connections ?? defaultConnections,
-      keepAliveTimeout: keepAliveMs,
-      pipelining: 1,
-      headersTimeout: 0, // deadlines are ours, see Deadline
-      bodyTimeout: 0,
-      connect: {
-        timeout: options.timeouts.connectMs,
-        ...(options.ca !== undefined && { ca: typeof options.ca === "string" ? options.ca : [...options.ca] }),
-        ...(options.insecureSkipVerify === true && { rejectUnauthorized: false }),
-      },
-    });
   }
 
   /**
@@ -62,6 +52,9 @@ export class HttpTransport {
    */
   async send(http: HttpRequest, options?: AbortOptions): Promise<HttpResponse> {
     const { timeouts } = this.#options;
+    if (this.#closed) throw closedError(http);
+    this.#pool ??= openPool(this.#options);
+    const { agent, request } = await this.#pool;
     const deadline = new Deadline(options?.signal);
     const exchange = new Exchange(http, this.#options.onRequest);
     let uploadError: { readonly error: unknown } | undefined;
@@ -71,7 +64,7 @@ export class HttpTransport {
       });
       deadline.arm(timeouts.headersMs);
       const response = await request(http.url, {
-        dispatcher: this.#agent,
+        dispatcher: agent,
         method: http.method,
         headers: this.#headersOf(http),
         signal: deadline.signal,
@@ -96,7 +89,9 @@ export class HttpTransport {
 
   /** Ends every connection; requests under way fail. */
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    this.#closed = true;
+    const pool = await this.#pool;
+    await pool?.agent.destroy();
   }
 
   #headersOf(http: HttpRequest): Record<string, string> {
@@ -125,6 +120,33 @@ export class HttpTransport {
     const upload = uploadOf(http.body.content, progress, exchange, onSourceError, () => deadline.arm(headersMs));
     return Readable.from(upload, { objectMode: false });
   }
+}
+
+const closedError = (http: HttpRequest): Error =>
+  new RegistryUnreachableError("the client was closed", { request: nameOfRequest(http) }, false);
+
+/** The connections, and what sends over them. */
+interface Pool {
+  readonly agent: Agent;
+  readonly request: typeof request;
+}
+
+/** Loads undici, which takes longer than all the rest of this package: a program that asks no registry need not wait for it. */
+async function openPool({ connections, timeouts, ca, insecureSkipVerify }: TransportOptions): Promise<Pool> {
+  const undici = await import("undici");
+  const agent = new undici.Agent({
+    connections: connections ?? defaultConnections,
+    keepAliveTimeout: keepAliveMs,
+    pipelining: 1,
+    headersTimeout: 0, // deadlines are ours, see Deadline
+    bodyTimeout: 0,
+    connect: {
+      timeout: timeouts.connectMs,
+      ...(ca !== undefined && { ca: typeof ca === "string" ? ca : [...ca] }),
+      ...(insecureSkipVerify === true && { rejectUnauthorized: false }),
+    },
+  });
+  return { agent, request: undici.request };
 }
 
 /** The registry's time is counted, the source's is not. */

@@ -1,4 +1,4 @@
-import type { Digest } from "@sluice/oci";
+import type { Digest } from "@sluice/oci/content";
 
 export class BlobMissingError extends Error {
   override readonly name = "BlobMissingError";

@@ -1,4 +1,4 @@
-import type { AbortOptions, ByteRange, Digest, ExpectedContent } from "@sluice/oci";
+import type { AbortOptions, ByteRange, Digest, ExpectedContent } from "@sluice/oci/content";
 
 export interface StoredBlob {
   readonly digest: Digest;

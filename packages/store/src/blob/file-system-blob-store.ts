@@ -8,7 +8,7 @@ import {
   type ExpectedContent,
   hashOfDigest,
   verifyStream,
-} from "@sluice/oci";
+} from "@sluice/oci/content";
 import { isErrno } from "../errno.js";
 import { BlobMissingError } from "./blob-errors.js";
 import type { BlobStore, StoredBlob } from "./blob-store.js";

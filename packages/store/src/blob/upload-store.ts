@@ -1,4 +1,4 @@
-import type { AbortOptions, ExpectedContent } from "@sluice/oci";
+import type { AbortOptions, ExpectedContent } from "@sluice/oci/content";
 import type { StoredBlob } from "./blob-store.js";
 
 export interface UploadStatus {

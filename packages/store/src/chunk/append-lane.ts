@@ -1,4 +1,4 @@
-import { type Digest, hashOfDigest } from "@sluice/oci";
+import { type Digest, hashOfDigest } from "@sluice/oci/content";
 import PQueue from "p-queue";
 import { appendRecords, type NewRecord } from "./append-records.js";
 import type { VerifiedChunk } from "./chunk-source.js";

@@ -1,4 +1,4 @@
-import type { AbortOptions } from "@sluice/oci";
+import type { AbortOptions } from "@sluice/oci/content";
 import type { ChunkBinding } from "./chunk-store.js";
 import { recordHeaderBytes } from "./segment-format.js";
 import { slotState } from "./slot-word.js";

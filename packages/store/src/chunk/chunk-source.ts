@@ -1,4 +1,4 @@
-import { type AbortOptions, type Digest, DigestMismatchError, sha256Of } from "@sluice/oci";
+import { type AbortOptions, type Digest, DigestMismatchError, sha256Of } from "@sluice/oci/content";
 
 declare const verifiedBrand: unique symbol;
 

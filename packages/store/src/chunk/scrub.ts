@@ -1,4 +1,4 @@
-import { type AbortOptions, type Digest, digestOfHash } from "@sluice/oci";
+import { type AbortOptions, type Digest, digestOfHash } from "@sluice/oci/content";
 import type { IndexedChunk } from "./chunk-index.js";
 import type { ScrubProgress } from "./chunk-store.js";
 import type { Segment } from "./segment.js";

@@ -1,4 +1,4 @@
-import { digestOfHash } from "@sluice/oci";
+import { digestOfHash } from "@sluice/oci/content";
 import { isErrno } from "../errno.js";
 import { EvictionStuckError } from "./store-errors.js";
 

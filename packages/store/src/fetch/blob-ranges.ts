@@ -1,4 +1,4 @@
-import type { AbortOptions, ByteRange, Digest } from "@sluice/oci";
+import type { AbortOptions, ByteRange, Digest } from "@sluice/oci/content";
 
 /**
  * Where compressed bytes come from: a registry, a mirror, an image layout. Owned by the fetch side, implemented outside.

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { compressFrame } from "@sluice/disk";
-import { type AbortOptions, type ByteRange, type Digest, sha256Of } from "@sluice/oci";
+import { type AbortOptions, type ByteRange, type Digest, sha256Of } from "@sluice/oci/content";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { VerifiedChunk } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";

@@ -1,4 +1,4 @@
-import type { AbortOptions, Digest } from "@sluice/oci";
+import type { AbortOptions, Digest } from "@sluice/oci/content";
 import { ChunkMissingError } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";
 import type { BlobRangeSource } from "./blob-ranges.js";

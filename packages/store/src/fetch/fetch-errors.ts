@@ -1,4 +1,4 @@
-import type { ByteRange, Digest } from "@sluice/oci";
+import type { ByteRange, Digest } from "@sluice/oci/content";
 
 /** A chunk could not be fetched, and trying again did not help. `cause` is the last attempt's error. */
 export class ChunkFetchError extends Error {

@@ -1,4 +1,4 @@
-import type { ByteRange, Digest } from "@sluice/oci";
+import type { ByteRange, Digest } from "@sluice/oci/content";
 
 /** Where one chunk lies: everything a fetch needs, and nothing of images. */
 export interface ChunkPlace {

@@ -1,4 +1,4 @@
-import type { AbortOptions, ByteRange, Digest } from "@sluice/oci";
+import type { AbortOptions, ByteRange, Digest } from "@sluice/oci/content";
 import type { ChunkPlace, FetchCause } from "./fetch-request.js";
 
 /** One chunk on its way, and all who wait for it. */

@@ -1,4 +1,4 @@
-import { sha256Of } from "@sluice/oci";
+import { sha256Of } from "@sluice/oci/content";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type FetchCause, rankOf } from "./fetch-request.js";

@@ -1,4 +1,4 @@
-import type { ByteRange, Digest } from "@sluice/oci";
+import type { ByteRange, Digest } from "@sluice/oci/content";
 import { type ChunkPlace, type FetchCause, rankOf } from "./fetch-request.js";
 
 /** A chunk that is wanted now, and how much. */

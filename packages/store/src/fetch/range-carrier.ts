@@ -1,5 +1,5 @@
 import { decompressFrame, InvalidFormatError } from "@sluice/disk";
-import { type ByteRange, DigestMismatchError } from "@sluice/oci";
+import { type ByteRange, DigestMismatchError } from "@sluice/oci/content";
 import { LRUCache } from "lru-cache";
 import { type VerifiedChunk, verifyChunk } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";

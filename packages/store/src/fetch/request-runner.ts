@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ByteRange, Digest } from "@sluice/oci";
+import type { ByteRange, Digest } from "@sluice/oci/content";
 import type { FetchConfig } from "./fetch-config.js";
 import { ChunkFetchError } from "./fetch-errors.js";
 import type { FetchCause } from "./fetch-request.js";

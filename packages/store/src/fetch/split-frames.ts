@@ -1,4 +1,4 @@
-import type { ByteRange } from "@sluice/oci";
+import type { ByteRange } from "@sluice/oci/content";
 
 /**
  * Cuts a stream that begins at byte `start` of a blob into frames, each given out as soon as its last byte is there. What lies between

@@ -1,4 +1,4 @@
-import { sha256Of } from "@sluice/oci";
+import { sha256Of } from "@sluice/oci/content";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { BlobStore } from "../blob/blob-store.js";
 import { seededBytes } from "./chunks.js";

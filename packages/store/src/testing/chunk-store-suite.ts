@@ -1,4 +1,4 @@
-import { sha256Of } from "@sluice/oci";
+import { sha256Of } from "@sluice/oci/content";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ChunkMissingError, verifyChunk } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { hashOfDigest, sha256Of } from "@sluice/oci";
+import { hashOfDigest, sha256Of } from "@sluice/oci/content";
 import { type VerifiedChunk, verifyChunk } from "../chunk/chunk-source.js";
 
 /** Bytes that depend on the seed alone; no two blocks of 4 KiB are alike. */

@@ -1,4 +1,4 @@
-import { blockSizeBytes } from "@sluice/disk";
+import { blockSizeBytes } from "@sluice/disk/blocks";
 
 /** What the kernel may know of an inode. Times are all zero. */
 export interface Attributes {

@@ -1,4 +1,4 @@
-import { blockSizeBytes } from "@sluice/disk";
+import { blockSizeBytes } from "@sluice/disk/blocks";
 import type { DiskFile } from "./disk-file.js";
 
 /** Reads stored chunks on this thread. @see SharedChunkReader of `@sluice/store`, which is one */

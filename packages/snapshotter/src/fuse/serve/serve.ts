@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { blockSizeBytes } from "@sluice/disk";
+import { blockSizeBytes } from "@sluice/disk/blocks";
 import type { Attributes } from "../protocol/attributes.js";
 import { changingOpcodes, maxReadBytes, opcode, openFlags, outHeaderBytes, rootInode } from "../protocol/constants.js";
 import { direntType, ReplyBuffer } from "../protocol/reply.js";

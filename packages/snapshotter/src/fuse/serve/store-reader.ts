@@ -1,4 +1,4 @@
-import { SharedChunkReader, type StoreShared } from "@sluice/store";
+import { SharedChunkReader, type StoreShared } from "@sluice/store/reader";
 import type { ChunkReader } from "./read-disk.js";
 
 /** What a reader module exports as `openChunkReader`. Called once, on the worker's thread. */

@@ -1,0 +1,44 @@
+// The side of a program that talks to the daemon: configuration, control client, containers. Loads neither the daemon nor what only it needs.
+
+export {
+  type FetchConfig,
+  type LogLevel,
+  type NodeConfig,
+  nodeConfigSchema,
+  parseNodeConfig,
+  type StoreBudget,
+  type TrustPolicyName,
+} from "./config/node-config.js";
+export { parseBytes, parseDurationMs, parseShare } from "./config/quantity.js";
+export {
+  apiVersion,
+  type ContainerRequest,
+  type DaemonStatus,
+  type DiskSummary,
+  type DriverChoice,
+  type GcResult,
+  type ImageAddress,
+  type MountRequest,
+  type MountResult,
+  type PreparedContainer,
+  type ScrubResult,
+  type StopRequest,
+  type StopResult,
+  type StoreUse,
+  type UnmountRequest,
+  type WhyAnswer,
+} from "./control/api.js";
+export { DaemonClient, DaemonError, DaemonNotRunningError, DaemonVersionError } from "./control/client.js";
+export { DaemonStartError, type EnsureDaemonOptions, ensureDaemon } from "./process/ensure-daemon.js";
+export { DaemonStopError, stopDaemon } from "./process/stop-daemon.js";
+export {
+  type PreparedRoot,
+  type ProcessRequest,
+  type RunOptions,
+  type RunRequest,
+  runImage,
+  runOnRoot,
+} from "./run/run-image.js";
+export { ContainerStartError, RuncMissingError } from "./run/runc.js";
+export { InvalidVolumeError, parseVolume, type Volume } from "./run/volume.js";
+export { NodePaths } from "./state/node-paths.js";

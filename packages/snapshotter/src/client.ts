@@ -1,15 +1,5 @@
-// The side of a program that talks to the daemon: configuration, control client, containers. Loads neither the daemon nor what only it needs.
+// The side of a program that talks to the daemon: control client, containers. Loads neither the daemon nor what only it needs.
 
-export {
-  type FetchConfig,
-  type LogLevel,
-  type NodeConfig,
-  nodeConfigSchema,
-  parseNodeConfig,
-  type StoreBudget,
-  type TrustPolicyName,
-} from "./config/node-config.js";
-export { parseBytes, parseDurationMs, parseShare } from "./config/quantity.js";
 export {
   apiVersion,
   type ContainerRequest,

@@ -1,4 +1,5 @@
 export * from "./client.js";
+export * from "./config.js";
 export { MetricsListenError } from "./control/metrics-listener.js";
 export { ApiVersionError } from "./control/server.js";
 export { type Daemon, type DaemonOptions, startDaemon } from "./daemon.js";

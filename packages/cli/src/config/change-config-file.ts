@@ -3,7 +3,7 @@ import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isMap, parseDocument } from "yaml";
 import { UsageError } from "../errors.js";
-import { parseConfig } from "./config-file.js";
+import { parseConfig } from "./parse-config.js";
 import { configSchema, leafPathsOf } from "./schema.js";
 
 /**

@@ -1,4 +1,4 @@
-import { nodeConfigSchema } from "@sluice/snapshotter/client";
+import { nodeConfigSchema } from "@sluice/snapshotter/config";
 import { z } from "zod";
 
 /** The keys that the command line itself reads. The node's come from its package, see {@link configSchema}. */

@@ -1,9 +1,7 @@
 import type { Surroundings } from "../surroundings.js";
-import { findConfig, parseConfig } from "./config-file.js";
+import { type FoundConfig, findConfig } from "./config-file.js";
 import { type ConfigTree, merged, valueAt } from "./config-tree.js";
 import { dataRootOf } from "./data-root.js";
-import { configOfEnvironment } from "./environment.js";
-import { configSchema } from "./schema.js";
 
 /** What the command line, the environment and the configuration file say together, in falling priority. */
 export interface Settings {
@@ -28,11 +26,10 @@ export interface SettingFlags {
 
 /** @throws {UsageError} naming file and line, or the variable, of what is wrong */
 export async function loadSettings(flags: SettingFlags, surroundings: Surroundings): Promise<Settings> {
-  const schema = configSchema();
   const found = await findConfig(flags.config, surroundings);
-  const sources: readonly (readonly [origin: string, tree: ConfigTree])[] = [
-    ...(found === undefined ? [] : [[found.path, parseConfig(found, schema)] as const]),
-    ["environment", configOfEnvironment(surroundings.environment, schema)],
+  const sources: readonly Source[] = [
+    ...(found === undefined ? [] : [await sourceOfFile(found)]),
+    ...(hasVariables(surroundings) ? [await sourceOfEnvironment(surroundings)] : []),
     ["command line", flags.tree],
   ];
   const tree = sources.reduce<ConfigTree>((lower, [, upper]) => merged(lower, upper), {});
@@ -44,6 +41,26 @@ export async function loadSettings(flags: SettingFlags, surroundings: Surroundin
     tree,
     originOf: (path) => sources.findLast(([, source]) => valueAt(source, path) !== undefined)?.[0],
   };
+}
+
+/** Settings, and who set them. */
+type Source = readonly [origin: string, tree: ConfigTree];
+
+// The schema and YAML take longer to load than a short verb to run: who configures nothing does not wait for them.
+
+async function sourceOfFile(found: FoundConfig): Promise<Source> {
+  const { configSchema } = await import("./schema.js");
+  const { parseConfig } = await import("./parse-config.js");
+  return [found.path, parseConfig(found, configSchema())];
+}
+
+const hasVariables = ({ environment }: Surroundings): boolean =>
+  Object.keys(environment).some((name) => name.startsWith("SLUICE_"));
+
+async function sourceOfEnvironment({ environment }: Surroundings): Promise<Source> {
+  const { configSchema } = await import("./schema.js");
+  const { configOfEnvironment } = await import("./environment.js");
+  return ["environment", configOfEnvironment(environment, configSchema())];
 }
 
 function textAt(tree: ConfigTree, path: readonly string[]): string | undefined {

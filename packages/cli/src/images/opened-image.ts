@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import type { Reference, RegistryClient, Repository } from "@sluice/oci";
+import type { RegistryClient, Repository } from "@sluice/oci";
+import { formatReference, parseReference, type Reference, targetOf } from "@sluice/oci/reference";
 import type { Command } from "commander";
 import type { Context } from "../context.js";
 
@@ -43,12 +44,12 @@ export class Images implements AsyncDisposable {
 
   /** @throws {InvalidReferenceError} */
   image(text: string): OpenedImage {
-    const parsed = parseImageReference(this.#oci, text, this.#context);
+    const parsed = parseImageReference(text, this.#context);
     return {
-      reference: this.#oci.formatReference(parsed),
+      reference: formatReference(parsed),
       parsed,
       repository: this.#oci.openRepository(parsed, this.#client),
-      target: this.#oci.targetOf(parsed),
+      target: targetOf(parsed),
     };
   }
 
@@ -58,9 +59,9 @@ export class Images implements AsyncDisposable {
 }
 
 /** With the default registry filled in, and the folder of a layout absolute. @throws {InvalidReferenceError} */
-export function parseImageReference(oci: typeof import("@sluice/oci"), text: string, context: Context): Reference {
+export function parseImageReference(text: string, context: Context): Reference {
   const { defaultRegistry } = context.settings;
-  const parsed = oci.parseReference(text, { defaultRegistry });
+  const parsed = parseReference(text, { defaultRegistry });
   if (parsed.kind === "registry") return parsed;
   return { ...parsed, directory: resolve(context.surroundings.workingFolder, parsed.directory) };
 }

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { formatReference } from "@sluice/oci/reference";
 import type { DaemonClient, ImageAddress } from "@sluice/snapshotter/client";
 import type { Context } from "../context.js";
 import { type ImageFlags, parseImageReference } from "../images/opened-image.js";
@@ -29,8 +30,7 @@ export async function daemonClient(context: Context): Promise<DaemonClient> {
 
 /** An image as the daemon is told of it: it has another working folder, other settings and other credentials than we. */
 export async function imageAddress(context: Context, text: string, flags: ImageFlags): Promise<ImageAddress> {
-  const oci = await import("@sluice/oci");
-  const reference = oci.formatReference(parseImageReference(oci, text, context));
+  const reference = formatReference(parseImageReference(text, context));
   const dockerConfig = dockerConfigFolder(context);
   return {
     reference,

@@ -1,5 +1,3 @@
-import { z } from "zod";
-
 /** Rises when an older program could misread or be misread. Sent with every request and answer as {@link apiVersionHeader}. */
 export const apiVersion = 1;
 export const apiVersionHeader = "sluice-api";
@@ -152,44 +150,7 @@ export interface NodeService {
   metrics(): Promise<string>;
 }
 
-const absolutePath = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0]*$/, "expected an absolute path");
-const driver = z.enum(["auto", "erofs", "fuse-native"]).default("auto");
-const image = {
-  reference: z.string().min(1).max(4096),
-  plainHttp: z.boolean().optional(),
-  dockerConfig: absolutePath.optional(),
-};
-
-export const imageAddressSchema: z.ZodType<ImageAddress, unknown> = z.strictObject(image);
-export const mountRequestSchema: z.ZodType<MountRequest, unknown> = z.strictObject({
-  ...image,
-  mountpoint: absolutePath,
-  driver,
-  writable: z.boolean().default(false),
-});
-export const unmountRequestSchema: z.ZodType<UnmountRequest, unknown> = z.strictObject({
-  mountpoint: absolutePath,
-  detach: z.boolean().default(false),
-});
-export const containerRequestSchema: z.ZodType<ContainerRequest, unknown> = z.strictObject({
-  ...image,
-  driver,
-  ownerPid: z.int().min(1),
-});
-export const containerIdSchema: z.ZodType<{ readonly id: string }, unknown> = z.strictObject({ id: z.uuid() });
-export const stopRequestSchema: z.ZodType<StopRequest, unknown> = z.strictObject({
-  busy: z.enum(["refuse", "detach"]).default("refuse"),
-  keepMounts: z.boolean().default(false),
-});
-
 /** The body of every answer that is not 2xx. */
 export interface ErrorBody {
   readonly error: { readonly code: string; readonly message: string; readonly detail?: unknown };
 }
-
-export const errorBodySchema: z.ZodType<ErrorBody, unknown> = z.object({
-  error: z.object({ code: z.string(), message: z.string(), detail: z.unknown().optional() }),
-});

@@ -6,7 +6,6 @@ import {
   apiVersionHeader,
   type ContainerRequest,
   type DaemonStatus,
-  errorBodySchema,
   type GcResult,
   type ImageAddress,
   type MountRequest,
@@ -117,7 +116,7 @@ export class DaemonClient {
       const text = await readText(response);
       const version = response.headers[apiVersionHeader];
       if (version !== String(apiVersion)) throw new DaemonVersionError(version?.toString());
-      if (response.statusCode !== 200) throw errorOf(response.statusCode, text);
+      if (response.statusCode !== 200) throw await errorOf(response.statusCode, text);
       return { text };
     } catch (error) {
       options?.signal?.throwIfAborted(); // the caller's own reason, not the AbortError of node:http
@@ -163,7 +162,8 @@ async function readText(response: IncomingMessage): Promise<string> {
   return Buffer.concat(pieces).toString("utf8");
 }
 
-function errorOf(status: number | undefined, text: string): Error {
+async function errorOf(status: number | undefined, text: string): Promise<Error> {
+  const { errorBodySchema } = await import("./api-schemas.js"); // and zod with it, which no other answer needs
   try {
     const { error } = errorBodySchema.parse(JSON.parse(text));
     return new DaemonError(error.code, error.message, error.detail);

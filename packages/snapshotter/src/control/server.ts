@@ -1,17 +1,15 @@
 import { chmod, rm } from "node:fs/promises";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "../observe/log.js";
+import { apiVersion, apiVersionHeader, type NodeService } from "./api.js";
 import {
-  apiVersion,
-  apiVersionHeader,
   containerIdSchema,
   containerRequestSchema,
   imageAddressSchema,
   mountRequestSchema,
-  type NodeService,
   stopRequestSchema,
   unmountRequestSchema,
-} from "./api.js";
+} from "./api-schemas.js";
 import { answerOfError } from "./error-answer.js";
 
 /** References and paths; nothing here is long. Bytes. */

@@ -13,7 +13,8 @@ import {
 } from "@sluice/oci";
 import PQueue from "p-queue";
 import { z } from "zod";
-import { type ImageAddress, imageAddressSchema } from "../control/api.js";
+import type { ImageAddress } from "../control/api.js";
+import { imageAddressSchema } from "../control/api-schemas.js";
 import { parseArtifact } from "../resolve/artifact.js";
 import { decodeTocOf, maxTocBlobBytes, type ResolvedImage } from "../resolve/resolve-image.js";
 import { isErrno } from "../state/errno.js";

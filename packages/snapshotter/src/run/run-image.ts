@@ -2,7 +2,6 @@ import { access, mkdir, writeFile } from "node:fs/promises";
 import { hostname as hostHostname } from "node:os";
 import { join } from "node:path";
 import { isatty } from "node:tty";
-import { parseImageConfig } from "@sluice/oci";
 import type { DriverChoice, ImageAddress, PreparedContainer } from "../control/api.js";
 import type { DaemonClient } from "../control/client.js";
 import { NodePaths } from "../state/node-paths.js";
@@ -85,6 +84,7 @@ export async function runOnRoot(
 }
 
 async function writeBundle(request: ProcessRequest, prepared: PreparedRoot, terminal: boolean): Promise<void> {
+  const { parseImageConfig } = await import("@sluice/oci"); // until here, whoever calls waited for the daemon only
   const config = parseImageConfig(Buffer.from(prepared.imageConfig), "config of the image").container;
   const image = {
     entrypoint: config.entrypoint,

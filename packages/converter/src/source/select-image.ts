@@ -66,8 +66,7 @@ async function getManifest(
     return await repository.getManifest(target, options);
   } catch (error) {
     if (isNotFound(error)) {
-      const problem = `${target} is not in ${repository.name}: it was deleted, or has not arrived yet`;
-      throw new ConversionError("RESOURCE_NOT_FOUND", image, problem, { cause: error });
+      throw new ConversionError("RESOURCE_NOT_FOUND", image, "it is not there", { cause: error });
     }
     if (error instanceof UnsupportedMediaTypeError) {
       throw new ConversionError("UNSUPPORTED_MEDIATYPE", image, error.message, { cause: error });

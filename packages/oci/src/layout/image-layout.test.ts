@@ -49,6 +49,18 @@ describe("an image layout on disk", () => {
     );
   });
 
+  it("says that there is no layout, rather than no tag, where no layout is", async () => {
+    const folder = freshFolder();
+    const layout = new ImageLayout(folder);
+    const missing = { code: "NOT_FOUND", message: `oci:${folder}: there is no image layout in this folder` };
+    await expect(layout.getManifest("v1")).rejects.toMatchObject(missing);
+    await expect(layout.getManifest(sha256Of("x"))).rejects.toMatchObject(missing);
+    await mkdir(folder);
+    await expect(layout.resolve("latest")).rejects.toMatchObject(missing);
+    await layout.pushManifest(image("one"), { tag: "v1" });
+    await expect(layout.getManifest("v2")).rejects.toThrow(/no image with tag "v2"; it has v1/);
+  });
+
   it("leaves no temporary files and no lock behind, after success and after failure", async () => {
     const folder = freshFolder();
     const layout = new ImageLayout(folder);

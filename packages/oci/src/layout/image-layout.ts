@@ -51,8 +51,13 @@ export class ImageLayout implements Repository {
 
   async getManifest(target: string, options?: AbortOptions): Promise<Manifest> {
     options?.signal?.throwIfAborted();
-    const digest = isDigest(target) ? target : await this.#digestOfTag(target, options);
-    return this.#readManifest(digest, options);
+    try {
+      const digest = isDigest(target) ? target : await this.#digestOfTag(target, options);
+      return await this.#readManifest(digest, options);
+    } catch (error) {
+      if (!isNotFound(error) || (await this.#index.isThere())) throw error;
+      throw new NotFoundError(`${this.name}: there is no image layout in this folder`);
+    }
   }
 
   blobSize(digest: Digest, options?: AbortOptions): Promise<number | undefined> {

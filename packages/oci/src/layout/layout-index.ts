@@ -1,4 +1,4 @@
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { AbortOptions } from "../abort-options.js";
@@ -31,6 +31,15 @@ export class LayoutIndex {
 
   constructor(directory: string) {
     this.#directory = directory;
+  }
+
+  /** Whether the folder is an image layout at all: it has the marker, or at least an index. */
+  async isThere(): Promise<boolean> {
+    const names = await readdir(this.#directory).catch((error: unknown): string[] => {
+      if (isErrno(error, "ENOENT")) return [];
+      throw error;
+    });
+    return names.includes("oci-layout") || names.includes("index.json");
   }
 
   /** Empty when there is no layout. @throws {InvalidDocumentError} */

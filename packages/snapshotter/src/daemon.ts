@@ -101,12 +101,12 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
     store,
     places,
     openRepository,
-    chunks: { get: (place, options) => fetcher.fetch(place, "demand", options) },
+    chunks: { get: (place, cause, options) => fetcher.fetch(place, cause, options) },
     around: (disk) => watchSlowReads(disk, log),
   });
 
   const journal = new MountJournal(paths.mounts);
-  const { drivers, session, failedReads } = createDrivers(paths, store, config, log);
+  const { drivers, session, failedReads } = createDrivers(paths, store, config, log, (slot) => disks.onMark(slot));
   const left = await clearEarlierLife(paths, journal, drivers, log);
   for (const driver of drivers) opened.add(`driver ${driver.name}`, driver, (it) => it.close({ force: true }));
   const mounts = new NodeMounts({ paths, journal, images, disks, lowers: new Lowers(paths.lower), drivers, log });
@@ -181,14 +181,20 @@ function createFetcher(places: BlobPlaces, store: ChunkStore, config: NodeConfig
 }
 
 /** Best first. */
-function createDrivers(paths: NodePaths, store: ChunkStore, config: NodeConfig, log: Logger) {
+function createDrivers(
+  paths: NodePaths,
+  store: ChunkStore,
+  config: NodeConfig,
+  log: Logger,
+  onMark: (slot: number) => void,
+) {
   let failedReads = 0;
   const onEvent = (event: DriverEvent): void => {
     if (event.kind === "read-failed") failedReads++;
     log[event.kind === "name-hidden" ? "warn" : "error"]({ err: event.error, driver: event.driver }, event.kind);
   };
   const { deadlineMs } = config.fetch;
-  const erofs = new ErofsDriver({ mountpoint: paths.session, chunks: store, deadlineMs, onEvent });
+  const erofs = new ErofsDriver({ mountpoint: paths.session, chunks: store, deadlineMs, onEvent, onMark });
   // Sixteen digits tell the data roots of a machine apart.
   const owner = createHash("sha256").update(paths.root).digest("hex").slice(0, 16);
   const native = new FuseNativeDriver({ owner, deadlineMs, onEvent });

@@ -19,14 +19,13 @@ export {
   TooManyChunksError,
 } from "./chunk/chunk-store.js";
 export { type ChunkStoreOptions, minBudgetBytes, openChunkStore } from "./chunk/segment-chunk-store.js";
-export { MISS, SharedChunkReader, type SharedChunkReaderOptions } from "./chunk/shared-chunk-reader.js";
 export { EvictionStuckError, StoreLockedError } from "./chunk/store-errors.js";
 export type { ChunkStoreEvent } from "./chunk/store-health.js";
-export { maxStoredChunkBytes, type StoreShared } from "./chunk/store-shared.js";
 export type { BlobRangeSource } from "./fetch/blob-ranges.js";
 export { ChunkFetcher, type ChunkFetcherOptions } from "./fetch/chunk-fetcher.js";
 export { defaultFetchConfig, type FetchConfig } from "./fetch/fetch-config.js";
 export { ChunkFetchError, FetcherClosedError } from "./fetch/fetch-errors.js";
 export type { ChunkPlace, FetchCause } from "./fetch/fetch-request.js";
 export type { CauseStats, FetchStats } from "./fetch/fetch-stats.js";
-export { type ChunkSpan, defaultReadAhead, ReadAhead, type ReadAheadConfig } from "./fetch/read-ahead.js";
+export { type ChunkRows, defaultReadAhead, ReadAhead, type ReadAheadConfig } from "./fetch/read-ahead.js";
+export * from "./reader.js";

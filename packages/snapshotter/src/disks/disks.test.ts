@@ -17,7 +17,10 @@ const empty = {
 };
 // The parts of an image that opening its disk looks at.
 const stored = {
-  image: { artifact: { manifest: { digest: artifact } }, toc: { diskBlocks: 1, blobs: [], chunks: empty } },
+  image: {
+    artifact: { manifest: { digest: artifact } },
+    toc: { diskBlocks: 1, blobs: [], regions: [], chunks: empty },
+  },
   addresses: [{ reference: "r.example/a:1" }],
 } as unknown as StoredDisk;
 
@@ -31,7 +34,7 @@ function setUp(bind?: () => Promise<ChunkBinding>) {
     return { slots: new Int32Array(0), close, [Symbol.asyncDispose]: close };
   };
   const disks = new Disks({
-    store: { bind: bind ?? binding },
+    store: { bind: bind ?? binding, isStored: () => false, mark: () => undefined },
     chunks: {
       get: () => {
         throw new Error("no chunks here");

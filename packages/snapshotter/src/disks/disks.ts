@@ -2,8 +2,9 @@ import type { Digest, Repository } from "@sluice/oci";
 import type { ChunkStore } from "@sluice/store";
 import type { ImageAddress } from "../control/api.js";
 import type { BlobPlaces } from "./blob-places.js";
+import { type ChunkGetter, ChunksAhead } from "./chunks-ahead.js";
 import type { StoredDisk } from "./disk-store.js";
-import { type ChunkGetter, chunkLengths, createOpenDisk, type OpenDisk } from "./open-disk.js";
+import { chunkLengths, createOpenDisk, type OpenDisk } from "./open-disk.js";
 
 /** One user's hold on an open disk. */
 export interface DiskLease {
@@ -13,7 +14,7 @@ export interface DiskLease {
 }
 
 export interface DisksParts {
-  readonly store: Pick<ChunkStore, "bind">;
+  readonly store: Pick<ChunkStore, "bind" | "isStored" | "mark">;
   readonly chunks: ChunkGetter;
   readonly places: BlobPlaces;
   readonly openRepository: (address: ImageAddress) => Repository;
@@ -23,6 +24,7 @@ export interface DisksParts {
 
 interface Opened {
   readonly disk: OpenDisk;
+  readonly chunks: ChunksAhead;
   readonly close: () => Promise<void>;
 }
 
@@ -35,6 +37,7 @@ interface Entry {
 export class Disks {
   readonly #parts: DisksParts;
   readonly #entries = new Map<Digest, Entry>();
+  readonly #opened = new Set<Opened>();
 
   constructor(parts: DisksParts) {
     this.#parts = parts;
@@ -69,6 +72,11 @@ export class Disks {
     }
   }
 
+  /** A worker hit a marked chunk: see {@link ChunkStore.mark}. */
+  onMark(slot: number): void {
+    for (const { chunks } of this.#opened) chunks.onMark(slot);
+  }
+
   #start(digest: Digest, stored: StoredDisk): Entry {
     const entry: Entry = { users: 0, opened: this.#open(digest, stored) };
     this.#entries.set(digest, entry);
@@ -89,12 +97,19 @@ export class Disks {
     const binding = await store.bind(toc.chunks.sha256, chunkLengths(toc.chunks));
     const blobs = toc.blobs.map((blob) => blob.digest);
     const forget = stored.addresses.map((address) => places.add(blobs, openRepository(address)));
-    return {
-      disk: around(createOpenDisk(digest, toc, binding, chunks)),
+    const ahead = new ChunksAhead(toc, binding.slots, store, chunks);
+    const opened: Opened = {
+      disk: around(createOpenDisk(digest, toc, binding, ahead)),
+      chunks: ahead,
       close: async () => {
+        this.#opened.delete(opened);
+        ahead.close();
         for (const leave of forget) leave();
         await binding.close();
       },
     };
+    this.#opened.add(opened);
+    ahead.fetchMetadata();
+    return opened;
   }
 }

@@ -1,11 +1,11 @@
 import { blockSizeBytes, type ChunkTable, type Toc } from "@sluice/disk";
-import { type AbortOptions, type Digest, digestOfHash } from "@sluice/oci";
-import type { ChunkBinding, ChunkPlace } from "@sluice/store";
+import type { AbortOptions, Digest } from "@sluice/oci";
+import type { ChunkBinding } from "@sluice/store";
 
-/** Brings chunks, from the store or the network; chunks asked for at the same time and lying side by side come in one request. */
-export interface ChunkGetter {
-  /** The uncompressed bytes of the chunk, verified; not to be written into. Rejects with the signal's reason once it fires. */
-  get(place: ChunkPlace, options?: AbortOptions): Promise<Uint8Array>;
+/** The chunks of one disk by their rows in its table; chunks asked for at the same time and lying side by side come in one request. */
+export interface DiskChunks {
+  /** The uncompressed bytes of a chunk, verified; not to be written into. Rejects with the signal's reason once it fires. */
+  get(row: number, options?: AbortOptions): Promise<Uint8Array>;
 }
 
 /** A disk whose chunks have slots in the store: its columns for the threads that answer hits, and `read` for what they miss. */
@@ -20,7 +20,7 @@ export interface OpenDisk {
   read(offset: number, length: number, options?: AbortOptions): Promise<Uint8Array>;
 }
 
-export function createOpenDisk(digest: Digest, toc: Toc, binding: ChunkBinding, chunks: ChunkGetter): OpenDisk {
+export function createOpenDisk(digest: Digest, toc: Toc, binding: ChunkBinding, chunks: DiskChunks): OpenDisk {
   const sizeBytes = toc.diskBlocks * blockSizeBytes;
   return {
     digest,
@@ -34,7 +34,7 @@ export function createOpenDisk(digest: Digest, toc: Toc, binding: ChunkBinding, 
 
 async function readDisk(
   toc: Toc,
-  chunks: ChunkGetter,
+  chunks: DiskChunks,
   offset: number,
   length: number,
   options?: AbortOptions,
@@ -49,7 +49,7 @@ async function readDisk(
     const startBytes = (toc.chunks.startBlock[row] ?? 0) * blockSizeBytes;
     if (startBytes >= offset + length) break;
     if (toc.chunks.compressedSize[row] === 0) continue;
-    work.push(copyChunk(chunks, chunkPlace(toc, row), startBytes - offset, into, options));
+    work.push(copyChunk(chunks, row, startBytes - offset, into, options));
   }
   await Promise.all(work);
   return into;
@@ -57,13 +57,13 @@ async function readDisk(
 
 /** Copies what overlaps `into`, when the chunk's first byte belongs at `at`, which may be negative. */
 async function copyChunk(
-  chunks: ChunkGetter,
-  place: ChunkPlace,
+  chunks: DiskChunks,
+  row: number,
   at: number,
   into: Uint8Array,
   options?: AbortOptions,
 ): Promise<void> {
-  const bytes = await chunks.get(place, options);
+  const bytes = await chunks.get(row, options);
   const skip = Math.max(0, -at);
   const end = Math.min(bytes.byteLength, into.byteLength - at);
   into.set(bytes.subarray(skip, end), at + skip);
@@ -79,20 +79,6 @@ function firstRowFrom(table: ChunkTable, block: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** Where a chunk of the disk lies. Not for zero chunks, which lie nowhere. */
-function chunkPlace(toc: Toc, row: number): ChunkPlace {
-  const { chunks } = toc;
-  const blob = toc.blobs[chunks.blob[row] ?? -1];
-  if (!blob) throw new RangeError(`chunk ${row}: its blob is not in the TOC`);
-  const start = chunks.offset[row] ?? 0;
-  return {
-    id: digestOfHash(chunks.sha256, row * 32),
-    sizeBytes: (chunks.blocks[row] ?? 0) * blockSizeBytes,
-    blob: blob.digest,
-    frame: { start, end: start + (chunks.compressedSize[row] ?? 0) },
-  };
 }
 
 /** Uncompressed bytes of each chunk, as `ChunkStore.bind` wants them. */

@@ -1,4 +1,4 @@
-import type { AbortOptions, Digest } from "@sluice/oci";
+import type { AbortOptions, Digest } from "@sluice/oci/content";
 import type { ChunkSource, VerifiedChunk } from "./chunk-source.js";
 import type { StoreShared } from "./store-shared.js";
 
@@ -36,6 +36,9 @@ export interface ChunkStore extends ChunkSource {
 
   /** Call when the reader's thread has ended, even in the middle of a read: an eviction may be waiting for it. */
   removeReader(reader: number): void;
+
+  /** Whether the store has the chunk of this slot at this moment. Costs one read of shared memory. */
+  isStored(slot: number): boolean;
 
   /** The next reader who hits this slot says so, once: see {@link SharedChunkReaderOptions.onMark}. */
   mark(slot: number): void;

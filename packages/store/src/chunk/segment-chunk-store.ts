@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type AbortOptions, type Digest, hashOfDigest } from "@sluice/oci";
+import { type AbortOptions, type Digest, hashOfDigest } from "@sluice/oci/content";
 import { AppendLane } from "./append-lane.js";
 import { bindChunks } from "./chunk-binder.js";
 import { ChunkIndex, type IndexedChunk } from "./chunk-index.js";
@@ -14,7 +14,7 @@ import { scrubSegments } from "./scrub.js";
 import { recordHeaderBytes } from "./segment-format.js";
 import { SegmentSet } from "./segment-set.js";
 import { SlotTable } from "./slot-table.js";
-import { slotState } from "./slot-word.js";
+import { slotState, stateOf } from "./slot-word.js";
 import { StoreLockedError } from "./store-errors.js";
 import { type ChunkStoreEvent, StoreHealth } from "./store-health.js";
 import type { StoreParts } from "./store-parts.js";
@@ -155,6 +155,11 @@ class SegmentChunkStore implements ChunkStore {
 
   removeReader(reader: number): void {
     this.#parts.readers.remove(reader);
+  }
+
+  isStored(slot: number): boolean {
+    const state = stateOf(Atomics.load(this.#parts.slots.columns.word, slot));
+    return state === slotState.present || state === slotState.verified;
   }
 
   mark(slot: number): void {

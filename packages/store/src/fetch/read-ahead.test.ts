@@ -1,73 +1,115 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { defaultReadAhead, extendRun, ReadAhead, startRun } from "./read-ahead.js";
+import { expect, it } from "vitest";
+import { type ChunkRows, ReadAhead, type ReadAheadConfig } from "./read-ahead.js";
 
-const end = 1000;
+const config: ReadAheadConfig = {
+  minRun: 2,
+  firstWindowBytes: 300,
+  maxWindowBytes: 1200,
+  maxWastedShare: 0.2,
+  freeBytes: 400,
+};
 
-describe("read-ahead", () => {
-  it("fetches nothing ahead for one read, or for a reader who jumps", () => {
-    const ahead = new ReadAhead();
-    for (const chunk of [5, 900, 300, 17, 600]) {
-      const { from, to } = ahead.onAccess(chunk, end);
-      expect(to - from).toBe(0);
+/** A disk of chunks of 100 compressed bytes; what is fetched is stored at once. */
+class Disk implements ChunkRows {
+  readonly compressedSize: Uint32Array;
+  readonly stored = new Set<number>();
+  readonly readAhead: ReadAhead;
+  readonly read = new Set<number>();
+  readonly fetched = new Set<number>();
+
+  constructor(count: number, given: ReadAheadConfig = config) {
+    this.compressedSize = new Uint32Array(count).fill(100);
+    this.readAhead = new ReadAhead(this, given);
+  }
+  endOfRegion(): number {
+    return this.compressedSize.length;
+  }
+  isStored(row: number): boolean {
+    return this.stored.has(row);
+  }
+  /** A reader reads: a miss, or the first hit of a guess. @returns what was fetched ahead */
+  want(row: number): readonly number[] {
+    if (this.stored.has(row) && this.read.has(row)) return [];
+    const ahead = this.readAhead.onRead(row);
+    this.read.add(row);
+    for (const one of [row, ...ahead]) {
+      if ((this.compressedSize[one] ?? 0) > 0) this.fetched.add(one);
+      this.stored.add(one);
     }
-  });
+    return ahead;
+  }
+  bytesOf(rows: Iterable<number>): number {
+    return [...rows].reduce((sum, row) => sum + (this.compressedSize[row] ?? 0), 0);
+  }
+}
 
-  it("gets ahead of a reader who goes forward, by more each time, up to the limit", () => {
-    const ahead = new ReadAhead();
-    let askedTo = 0;
-    const sizes: number[] = [];
-    for (let chunk = 0; chunk < 200; chunk++) {
-      const { from, to } = ahead.onAccess(chunk, end);
-      if (to > from) {
-        if (sizes.length > 0) expect(from).toBe(askedTo);
-        sizes.push(to - from);
-        askedTo = to;
-      }
-      if (chunk > 1) expect(askedTo).toBeGreaterThan(chunk);
-    }
-    expect(sizes.slice(0, 6)).toEqual([2, 4, 8, 16, 32, 32]);
-  });
+it("fetches the neighbour of a chunk that missed", () => {
+  expect(new Disk(100).want(10)).toEqual([11]);
+});
 
-  it("goes on when only misses and marked chunks are reported", () => {
-    const ahead = new ReadAhead();
-    ahead.onAccess(0, end);
-    let { from, to } = ahead.onAccess(1, end);
-    for (let i = 0; i < 5; i++) {
-      const next = ahead.onAccess(from, end);
-      expect(next.from).toBe(to);
-      expect(next.to).toBeGreaterThan(next.from);
-      ({ from, to } = next);
-    }
-  });
+it("gets further ahead of a reader who goes on, in ever larger pieces", () => {
+  const disk = new Disk(1000, { ...config, freeBytes: 10_000 });
+  const pieces = Array.from({ length: 60 }, (_, row) => disk.want(row).length).filter((length) => length > 0);
+  expect(pieces.length).toBeLessThan(20);
+  expect(Math.max(...pieces)).toBeGreaterThanOrEqual(6);
+  expect(disk.bytesOf(disk.fetched)).toBeLessThan(6000 + 2 * config.maxWindowBytes);
+});
 
-  it("follows readers who go on side by side", () => {
-    const ahead = new ReadAhead();
-    for (let i = 0; i < 2; i++) for (const base of [0, 300, 600]) ahead.onAccess(base + i, end);
-    for (const base of [0, 300, 600]) {
-      const { from, to } = ahead.onAccess(base + 2, end);
-      expect(from).toBe(base + 4);
-      expect(to).toBe(base + 8);
-    }
-  });
+it("stops guessing when its guesses are wrong", () => {
+  const disk = new Disk(100_000);
+  for (let row = 0; row < 100_000; row += 100) disk.want(row);
+  const wasted = disk.bytesOf(disk.fetched) - disk.bytesOf(disk.read);
+  expect(wasted).toBeLessThanOrEqual(config.freeBytes + config.maxWastedShare * disk.bytesOf(disk.read));
+});
 
-  it("never asks past the end, backwards, or for more than its window", () => {
-    fc.assert(
-      fc.property(fc.array(fc.nat(60), { maxLength: 60 }), (chunks) => {
-        const ahead = new ReadAhead();
-        for (const chunk of chunks) {
-          const { from, to } = ahead.onAccess(chunk, 61);
-          expect(to).toBeLessThanOrEqual(Math.max(61, from));
-          expect(to - from).toBeGreaterThanOrEqual(0);
-          expect(to - from).toBeLessThanOrEqual(defaultReadAhead.maxWindow);
-        }
-      }),
-    );
-  });
+it("guesses again once reads have earned it", () => {
+  const disk = new Disk(100_000);
+  for (let row = 0; row < 5000; row += 100) disk.want(row);
+  const before = disk.fetched.size - disk.read.size;
+  for (let row = 50_000; row < 50_200; row++) disk.want(row);
+  expect(disk.want(60_000).length).toBeGreaterThan(0);
+  expect(before).toBeGreaterThan(0);
+});
 
-  it("takes a second read of one chunk for no direction", () => {
-    const { run, fetch } = extendRun(startRun(7), 7, end, defaultReadAhead);
-    expect(run.length).toBe(1);
-    expect(fetch.to - fetch.from).toBe(0);
-  });
+it("neither fetches zero chunks nor counts them", () => {
+  const disk = new Disk(100);
+  disk.compressedSize.fill(0, 11, 50);
+  expect(disk.want(10)).toEqual([50]);
+});
+
+it("does not leave the region, whose end is another blob", () => {
+  const disk = new Disk(12);
+  expect(disk.want(10)).toEqual([11]);
+  expect(disk.want(11)).toEqual([]);
+});
+
+it("asks for nothing that is stored or on its way", () => {
+  const disk = new Disk(100);
+  disk.stored.add(11);
+  expect(disk.readAhead.onRead(10)).toEqual([]);
+  disk.readAhead.fetching(21);
+  expect(disk.readAhead.onRead(20)).toEqual([]);
+  disk.readAhead.landed(21);
+  expect(disk.readAhead.onRead(20)).toEqual([21]);
+});
+
+it("pays for guesses that were evicted before anybody read them", () => {
+  const disk = new Disk(1000);
+  for (const row of disk.want(10)) disk.stored.delete(row);
+  disk.want(500);
+  expect(disk.readAhead.allowanceBytes).toBeLessThan(config.freeBytes);
+  for (let row = 0; row < 1000; row += 50) disk.want(row);
+  expect(disk.readAhead.allowanceBytes).toBeGreaterThanOrEqual(0);
+});
+
+it("never wastes more than its budget, whatever is read", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(2000), { maxLength: 300 }), (rows) => {
+      const disk = new Disk(2001);
+      for (const row of rows) disk.want(row);
+      const wasted = disk.bytesOf(disk.fetched) - disk.bytesOf(disk.read);
+      expect(wasted).toBeLessThanOrEqual(config.freeBytes + config.maxWastedShare * disk.bytesOf(disk.read));
+    }),
+  );
 });

@@ -1,102 +1,138 @@
-/** Chunks `from` up to, not including, `to`, by their numbers on a disk. */
-export interface ChunkSpan {
-  readonly from: number;
-  readonly to: number;
+/** What read-ahead has to know of the chunks of one disk. Rows are in disk order. */
+export interface ChunkRows {
+  /** Bytes of each frame; 0 for zero chunks, which are never fetched. */
+  readonly compressedSize: Uint32Array;
+  /** Where the region of a row ends: neighbours behind it lie in another blob. */
+  endOfRegion(row: number): number;
+  /** Whether the chunk is in the store. */
+  isStored(row: number): boolean;
 }
 
+/** Bytes are compressed ones. */
 export interface ReadAheadConfig {
-  /** Reads in a row before anything is fetched ahead. 2: one read is no direction. */
+  /** So many chunks in a row must have been guessed right, one by one, before a reader counts as one who goes on. */
   readonly minRun: number;
-  /** Fetched ahead at the start of a run; doubles as the run goes on. Chunks. */
-  readonly firstWindow: number;
-  /** The most that is fetched ahead. Chunks. */
-  readonly maxWindow: number;
-  /** A run may leave out so many chunks and still be one. */
-  readonly maxSkip: number;
-  /** Runs remembered per disk: readers that go on side by side. */
-  readonly maxRuns: number;
+  /** Fetched ahead of a reader who goes on; doubles with each chunk … */
+  readonly firstWindowBytes: number;
+  /** … up to this. */
+  readonly maxWindowBytes: number;
+  /** What is fetched and never read may be this share of what is read … */
+  readonly maxWastedShare: number;
+  /** … and this much before anything is known. */
+  readonly freeBytes: number;
 }
 
-export const defaultReadAhead: ReadAheadConfig = { minRun: 2, firstWindow: 2, maxWindow: 32, maxSkip: 1, maxRuns: 16 };
+export const defaultReadAhead: ReadAheadConfig = {
+  minRun: 3, // in starts of real images larger windows at once guess worse, and every wrong guess is paid for by a later right one
+  firstWindowBytes: 256 * 1024, // about what a link of 100 Mbit/s and 20 ms carries while a request travels
+  maxWindowBytes: 4 * 1024 * 1024,
+  maxWastedShare: 0.15,
+  freeBytes: 512 * 1024,
+};
 
-/** A reader who goes forward. */
-export interface Run {
-  /** The chunk read last. */
-  readonly at: number;
-  /** Chunks read in this run. */
-  readonly length: number;
-  /** First chunk of what was fetched ahead last. When the reader arrives there, the next is fetched. */
-  readonly batchFrom: number;
-  /** Everything before has been asked for. */
-  readonly aheadTo: number;
-  readonly window: number;
+interface Guess {
+  readonly sizeBytes: number;
+  /** How many right guesses led to this one. */
+  readonly run: number;
 }
-
-export const startRun = (chunk: number): Run => ({
-  at: chunk,
-  length: 1,
-  batchFrom: chunk + 1,
-  aheadTo: chunk + 1,
-  window: 0,
-});
 
 /**
- * The run after a read of `chunk`, and what to fetch ahead for it. Pure. `end` is where the disk's region ends: nothing is fetched past it.
- * A batch is asked for when the reader enters the batch before, so there is always one on its way, and requests stay large.
+ * Which chunks of one disk to fetch before they are asked for. Files that are used together lie together, so what follows a chunk that is
+ * read will often be read soon; how often, every disk's readers teach anew: guesses that nobody read are paid for out of a budget that grows
+ * only with what is read. So a sequential reader gets far ahead of himself and a random one fetches little that he does not need.
  */
-export function extendRun(
-  run: Run,
-  chunk: number,
-  end: number,
-  config: ReadAheadConfig,
-): { run: Run; fetch: ChunkSpan } {
-  const length = chunk === run.at ? run.length : run.length + 1;
-  const aheadTo = Math.max(run.aheadTo, chunk + 1);
-  if (length < config.minRun || chunk < run.batchFrom || aheadTo >= end) {
-    return { run: { ...run, at: chunk, length, aheadTo }, fetch: { from: aheadTo, to: aheadTo } };
-  }
-  const window = run.window === 0 ? config.firstWindow : Math.min(run.window * 2, config.maxWindow);
-  const to = Math.min(end, aheadTo + window);
-  return { run: { at: chunk, length, batchFrom: aheadTo, aheadTo: to, window }, fetch: { from: aheadTo, to } };
-}
-
-/** Finds the readers of one disk that go forward, among those who jump about, and says what they will want next. */
 export class ReadAhead {
+  readonly #rows: ChunkRows;
   readonly #config: ReadAheadConfig;
-  /** Most recently extended last. */
-  #runs: Run[] = [];
+  /** Fetched, or on their way, and not read yet. */
+  readonly #guesses: Map<number, Guess> = new Map();
+  readonly #coming: Set<number> = new Set();
+  #guessedBytes = 0;
+  #readBytes = 0;
+  /** Of guesses that left the store unread. */
+  #lostBytes = 0;
 
-  constructor(config: ReadAheadConfig = defaultReadAhead) {
+  constructor(rows: ChunkRows, config: ReadAheadConfig = defaultReadAhead) {
+    this.#rows = rows;
     this.#config = config;
   }
 
   /**
-   * Call for each chunk that missed, and for each marked chunk that was hit (see {@link SharedChunkReaderOptions.onMark}): mark the first chunk
-   * of what is fetched ahead, or a run falls silent as soon as it hits.
+   * A reader wants `row`: it missed, or it is the first to hit a chunk that was fetched ahead. Pure bookkeeping, no I/O.
    *
-   * @param end where the chunk's region ends, in chunks
-   * @returns the chunks to fetch ahead; an empty span for a reader who jumps
+   * @returns rows to fetch ahead now, rising; they count as guesses until they are read
    */
-  onAccess(chunk: number, end: number): ChunkSpan {
-    const index = this.#runs.findIndex((run) => this.#continues(run, chunk));
-    const known = this.#runs[index];
-    if (known === undefined) {
-      this.#remember(startRun(chunk));
-      return { from: chunk + 1, to: chunk + 1 };
+  onRead(row: number): readonly number[] {
+    const guess = this.#guesses.get(row);
+    const sizeBytes = this.#rows.compressedSize[row] ?? 0;
+    if (guess !== undefined) this.#forget(row, guess);
+    if (guess !== undefined || !this.#rows.isStored(row)) this.#readBytes += sizeBytes;
+    const run = guess === undefined ? 0 : guess.run + 1;
+    const wanted = this.#missingBehind(row, this.#windowBytes(run));
+    for (const next of wanted) this.#remember(next, run);
+    return wanted;
+  }
+
+  /** `row` is on its way, whoever asked for it. Call {@link landed} when it has come or failed. */
+  fetching(row: number): void {
+    this.#coming.add(row);
+  }
+
+  landed(row: number): void {
+    this.#coming.delete(row);
+  }
+
+  /** Compressed bytes that may still be fetched on a guess. */
+  get allowanceBytes(): number {
+    const { maxWastedShare, freeBytes } = this.#config;
+    return Math.max(0, freeBytes + maxWastedShare * this.#readBytes - this.#guessedBytes - this.#lostBytes);
+  }
+
+  /** Of a reader with so many right guesses behind him. 1: the next chunk, whatever its size. */
+  #windowBytes(run: number): number {
+    const { minRun, firstWindowBytes, maxWindowBytes } = this.#config;
+    return run < minRun ? 1 : Math.min(firstWindowBytes * 2 ** (run - minRun), maxWindowBytes);
+  }
+
+  /** Nothing while more than half of the window is there already: few large requests, not many small ones. */
+  #missingBehind(row: number, windowBytes: number): number[] {
+    const { compressedSize } = this.#rows;
+    const end = this.#rows.endOfRegion(row);
+    if (this.allowanceBytes === 0) this.#dropLost();
+    let allowance = this.allowanceBytes;
+    let aheadBytes = 0;
+    let hereBytes = 0;
+    const missing: number[] = [];
+    for (let next = row + 1; next < end && aheadBytes < windowBytes; next++) {
+      const sizeBytes = compressedSize[next] ?? 0;
+      if (sizeBytes === 0) continue;
+      aheadBytes += sizeBytes;
+      if (this.#coming.has(next) || this.#guesses.has(next) || this.#rows.isStored(next)) hereBytes += sizeBytes;
+      else if (sizeBytes <= allowance) {
+        allowance -= sizeBytes;
+        missing.push(next);
+      } else break;
     }
-    this.#runs.splice(index, 1);
-    const { run, fetch } = extendRun(known, chunk, end, this.#config);
-    this.#remember(run);
-    return fetch;
+    return hereBytes > windowBytes / 2 ? [] : missing;
   }
 
-  /** Within what was fetched ahead, or right behind it. */
-  #continues(run: Run, chunk: number): boolean {
-    return chunk >= run.at && chunk <= run.aheadTo + this.#config.maxSkip;
+  #remember(row: number, run: number): void {
+    const sizeBytes = this.#rows.compressedSize[row] ?? 0;
+    this.#guesses.set(row, { sizeBytes, run });
+    this.#guessedBytes += sizeBytes;
   }
 
-  #remember(run: Run): void {
-    this.#runs.push(run);
-    if (this.#runs.length > this.#config.maxRuns) this.#runs.shift();
+  #forget(row: number, guess: Guess): void {
+    this.#guesses.delete(row);
+    this.#guessedBytes -= guess.sizeBytes;
+  }
+
+  /** Guesses that failed to come or were evicted. */
+  #dropLost(): void {
+    for (const [row, guess] of this.#guesses) {
+      if (this.#coming.has(row) || this.#rows.isStored(row)) continue;
+      this.#forget(row, guess);
+      this.#lostBytes += guess.sizeBytes;
+    }
   }
 }

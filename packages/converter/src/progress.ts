@@ -68,9 +68,8 @@ export class ProgressMeter {
     this.#onProgress({ kind: "reading", bytes: this.#doneBytes, totalBytes: this.#totalBytes, fraction });
   }
 
+  /** The quotient first: it is exactly 1 at the end, so that the fraction never passes the share. */
   #layersFraction(): number {
-    return this.#totalBytes === 0
-      ? layersShare
-      : (layersShare * Math.min(this.#doneBytes, this.#totalBytes)) / this.#totalBytes;
+    return this.#totalBytes === 0 ? layersShare : layersShare * Math.min(1, this.#doneBytes / this.#totalBytes);
   }
 }

@@ -7,7 +7,7 @@ import type { ArtifactLayer } from "../publish/artifact.js";
 import { decodeCachedLayer, encodeCachedLayer } from "./cached-layer.js";
 
 /** What the cache may take, layers in use not counted: enough for the base images of a build host. Bytes. */
-export const defaultCacheBudgetBytes: number = 20 * 1024 ** 3;
+const defaultCacheBudgetBytes: number = 20 * 1024 ** 3;
 
 /** A layer blob in the cache, open. Eviction does not disturb it. */
 export interface OpenLayer extends AsyncDisposable {

@@ -9,7 +9,7 @@ export interface SparsePiece {
 }
 
 /** Where a sparse map ends by decree, so that no header makes us hold a list without end. */
-export const maxSparsePieces = 1_000_000;
+const maxSparsePieces = 1_000_000;
 
 /** What the PAX headers say of a GNU sparse file; the map of version 1.0 lies in front of the data. */
 export interface PaxSparse {

@@ -4,7 +4,7 @@ import { tarNumber } from "./tar-numbers.js";
 /** Unit of a tar. Bytes. POSIX.1-2017, pax, "ustar Interchange Format". */
 export const tarBlockBytes = 512;
 
-export type TarFormat = "v7" | "ustar" | "star" | "gnu";
+type TarFormat = "v7" | "ustar" | "star" | "gnu";
 
 /** One 512-byte header, decoded; the byte strings are copies. */
 export interface TarHeader {

@@ -16,7 +16,7 @@ export interface Start extends AbortOptions {
 }
 
 /** The container ended, or took too long, before it was ready. */
-export class NotReadyError extends Error {
+class NotReadyError extends Error {
   override readonly name = "NotReadyError";
   readonly code = "NOT_READY";
 }

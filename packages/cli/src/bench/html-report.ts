@@ -7,7 +7,7 @@ export async function writeHtmlReport(path: string, result: BenchResult): Promis
   await writeFile(path, htmlReport(result));
 }
 
-export function htmlReport(result: BenchResult): string {
+function htmlReport(result: BenchResult): string {
   const { image, link, modes } = result;
   const longest = Math.max(...modes.map(({ secondsToReady }) => secondsToReady.max));
   const title = `Time to ready: ${escapeHtml(result.reference)}`;

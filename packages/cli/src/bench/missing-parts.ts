@@ -25,7 +25,7 @@ export async function missingParts(isRoot: boolean): Promise<string[]> {
 }
 
 /** This machine cannot start containers on a lazy mount. */
-export class PartsMissingError extends Error {
+class PartsMissingError extends Error {
   override readonly name = "PartsMissingError";
   readonly code = "PARTS_MISSING";
 }

@@ -47,6 +47,7 @@ export function benchCommand(run: Runner): Command {
 
 async function bench(context: Context, flags: BenchFlags, ref: string, command: readonly string[]): Promise<void> {
   const modes = modesOf(flags.mode);
+  const ready = readyOf(flags);
   const { requireParts } = await import("../bench/missing-parts.js");
   await requireParts(context.surroundings.isRoot, "bench");
   const { runBench } = await import("../bench/run-bench.js");
@@ -59,7 +60,7 @@ async function bench(context: Context, flags: BenchFlags, ref: string, command: 
       runs: flags.runs,
       shape: { bytesPerSecond: flags.rate, roundTripMs: flags.rtt },
       command,
-      ready: readyOf(flags),
+      ready,
       timeoutMs: flags.timeout * 1000,
       signal: context.signal,
     },

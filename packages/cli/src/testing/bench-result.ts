@@ -1,0 +1,27 @@
+import type { BenchResult } from "../bench/run-bench.js";
+
+const always = (value: number) => ({ median: value, min: value, max: value });
+
+/** What a bench might find: 40 s pulled in full, 4 s streamed. */
+export const sampleBenchResult: BenchResult = {
+  reference: "127.0.0.1:5000/app:1",
+  link: { bitsPerSecond: 100e6, roundTripSeconds: 0.02 },
+  image: { sizeBytes: 400 * 2 ** 20, artifactBytes: 420 * 2 ** 20, layers: 5 },
+  runs: 3,
+  modes: [
+    {
+      mode: "full",
+      secondsToReady: { median: 40, min: 39, max: 44 },
+      bytes: always(400 * 2 ** 20),
+      requests: always(7),
+      shareOfImage: 1,
+    },
+    {
+      mode: "streamed",
+      secondsToReady: { median: 4, min: 3.5, max: 4.5 },
+      bytes: always(40 * 2 ** 20),
+      requests: always(120),
+      shareOfImage: 0.1,
+    },
+  ],
+};

@@ -46,6 +46,7 @@ export function collectCounts(parts: CountedParts): NodeCounts {
       requests: fetch.requests,
       failures: fetch.failures,
       inFlight: fetch.inFlight,
+      unreadBytes: parts.disks.unreadBytes,
       bytes: Object.fromEntries(Object.entries(fetch.byCause).map(([cause, { bytes }]) => [cause, bytes])),
     },
   };

@@ -119,6 +119,7 @@ export class DaemonService implements NodeService {
         requests: fetch.requests,
         bytes: Object.values(fetch.bytes).reduce((sum, bytes) => sum + bytes, 0),
         inFlight: fetch.inFlight,
+        unreadBytes: fetch.unreadBytes,
       },
       reads: { hits: reads.hits, misses: reads.misses, errors: reads.errors },
     };

@@ -37,6 +37,8 @@ export interface ModeResult {
   readonly requests: Spread;
   /** Of the compressed image, 0 to 1. */
   readonly shareOfImage: number;
+  /** Compressed bytes of chunks fetched, as a multiple of those that were read. Only where chunks are fetched. */
+  readonly overfetch?: Spread | undefined;
 }
 
 /** What `bench -o json` prints. */
@@ -50,6 +52,7 @@ export interface BenchResult {
 
 interface Sample {
   readonly seconds: number;
+  readonly overfetch?: number | undefined;
   readonly bytes: number;
   readonly requests: number;
 }
@@ -68,9 +71,10 @@ export async function runBench(request: BenchRequest, around: BenchSurroundings)
     });
     const samples = new Map<BenchMode, Sample[]>(request.modes.map((mode) => [mode, []]));
     for (let run = 1; run <= request.runs; run++) {
-      const add = async (mode: BenchMode, start: () => Promise<number>): Promise<void> => {
+      const add: AddSample = async (mode, start, overfetch = async () => undefined) => {
         around.onStep(`${mode}, run ${run} of ${request.runs}`);
-        samples.get(mode)?.push(await measured(stage, start));
+        const sample = await measured(stage, start);
+        samples.get(mode)?.push({ ...sample, overfetch: await overfetch() });
       };
       if (request.modes.includes("full")) {
         await inFolder(join(dir, `full-${run}`), (folder) => add("full", () => startFull(stage, folder, request)));
@@ -85,7 +89,16 @@ export async function runBench(request: BenchRequest, around: BenchSurroundings)
   }
 }
 
-type AddSample = (mode: BenchMode, start: () => Promise<number>) => Promise<void>;
+type AddSample = (
+  mode: BenchMode,
+  start: () => Promise<number>,
+  overfetch?: () => Promise<number | undefined>,
+) => Promise<void>;
+
+async function overfetchOf(client: DaemonClient): Promise<number | undefined> {
+  const { bytes, unreadBytes } = (await client.status()).fetch;
+  return bytes > unreadBytes ? bytes / (bytes - unreadBytes) : undefined;
+}
 
 async function onNode(
   stage: Stage,
@@ -96,8 +109,13 @@ async function onNode(
 ): Promise<void> {
   const client = await around.daemonOf(root);
   try {
-    if (request.modes.includes("streamed")) await add("streamed", () => startStreamed(stage, root, client, request));
-    else await startStreamed(stage, root, client, request);
+    if (request.modes.includes("streamed")) {
+      await add(
+        "streamed",
+        () => startStreamed(stage, root, client, request),
+        () => overfetchOf(client),
+      );
+    } else await startStreamed(stage, root, client, request);
     if (request.modes.includes("warm")) await add("warm", () => startStreamed(stage, root, client, request));
   } finally {
     await stopDaemon(client, { busy: "detach", keepMounts: false });
@@ -148,6 +166,9 @@ function resultOf(
         bytes,
         requests: spreadOf(of.map(({ requests }) => requests)),
         shareOfImage: bytes.median / stage.imageBytes,
+        ...(of.every(({ overfetch }) => overfetch !== undefined) && {
+          overfetch: spreadOf(of.map(({ overfetch = 0 }) => overfetch)),
+        }),
       };
     }),
   };

@@ -128,7 +128,14 @@ export interface DaemonStatus {
   /** How many. */
   readonly mounts: number;
   readonly store: { readonly bytes: number; readonly budgetBytes: number; readonly chunks: number };
-  readonly fetch: { readonly requests: number; readonly bytes: number; readonly inFlight: number };
+  readonly fetch: {
+    readonly requests: number;
+    /** Compressed. */
+    readonly bytes: number;
+    readonly inFlight: number;
+    /** Of these bytes: fetched ahead and not read yet. */
+    readonly unreadBytes: number;
+  };
   readonly reads: { readonly hits: number; readonly misses: number; readonly errors: number };
 }
 

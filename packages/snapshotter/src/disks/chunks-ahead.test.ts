@@ -70,6 +70,16 @@ it("marks what it fetched ahead, and goes on when a reader gets there", async ()
   ahead.onMark(5); // another disk's
 });
 
+it("tells how much was fetched that nobody has read", async () => {
+  const { ahead } = testDisk(10);
+  await ahead.get(12);
+  expect(ahead.unreadBytes).toBe(100_000);
+  ahead.onMark(1013);
+  expect(ahead.unreadBytes).toBe(100_000); // the next guess
+  await ahead.get(14);
+  expect(ahead.unreadBytes).toBe(100_000);
+});
+
 it("fetches the metadata that is not there, and only that", () => {
   const { ahead, asked, stored } = testDisk(4);
   stored.add(1);

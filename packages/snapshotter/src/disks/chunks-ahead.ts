@@ -19,7 +19,7 @@ export class ChunksAhead implements DiskChunks {
   readonly #store: Pick<ChunkStore, "isStored" | "mark">;
   readonly #chunks: ChunkGetter;
   readonly #readAhead: ReadAhead;
-  /** Slots that were marked when their chunks were fetched ahead, with the rows they belong to. */
+  /** Slots that were marked when their chunks were fetched ahead, with the rows they belong to; none of them has been read yet. */
   readonly #marked: Map<number, number> = new Map();
   readonly #stop = new AbortController();
 
@@ -36,6 +36,7 @@ export class ChunksAhead implements DiskChunks {
   }
 
   async get(row: number, options?: AbortOptions): Promise<Uint8Array> {
+    this.#marked.delete(this.#slots[row] ?? -1);
     const ahead = this.#readAhead.onRead(row);
     this.#readAhead.fetching(row);
     const wanted = this.#chunks.get(chunkPlace(this.#toc, row), "demand", options);
@@ -61,9 +62,16 @@ export class ChunksAhead implements DiskChunks {
     if (metadata === undefined) return;
     for (let row = metadata.firstChunk; row < metadata.firstChunk + metadata.chunkCount; row++) {
       if (this.#toc.chunks.compressedSize[row] !== 0 && !this.#store.isStored(this.#slots[row] ?? 0)) {
-        this.#fetch(row, "startup");
+        this.#fetchUnasked(row, "startup");
       }
     }
+  }
+
+  /** Compressed bytes of chunks that were fetched before anybody asked for them and that nobody has read yet. */
+  get unreadBytes(): number {
+    let bytes = 0;
+    for (const row of this.#marked.values()) bytes += this.#toc.chunks.compressedSize[row] ?? 0;
+    return bytes;
   }
 
   close(): void {
@@ -71,15 +79,13 @@ export class ChunksAhead implements DiskChunks {
   }
 
   #fetchAhead(rows: readonly number[]): void {
-    for (const row of rows) {
-      const slot = this.#slots[row] ?? -1;
-      this.#marked.set(slot, row);
-      this.#store.mark(slot);
-      this.#fetch(row, "read-ahead");
-    }
+    for (const row of rows) this.#fetchUnasked(row, "read-ahead");
   }
 
-  #fetch(row: number, cause: FetchCause): void {
+  #fetchUnasked(row: number, cause: FetchCause): void {
+    const slot = this.#slots[row] ?? -1;
+    this.#marked.set(slot, row);
+    this.#store.mark(slot);
     this.#readAhead.fetching(row);
     this.#chunks
       .get(chunkPlace(this.#toc, row), cause, { signal: this.#stop.signal })

@@ -72,6 +72,13 @@ export class Disks {
     }
   }
 
+  /** See {@link ChunksAhead.unreadBytes}; of all open disks. */
+  get unreadBytes(): number {
+    let bytes = 0;
+    for (const { chunks } of this.#opened) bytes += chunks.unreadBytes;
+    return bytes;
+  }
+
   /** A worker hit a marked chunk: see {@link ChunkStore.mark}. */
   onMark(slot: number): void {
     for (const { chunks } of this.#opened) chunks.onMark(slot);

@@ -18,7 +18,7 @@ const counts = (hits: number): NodeCounts => ({
     notStored: 0,
     degraded: true,
   },
-  fetch: { requests: 7, failures: 1, inFlight: 2, bytes: { demand: 100, background: 50 } },
+  fetch: { requests: 7, failures: 1, inFlight: 2, unreadBytes: 0, bytes: { demand: 100, background: 50 } },
 });
 
 describe("the metrics of a node", () => {

@@ -23,6 +23,7 @@ export interface NodeCounts {
     readonly requests: number;
     readonly failures: number;
     readonly inFlight: number;
+    readonly unreadBytes: number;
     /** Compressed bytes by why they were fetched. */
     readonly bytes: Readonly<Record<string, number>>;
   };
@@ -52,6 +53,7 @@ const values: readonly (readonly [
   ["counter", "sluice_store_not_stored_total", "Chunks that could not be kept", (c) => c.store.notStored],
   ["counter", "sluice_fetch_requests_total", "Ranged requests to registries", (c) => c.fetch.requests],
   ["counter", "sluice_fetch_failures_total", "Ranged requests that failed", (c) => c.fetch.failures],
+  ["gauge", "sluice_fetch_unread_bytes", "Compressed bytes fetched ahead and not read yet", (c) => c.fetch.unreadBytes],
   ["gauge", "sluice_fetch_in_flight", "Ranged requests in flight", (c) => c.fetch.inFlight],
 ];
 

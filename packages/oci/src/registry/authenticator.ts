@@ -9,6 +9,11 @@ import type { HttpTransport } from "./transport.js";
 
 type Method = { readonly kind: "basic" } | ({ readonly kind: "bearer" } & TokenService);
 
+/** With the origin that asked who we are. */
+export interface AnswerOptions extends AbortOptions {
+  readonly origin: URL;
+}
+
 /** Tokens held at once; a node that pulls from many repositories needs a few dozen. */
 const maxTokens = 1000;
 
@@ -48,9 +53,9 @@ export class Authenticator {
     header: string | undefined,
     scopes: readonly string[],
     rejected: string | undefined,
-    options?: AbortOptions,
+    options: AnswerOptions,
   ): Promise<string | undefined> {
-    const method = this.#choose(parseChallenges(header ?? ""));
+    const method = chooseMethod(parseChallenges(header ?? ""), options.origin);
     if (method === undefined) return undefined;
     this.#method = method;
     if (method.kind === "bearer") {
@@ -115,22 +120,24 @@ export class Authenticator {
     this.#lookedAt = found.lookedAt;
     return found.credentials;
   }
+}
 
-  /** Bearer before Basic. A realm must be HTTPS, or on this machine, or as plain as the registry that names it. */
-  #choose(challenges: readonly Challenge[]): Method | undefined {
-    for (const { parameters, scheme } of challenges) {
-      const realm = parameters.get("realm") ?? "";
-      if (scheme !== "bearer" || !URL.canParse(realm)) continue;
-      const url = new URL(realm);
-      const safe = url.protocol === "https:" || (url.protocol === "http:" && this.#mayAskPlainly(url));
-      if (safe) return { kind: "bearer", realm: url, service: parameters.get("service") };
-    }
-    return challenges.some(({ scheme }) => scheme === "basic") ? { kind: "basic" } : undefined;
+/** Bearer before Basic. */
+function chooseMethod(challenges: readonly Challenge[], origin: URL): Method | undefined {
+  for (const { parameters, scheme } of challenges) {
+    const realm = parameters.get("realm") ?? "";
+    if (scheme !== "bearer" || !URL.canParse(realm)) continue;
+    const url = new URL(realm);
+    if (mayAsk(url, origin)) return { kind: "bearer", realm: url, service: parameters.get("service") };
   }
+  return challenges.some(({ scheme }) => scheme === "basic") ? { kind: "basic" } : undefined;
+}
 
-  #mayAskPlainly(realm: URL): boolean {
-    return isLoopback(realm.host) || realm.host === this.#host || realm.hostname === this.#host.replace(/:\d+$/, "");
-  }
+/** A password goes to a realm over HTTPS; in the clear only for a registry that is itself asked in the clear, and only to its own host. */
+function mayAsk(realm: URL, origin: URL): boolean {
+  if (realm.protocol === "https:") return true;
+  if (realm.protocol !== "http:" || origin.protocol !== "http:") return false;
+  return realm.hostname === origin.hostname || (isLoopback(realm.host) && isLoopback(origin.host));
 }
 
 const keyOf = (scopes: readonly string[]): string => [...scopes].sort().join(" ");

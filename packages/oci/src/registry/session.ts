@@ -96,7 +96,7 @@ export class RegistrySession {
     if (response.status !== 401 || !ours) return response;
     const challenge = response.header("www-authenticate");
     const better = await this.#authenticator
-      .answer(challenge, request.scopes, authorization, options)
+      .answer(challenge, request.scopes, authorization, { ...options, origin: this.#endpoint.origin })
       .catch(async (error) => {
         await response.body.discard();
         throw error;

@@ -7,7 +7,6 @@ import {
   type ConversionResult,
   type ConvertOptions,
   convertImage,
-  findArtifact,
   inspectImage,
   LayerInvalidError,
   verifyImage,
@@ -141,7 +140,8 @@ describe("convertImage", () => {
     expect((await layout.getManifest("copy")).digest).toBe(image.digest);
     expect(await repository.referrers(image.digest)).toEqual([]);
     expect(await verify(layout, "copy")).toMatchObject({ ok: true });
-    expect((await findArtifact(layout, image.digest))?.digest).toBe(result.artifact.digest);
+    const [attached] = await layout.referrers(image.digest, { artifactType: sluiceMediaTypes.artifact });
+    expect(attached?.digest).toBe(result.artifact.digest);
     await pushImage(layout, [await base()], { tag: "other" });
     const back = await convert(layout, "other", { to: { repository, tag: "from-layout" } });
     expect((await verify(repository, "from-layout")).ok).toBe(true);

@@ -1,5 +1,5 @@
+import type { Artifact } from "@sluice/disk/artifact";
 import { type Digest, sluiceMediaTypes } from "@sluice/oci";
-import type { Artifact } from "./publish/artifact.js";
 import type { SourceImage } from "./source/select-image.js";
 
 /** What `convert -o json` prints. Sizes in bytes. docs: the command line contract. */

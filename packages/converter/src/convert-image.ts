@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { parseArtifact } from "@sluice/disk/artifact";
 import type { AbortOptions, Repository } from "@sluice/oci";
 import { buildArtifact } from "./build-artifact.js";
 import { ConversionError } from "./conversion-error.js";
@@ -6,9 +7,8 @@ import { type ConversionResult, conversionResult } from "./conversion-result.js"
 import { CompressorPool } from "./layer/compressor-pool.js";
 import { OpenResources } from "./open-resources.js";
 import { type OnProgress, ProgressMeter } from "./progress.js";
-import { parseArtifact } from "./publish/artifact.js";
 import { copyImage } from "./publish/copy-image.js";
-import { findArtifact } from "./publish/find-artifact.js";
+import { findAttached } from "./publish/find-artifact.js";
 import { pushBlobs } from "./publish/push-blobs.js";
 import { acquireLayers } from "./reuse/acquire-layers.js";
 import { LayerCache } from "./reuse/layer-cache.js";
@@ -53,7 +53,7 @@ export async function convertImage(source: ImagePlace, options: ConvertOptions):
   requirePlatform(source, options.platform);
   const image = await selectImage(source.repository, source.target, source.reference, { signal });
   const place = to?.repository ?? source.repository;
-  const found = options.force ? undefined : await findArtifact(place, image.manifest.digest, { signal });
+  const found = options.force ? undefined : (await findAttached(place, image, { signal })).artifact;
   if (found !== undefined) {
     if (to !== undefined) await copyImage(image, source.repository, place, { tag: to.tag, signal });
     return conversionResult({
@@ -89,7 +89,7 @@ export async function convertImage(source: ImagePlace, options: ConvertOptions):
   await pushBlobs(place, blobs, { signal, onPushed: progress.pushing(blobs) });
   await place.pushManifest(manifest, { signal });
   await cache.evict();
-  const artifact = parseArtifact(manifest, place.name);
+  const artifact = parseArtifact(manifest);
   const converted = new Set(layers.filter(({ reused }) => !reused).map(({ layer }) => layer.source));
   return conversionResult({ reference: source.reference, image, artifact, converted, warnings, startedAtMs });
 }

@@ -10,7 +10,5 @@ export {
 } from "./inspect/inspect-image.js";
 export { DiskFullError } from "./layer/disk-full.js";
 export type { ConversionProgress, OnProgress } from "./progress.js";
-export { type Artifact, type ArtifactBlob, type ArtifactLayer, parseArtifact } from "./publish/artifact.js";
-export { findArtifact } from "./publish/find-artifact.js";
 export { LayerInvalidError, TarInvalidError } from "./tar/errors.js";
 export { type VerifiedLayer, type VerifyOptions, type VerifyResult, verifyImage } from "./verify/verify-image.js";

@@ -1,3 +1,4 @@
+import { type ArtifactBlob, type ArtifactLayer, annotation, artifactFormatVersion } from "@sluice/disk/artifact";
 import {
   createImageManifest,
   type Descriptor,
@@ -6,7 +7,6 @@ import {
   type ImageManifest,
   sluiceMediaTypes,
 } from "@sluice/oci";
-import { type ArtifactBlob, type ArtifactLayer, annotation, artifactFormatVersion } from "./artifact.js";
 
 export interface ArtifactParts {
   readonly toc: Pick<ArtifactBlob, "digest" | "sizeBytes">;

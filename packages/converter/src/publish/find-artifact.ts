@@ -1,42 +1,27 @@
-import {
-  type AbortOptions,
-  type Digest,
-  InvalidDocumentError,
-  isNotFound,
-  type Repository,
-  sluiceMediaTypes,
-} from "@sluice/oci";
-import { type Artifact, parseArtifact } from "./artifact.js";
+import { type Artifact, findArtifact, InvalidArtifactError } from "@sluice/disk/artifact";
+import { type AbortOptions, InvalidDocumentError, isNotFound, type Repository } from "@sluice/oci";
+import type { SourceImage } from "../source/select-image.js";
 
-/** Artifacts of one image that are looked at; nobody makes as many. */
-const maxLooked = 16;
+/** What is attached to an image: the artifact that nodes choose, or why there is none among those that are there. */
+export interface Attached {
+  readonly artifact: Artifact | undefined;
+  /** What is wrong with the first one that nodes pass over. */
+  readonly problem: string | undefined;
+}
 
-/**
- * The streaming artifact of an image manifest; undefined when there is none that this program reads. Of several, one with a startup
- * blob is preferred, then the one listed last.
- */
-export async function findArtifact(
+/** Chooses as a node does. Rejects when a candidate could not be read and no other one is good. */
+export async function findAttached(
   repository: Repository,
-  subject: Digest,
+  { manifest, config }: SourceImage,
   options?: AbortOptions,
-): Promise<Artifact | undefined> {
-  const descriptors = await repository.referrers(subject, { ...options, artifactType: sluiceMediaTypes.artifact });
-  let found: Artifact | undefined;
-  for (const { digest } of descriptors.slice(-maxLooked)) {
-    const artifact = await readable(repository, digest, options);
-    if (artifact?.subject !== subject) continue;
-    if (found?.startup === undefined || artifact.startup !== undefined) found = artifact;
-  }
-  return found;
+): Promise<Attached> {
+  const source = { manifest, diffIds: config.diffIds };
+  const { artifact, rejections } = await findArtifact(repository, source, { signal: options?.signal });
+  if (artifact !== undefined) return { artifact, problem: undefined };
+  for (const reason of rejections) if (!isFaultOfArtifact(reason)) throw reason;
+  const [first] = rejections;
+  return { artifact, problem: first instanceof Error ? first.message : undefined };
 }
 
-/** Undefined for what was deleted meanwhile, and for other versions of the format. */
-async function readable(repository: Repository, digest: Digest, options?: AbortOptions): Promise<Artifact | undefined> {
-  try {
-    const manifest = await repository.getManifest(digest, options);
-    return manifest.kind === "image" ? parseArtifact(manifest, repository.name) : undefined;
-  } catch (error) {
-    if (isNotFound(error) || error instanceof InvalidDocumentError) return undefined;
-    throw error;
-  }
-}
+const isFaultOfArtifact = (reason: unknown): boolean =>
+  reason instanceof InvalidArtifactError || reason instanceof InvalidDocumentError || isNotFound(reason);

@@ -8,6 +8,7 @@ import {
   readWholeSection,
   type SeekTable,
 } from "@sluice/disk";
+import type { ArtifactLayer } from "@sluice/disk/artifact";
 import { type AbortOptions, compressionOfLayer, type Digest, type Repository } from "@sluice/oci";
 import type { ChunkCompressor } from "../layer/chunk-compressor.js";
 import { convertLayer } from "../layer/convert-layer.js";
@@ -15,7 +16,6 @@ import { localBlob } from "../layer/local-blob.js";
 import { readPieces } from "../layer/read-pieces.js";
 import type { OpenResources } from "../open-resources.js";
 import type { ProgressMeter } from "../progress.js";
-import type { ArtifactLayer } from "../publish/artifact.js";
 import type { BlobSource } from "../publish/push-blobs.js";
 import { remoteBlob } from "../source/remote-blob.js";
 import type { SourceImage } from "../source/select-image.js";

@@ -1,5 +1,5 @@
+import { type ArtifactLayer, artifactFormatVersion } from "@sluice/disk/artifact";
 import { type Digest, isDigest } from "@sluice/oci";
-import { type ArtifactLayer, artifactFormatVersion } from "../publish/artifact.js";
 
 /** What the cache of the build host remembers about a layer: one small JSON file each. */
 export function encodeCachedLayer(layer: ArtifactLayer): string {

@@ -1,7 +1,7 @@
+import type { ArtifactLayer } from "@sluice/disk/artifact";
 import type { AbortOptions, Digest, Repository } from "@sluice/oci";
-import type { ArtifactLayer } from "../publish/artifact.js";
-import { findArtifact } from "../publish/find-artifact.js";
-import { supportedPlatform } from "../source/select-image.js";
+import { findAttached } from "../publish/find-artifact.js";
+import { selectImage } from "../source/select-image.js";
 
 /** Tags that are looked at, the last in order first: newer versions sort behind older ones more often than not. */
 const maxTags = 24;
@@ -46,20 +46,12 @@ async function layersOfTag(
   options?: AbortOptions,
 ): Promise<readonly ArtifactLayer[]> {
   try {
-    const image = await imageOfTag(repository, tag, options);
-    if (image === undefined || seen.has(image)) return [];
-    seen.add(image);
-    return (await findArtifact(repository, image, options))?.layers ?? [];
+    const image = await selectImage(repository, tag, tag, options);
+    if (seen.has(image.manifest.digest)) return [];
+    seen.add(image.manifest.digest);
+    return (await findAttached(repository, image, options)).artifact?.layers ?? [];
   } catch {
     options?.signal?.throwIfAborted(); // whatever is wrong with another tag is not this image's trouble
     return [];
   }
-}
-
-async function imageOfTag(repository: Repository, tag: string, options?: AbortOptions): Promise<Digest | undefined> {
-  const manifest = await repository.getManifest(tag, options);
-  if (manifest.kind === "image") return manifest.digest;
-  return manifest.manifests.find(
-    ({ platform }) => platform !== undefined && `${platform.os}/${platform.architecture}` === supportedPlatform,
-  )?.digest;
 }

@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ArtifactLayer } from "@sluice/disk/artifact";
 import { type Digest, sha256Of } from "@sluice/oci";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ArtifactLayer } from "../publish/artifact.js";
 import { LayerCache } from "./layer-cache.js";
 
 let directory: string;

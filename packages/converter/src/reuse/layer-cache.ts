@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ArtifactLayer } from "@sluice/disk/artifact";
 import type { Digest } from "@sluice/oci";
 import { writeError } from "../layer/disk-full.js";
-import type { ArtifactLayer } from "../publish/artifact.js";
 import { decodeCachedLayer, encodeCachedLayer } from "./cached-layer.js";
 
 /** What the cache may take, layers in use not counted: enough for the base images of a build host. Bytes. */

@@ -13,11 +13,11 @@ import {
   type SeekTable,
   type Toc,
 } from "@sluice/disk";
+import type { Artifact, ArtifactBlob } from "@sluice/disk/artifact";
 import type { AbortOptions, Repository } from "@sluice/oci";
 import { ConversionError } from "../conversion-error.js";
 import type { ImagePlace } from "../convert-image.js";
-import type { Artifact, ArtifactBlob } from "../publish/artifact.js";
-import { findArtifact } from "../publish/find-artifact.js";
+import { findAttached } from "../publish/find-artifact.js";
 import { readWholeBlob } from "../source/read-image-config.js";
 import { remoteBlob } from "../source/remote-blob.js";
 import { type SourceImage, selectImage } from "../source/select-image.js";
@@ -31,9 +31,11 @@ export interface ConvertedImage {
 /** @throws {ConversionError} when the image or its artifact is not there */
 export async function findConverted(place: ImagePlace, options?: AbortOptions): Promise<ConvertedImage> {
   const image = await selectImage(place.repository, place.target, place.reference, options);
-  const artifact = await findArtifact(place.repository, image.manifest.digest, options);
+  const { artifact, problem } = await findAttached(place.repository, image, options);
   if (artifact === undefined) {
-    throw new ConversionError("RESOURCE_NOT_FOUND", place.reference, "it has no streaming artifact; convert it first");
+    const what =
+      problem === undefined ? "it has no streaming artifact" : `no streaming artifact of it is valid: ${problem}`;
+    throw new ConversionError("RESOURCE_NOT_FOUND", place.reference, `${what}; convert it first`);
   }
   return { image, artifact };
 }

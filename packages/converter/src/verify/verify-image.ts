@@ -9,6 +9,7 @@ import {
   readSection,
   rebuildTar,
 } from "@sluice/disk";
+import type { Artifact, ArtifactLayer } from "@sluice/disk/artifact";
 import {
   type AbortOptions,
   type Digest,
@@ -19,7 +20,6 @@ import {
   sha256Of,
 } from "@sluice/oci";
 import type { ImagePlace } from "../convert-image.js";
-import type { Artifact, ArtifactLayer } from "../publish/artifact.js";
 import { imageDisk } from "../publish/image-disk.js";
 import { imageToc } from "../publish/image-toc.js";
 import type { SourceImage } from "../source/select-image.js";

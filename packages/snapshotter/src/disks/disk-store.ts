@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { parseArtifact, requireFit } from "@sluice/disk/artifact";
 import {
   type Digest,
   isDigest,
@@ -15,7 +16,6 @@ import PQueue from "p-queue";
 import { z } from "zod";
 import type { ImageAddress } from "../control/api.js";
 import { imageAddressSchema } from "../control/api-schemas.js";
-import { parseArtifact } from "../resolve/artifact.js";
 import { decodeTocOf, maxTocBlobBytes, type ResolvedImage } from "../resolve/resolve-image.js";
 import { isErrno } from "../state/errno.js";
 import { folderOf, type NodePaths } from "../state/node-paths.js";
@@ -113,7 +113,8 @@ export class DiskStore {
       if (source.kind !== "image" || manifest.kind !== "image") throw new Error("an index where a manifest belongs");
       requireDigest(configBytes, source.config?.digest, files.config);
       const config = parseImageConfig(configBytes, files.config);
-      const parsed = parseArtifact(manifest, { manifest: source, diffIds: config.diffIds });
+      const parsed = parseArtifact(manifest);
+      requireFit(parsed, { manifest: source, diffIds: config.diffIds });
       requireDigest(tocBytes, parsed.toc.digest, files.toc);
       const toc = decodeTocOf(parsed, tocBytes);
       return { image: { source, config, configBytes, artifact: parsed, tocBytes, toc }, addresses: record.addresses };

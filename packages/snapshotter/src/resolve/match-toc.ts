@@ -1,6 +1,6 @@
 import { blobKind, type Toc, type TocBlob } from "@sluice/disk";
-import type { Descriptor } from "@sluice/oci";
-import { invalid, type StreamingArtifact } from "./artifact.js";
+import type { Artifact, ArtifactBlob } from "@sluice/disk/artifact";
+import { invalid } from "./not-streamable.js";
 
 /**
  * Whether a decoded TOC belongs to the artifact: it names the same source, and no blob that the manifest does not list with the same kind
@@ -8,17 +8,17 @@ import { invalid, type StreamingArtifact } from "./artifact.js";
  *
  * @throws {NotStreamableError} ARTIFACT_INVALID
  */
-export function matchToc(toc: Toc, artifact: StreamingArtifact): void {
+export function matchToc(toc: Toc, artifact: Artifact): void {
   const name = `TOC ${artifact.toc.digest}`;
-  if (toc.source !== artifact.manifest.subject?.digest) {
-    throw invalid(`${name}: made for ${toc.source}, the artifact is for ${artifact.manifest.subject?.digest}`);
+  if (toc.source !== artifact.subject) {
+    throw invalid(`${name}: made for ${toc.source}, the artifact is for ${artifact.subject}`);
   }
   for (const blob of toc.blobs) {
-    const listed = blobsOf(artifact, blob).find((descriptor) => descriptor.digest === blob.digest);
+    const listed = blobsOf(artifact, blob).find(({ digest }) => digest === blob.digest);
     if (!listed) throw invalid(`${name}: blob ${blob.digest} of kind ${blob.kind} is not in the manifest`);
-    if (listed.size !== blob.sizeBytes) {
+    if (listed.sizeBytes !== blob.sizeBytes) {
       throw invalid(
-        `${name}: blob ${blob.digest} has ${blob.sizeBytes} bytes there and ${listed.size} in the manifest`,
+        `${name}: blob ${blob.digest} has ${blob.sizeBytes} bytes there and ${listed.sizeBytes} in the manifest`,
       );
     }
   }
@@ -26,7 +26,7 @@ export function matchToc(toc: Toc, artifact: StreamingArtifact): void {
   if (toc.blobs[first?.blob ?? -1]?.kind !== blobKind.metadata) throw invalid(`${name}: region 0 is not the metadata`);
 }
 
-function blobsOf(artifact: StreamingArtifact, { kind }: TocBlob): readonly Descriptor[] {
+function blobsOf(artifact: Artifact, { kind }: TocBlob): readonly ArtifactBlob[] {
   switch (kind) {
     case blobKind.metadata:
       return [artifact.metadata];

@@ -1,3 +1,5 @@
+import { InvalidArtifactError } from "@sluice/disk/artifact";
+
 /** Why an image is not streamed on this node, and what to do about it. `why` prints both; scripts and metrics go by the code. */
 const cures = {
   NO_ARTIFACT: "convert it: sluice convert REFERENCE",
@@ -33,6 +35,9 @@ export class NotStreamableError extends Error {
   }
 }
 
+export const invalid = (message: string, options?: ErrorOptions): NotStreamableError =>
+  new NotStreamableError("ARTIFACT_INVALID", message, options);
+
 const codeOfRegistryError: Readonly<Record<string, NotStreamableCode>> = {
   NOT_FOUND: "IMAGE_NOT_FOUND",
   UNAUTHORIZED: "UNAUTHORIZED",
@@ -48,6 +53,7 @@ const codeOfRegistryError: Readonly<Record<string, NotStreamableCode>> = {
 /** What a failed request to the repository of `what` means for streaming it. A fault of ours (no code) is rethrown as it is. */
 export function notStreamableBecause(error: unknown, what: string): NotStreamableError {
   if (error instanceof NotStreamableError) return error;
+  if (error instanceof InvalidArtifactError) return new NotStreamableError(error.code, error.message, { cause: error });
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") throw error;
   const code = codeOfRegistryError[error.code] ?? "REGISTRY_ERROR";
   return new NotStreamableError(code, `${what}: ${error.message}`, { cause: error });

@@ -79,6 +79,17 @@ describe("resolving an image", () => {
     expect((await resolve()).artifact.manifest.digest).toBe(good.digest);
   });
 
+  it("finds the one good artifact behind more bad ones than are read at once", async () => {
+    const source = await pushSource(repository, "1");
+    const good = await pushArtifact(repository, source);
+    for (let i = 0; i < 40; i++) {
+      await pushArtifact(repository, source, (sample) => ({
+        artifact: { ...sample.artifact, annotations: { "dev.sluice.format.version": `junk ${i}` } },
+      }));
+    }
+    expect((await resolve()).artifact.manifest.digest).toBe(good.digest);
+  });
+
   it.each<[string, string, RegExp, (sample: SampleImage) => Partial<SampleImage>]>([
     [
       "of another version",

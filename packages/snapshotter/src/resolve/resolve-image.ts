@@ -1,4 +1,5 @@
 import { decodeToc, maxTocBytes, type Toc } from "@sluice/disk";
+import type { Artifact } from "@sluice/disk/artifact";
 import {
   type AbortOptions,
   type Digest,
@@ -7,10 +8,9 @@ import {
   type Repository,
   sluiceMediaTypes,
 } from "@sluice/oci";
-import { invalid, type StreamingArtifact } from "./artifact.js";
-import { findArtifact } from "./find-artifact.js";
+import { findTrustedArtifact } from "./find-artifact.js";
 import { matchToc } from "./match-toc.js";
-import { notStreamableBecause } from "./not-streamable.js";
+import { invalid, notStreamableBecause } from "./not-streamable.js";
 import { readSmallBlob } from "./small-blob.js";
 import { findSourceManifest, readSourceConfig } from "./source-image.js";
 import type { TrustPolicy } from "./trust.js";
@@ -20,7 +20,7 @@ export interface ResolvedImage {
   readonly source: ImageManifest;
   readonly config: ImageConfig;
   readonly configBytes: Uint8Array;
-  readonly artifact: StreamingArtifact;
+  readonly artifact: Artifact;
   /** As in the registry. */
   readonly tocBytes: Uint8Array;
   readonly toc: Toc;
@@ -53,10 +53,10 @@ export async function resolveImage(
       readSourceConfig(repository, source, options),
     ]);
     const fit = { manifest: source, diffIds: config.diffIds };
-    const artifact = await findArtifact(repository, fit, referrers, trust, options);
-    const known = await options?.known?.(artifact.manifest.digest);
+    const artifact = await findTrustedArtifact(repository, fit, referrers, trust, options);
+    const known = await options?.known?.(artifact.digest);
     if (known) return known;
-    const what = `TOC of ${repository.name}@${artifact.manifest.digest}`;
+    const what = `TOC of ${repository.name}@${artifact.digest}`;
     const tocBytes = await readSmallBlob(repository, artifact.toc, maxTocBlobBytes, what, options);
     const toc = decodeTocOf(artifact, tocBytes);
     return { source, config, configBytes, artifact, tocBytes, toc };
@@ -67,13 +67,13 @@ export async function resolveImage(
 }
 
 /** @throws {NotStreamableError} ARTIFACT_INVALID */
-export function decodeTocOf(artifact: StreamingArtifact, tocBytes: Uint8Array): Toc {
+export function decodeTocOf(artifact: Artifact, tocBytes: Uint8Array): Toc {
   const toc = decode(artifact, tocBytes);
   matchToc(toc, artifact);
   return toc;
 }
 
-function decode(artifact: StreamingArtifact, tocBytes: Uint8Array): Toc {
+function decode(artifact: Artifact, tocBytes: Uint8Array): Toc {
   try {
     return decodeToc(tocBytes, { digest: artifact.toc.digest });
   } catch (error) {

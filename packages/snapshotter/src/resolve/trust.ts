@@ -1,12 +1,12 @@
+import type { Artifact } from "@sluice/disk/artifact";
 import type { AbortOptions, ImageManifest, Repository } from "@sluice/oci";
 import type { NodeConfig, TrustPolicyName } from "../config/node-config.js";
-import type { StreamingArtifact } from "./artifact.js";
 
 /** An artifact that fits its image, before it is believed. */
 export interface TrustCandidate {
   readonly repository: Repository;
   readonly source: ImageManifest;
-  readonly artifact: StreamingArtifact;
+  readonly artifact: Artifact;
 }
 
 export type TrustVerdict = { readonly trusted: true } | { readonly trusted: false; readonly because: string };
@@ -44,7 +44,7 @@ export function createTrustPolicy(config: NodeConfig["trust"]): TrustPolicy {
 const pinnedPolicy = (pins: ReadonlySet<string>): TrustPolicy => ({
   name: "pinned",
   judge: async ({ artifact }) =>
-    pins.has(artifact.manifest.digest)
+    pins.has(artifact.digest)
       ? { trusted: true }
-      : { trusted: false, because: `${artifact.manifest.digest} is not among the ${pins.size} of trust.pins` },
+      : { trusted: false, because: `${artifact.digest} is not among the ${pins.size} of trust.pins` },
 });

@@ -88,6 +88,7 @@ export async function pushArtifact(
     withFooter(layer, {
       "dev.sluice.layer.source": original?.digest ?? "",
       "dev.sluice.layer.diff-id": original?.digest ?? "", // the layer is not compressed
+      "dev.sluice.uncompressed.size": `${original?.size ?? 0}`,
     }),
   ];
   const artifact = {

@@ -1,0 +1,175 @@
+import {
+  createImageManifest,
+  type Digest,
+  descriptorOfManifest,
+  emptyDescriptor,
+  type ImageManifest,
+  type Manifest,
+  NotFoundError,
+  type Repository,
+  sha256Of,
+  sluiceMediaTypes,
+} from "@sluice/oci";
+import { describe, expect, it } from "vitest";
+import { annotation } from "./artifact.js";
+import { findArtifact } from "./find-artifact.js";
+import { InvalidArtifactError } from "./invalid-artifact-error.js";
+import { parseArtifact } from "./parse-artifact.js";
+
+const layer = { mediaType: "application/vnd.oci.image.layer.v1.tar", digest: sha256Of("layer"), size: 10 };
+const image = createImageManifest({ config: emptyDescriptor, layers: [layer] });
+const source = { manifest: image, diffIds: [sha256Of("tar")] };
+
+interface Made {
+  readonly startup?: boolean;
+  readonly version?: string;
+  readonly diffId?: Digest;
+  readonly layers?: number;
+}
+
+/** An artifact of the image; `name` makes its digest another one. */
+function artifact(name: string, { startup = false, version = "1", diffId, layers = 1 }: Made = {}): ImageManifest {
+  const footer = { [annotation.footerDigest]: sha256Of(name) };
+  const blob = (mediaType: string, annotations: Record<string, string> = {}) => ({
+    mediaType,
+    digest: sha256Of(`${mediaType} of ${name}`),
+    size: 7,
+    annotations,
+  });
+  const ofLayer = {
+    ...footer,
+    [annotation.layerSource]: layer.digest,
+    [annotation.layerDiffId]: diffId ?? sha256Of("tar"),
+    [annotation.uncompressedSize]: "10",
+  };
+  return createImageManifest({
+    artifactType: sluiceMediaTypes.artifact,
+    config: emptyDescriptor,
+    subject: descriptorOfManifest(image),
+    layers: [
+      blob(sluiceMediaTypes.toc),
+      blob(sluiceMediaTypes.metadata, footer),
+      ...(startup ? [blob(sluiceMediaTypes.startup, footer)] : []),
+      ...Array.from({ length: layers }, () => blob(sluiceMediaTypes.layer, ofLayer)),
+    ],
+    annotations: { [annotation.formatVersion]: version },
+  });
+}
+
+/** A repository that lists these manifests for the image, and counts how many are read. */
+function repositoryOf(manifests: readonly Manifest[], missing: readonly Digest[] = []) {
+  const read: string[] = [];
+  const repository: Pick<Repository, "referrers" | "getManifest"> = {
+    referrers: async () => [
+      ...manifests.map(descriptorOfManifest),
+      ...missing.map((digest) => ({ ...emptyDescriptor, digest })),
+    ],
+    getManifest: async (digest) => {
+      read.push(digest);
+      const found = manifests.find((manifest) => manifest.digest === digest);
+      if (found === undefined) throw new NotFoundError(`${digest} is not there`);
+      return found;
+    },
+  };
+  return { repository: repository as Repository, read };
+}
+
+const chosen = async (manifests: readonly Manifest[]): Promise<Digest | undefined> =>
+  (await findArtifact(repositoryOf(manifests).repository, source)).artifact?.digest;
+
+describe("findArtifact", () => {
+  it("chooses one with a startup blob, then the one whose digest comes first, in whatever order they are listed", async () => {
+    const plain = ["a", "b", "c"].map((name) => artifact(name));
+    const [first] = plain.map(({ digest }) => digest).sort();
+    expect(await chosen(plain)).toBe(first);
+    expect(await chosen(plain.toReversed())).toBe(first);
+    const started = artifact("d", { startup: true });
+    expect(await chosen([...plain, started])).toBe(started.digest);
+  });
+
+  it("finds the good one behind hundreds that are not, and reads no further", async () => {
+    const all = Array.from({ length: 400 }, (_, i) => `${i}`);
+    const digests = new Map(all.map((name) => [artifact(name).digest, name]));
+    const good = [...digests.keys()].sort()[300];
+    const manifests = all.map((name) => {
+      const right = artifact(name);
+      return right.digest === good ? right : { ...artifact(name, { version: "2" }), digest: right.digest };
+    });
+    const { repository, read } = repositoryOf(manifests);
+    const found = await findArtifact(repository, source);
+    expect(found.artifact?.digest).toBe(good);
+    expect(found.rejections.length).toBeGreaterThanOrEqual(300);
+    expect(read.length).toBeLessThan(320);
+  });
+
+  it("reads at most 1,024, however many are listed", async () => {
+    const missing = Array.from({ length: 3000 }, (_, i) => sha256Of(`${i}`));
+    const { repository, read } = repositoryOf([], missing);
+    const { artifact: found, rejections } = await findArtifact(repository, source);
+    expect([found, rejections.length, read.length]).toEqual([undefined, 1024, 1024]);
+  });
+
+  it.each<[string, ImageManifest, RegExp]>([
+    ["another DiffID", artifact("x", { diffId: sha256Of("other") }), /layer\.diff-id is sha256:.*, the image's is/],
+    ["a layer too many", artifact("x", { layers: 2 }), /2 layer blobs for an image of 1/],
+    ["another version", artifact("x", { version: "2" }), /format version "2"/],
+  ])("passes over one with %s, and says why", async (_, bad, message) => {
+    const good = artifact("good");
+    expect(await chosen([bad, good])).toBe(good.digest);
+    const { artifact: found, rejections } = await findArtifact(repositoryOf([bad]).repository, source);
+    expect(found).toBeUndefined();
+    expect(rejections).toEqual([expect.any(InvalidArtifactError)]);
+    expect(`${rejections[0]}`).toMatch(message);
+  });
+
+  it("passes over what the caller does not accept", async () => {
+    const { repository } = repositoryOf([artifact("a"), artifact("b")]);
+    const { artifact: first } = await findArtifact(repository, source);
+    const accept = async ({ digest }: { digest: Digest }): Promise<void> => {
+      if (digest === first?.digest) throw new Error("not this one");
+    };
+    const { artifact: second, rejections } = await findArtifact(repository, source, { accept });
+    expect(second?.digest).not.toBe(first?.digest);
+    expect(rejections).toEqual([new Error("not this one")]);
+  });
+
+  it("rejects with the reason of the caller who left", async () => {
+    const { repository } = repositoryOf([artifact("a")]);
+    const signal = AbortSignal.abort(new Error("left"));
+    await expect(findArtifact(repository, source, { signal })).rejects.toThrow("left");
+  });
+});
+
+describe("parseArtifact", () => {
+  const good = artifact("good", { startup: true });
+  const changed = (change: Partial<ImageManifest>): ImageManifest => ({ ...good, ...change });
+
+  it("reads every blob of the manifest, and their sizes together", () => {
+    const parsed = parseArtifact(good);
+    expect(parsed).toMatchObject({ digest: good.digest, subject: image.digest, toc: good.layers[0] });
+    expect(parsed.layers).toMatchObject([{ source: layer.digest, diffId: sha256Of("tar"), uncompressedBytes: 10 }]);
+    expect([parsed.metadata.digest, parsed.startup?.digest]).toEqual([good.layers[1]?.digest, good.layers[2]?.digest]);
+    expect(parsed.sizeBytes).toBe(good.bytes.byteLength + 4 * 7);
+  });
+
+  it.each([
+    ["another artifact type", changed({ artifactType: "application/x" }), /artifactType is "application\/x"/],
+    ["no subject", changed({ subject: undefined }), /no subject/],
+    ["a config that is not empty", changed({ config: layer }), /its config is not the empty one/],
+    ["no TOC", changed({ layers: good.layers.slice(1) }), /layer 0: media type/],
+    ["no metadata", changed({ layers: good.layers.slice(0, 1) }), /layer 1: media type undefined/],
+    [
+      "a layer without a size",
+      changed({ layers: good.layers.with(3, { ...layer, mediaType: sluiceMediaTypes.layer }) }),
+      /layer blob 0: dev\.sluice\.uncompressed\.size is no size/,
+    ],
+    [
+      "a blob without a footer",
+      changed({ layers: good.layers.with(1, { ...layer, mediaType: sluiceMediaTypes.metadata }) }),
+      /lacks a digest as dev\.sluice\.footer\.digest/,
+    ],
+  ])("refuses a manifest with %s", (_, manifest, message) => {
+    expect(() => parseArtifact(manifest)).toThrow(InvalidArtifactError);
+    expect(() => parseArtifact(manifest)).toThrow(message);
+  });
+});

@@ -1,0 +1,65 @@
+import { type AbortOptions, type Digest, type Repository, sluiceMediaTypes } from "@sluice/oci";
+import type { Artifact, ArtifactSource } from "./artifact.js";
+import { InvalidArtifactError } from "./invalid-artifact-error.js";
+import { parseArtifact } from "./parse-artifact.js";
+import { requireFit } from "./require-fit.js";
+
+/** Manifests that are read at once: as many as an honest repository ever lists for one image. */
+const batchSize = 16;
+/** A list ends here, so that who fills it costs a lookup 64 rounds and no more. */
+const maxCandidates = 64 * batchSize;
+
+export interface FindArtifactOptions extends AbortOptions {
+  /** What refers to the image, when it was listed already. */
+  readonly referrers?: readonly { readonly digest: Digest }[] | undefined;
+  /** Rejects an artifact that fits but is not wanted. */
+  readonly accept?: ((artifact: Artifact) => Promise<void>) | undefined;
+}
+
+export interface ArtifactChoice {
+  readonly artifact: Artifact | undefined;
+  /** Why each candidate that was looked at is not the one; in the order of their digests. */
+  readonly rejections: readonly unknown[];
+}
+
+/**
+ * The artifact that stands for an image: the same for whoever asks, because artifacts carry no time. Candidates are looked at in the order of
+ * their digests, 16 at once, until one is good; of the good ones among these, one with a startup blob wins, then the first. docs/format.md §6
+ *
+ * Rejects only when the candidates cannot be listed, or with the signal's reason.
+ */
+export async function findArtifact(
+  repository: Repository,
+  source: ArtifactSource,
+  options: FindArtifactOptions = {},
+): Promise<ArtifactChoice> {
+  const { signal } = options;
+  const asked = { signal, artifactType: sluiceMediaTypes.artifact };
+  const referrers = options.referrers ?? (await repository.referrers(source.manifest.digest, asked));
+  const digests = [...new Set(referrers.map(({ digest }) => digest))].sort().slice(0, maxCandidates);
+  const rejections: unknown[] = [];
+  for (let at = 0; at < digests.length; at += batchSize) {
+    const batch = digests.slice(at, at + batchSize);
+    const outcomes = await Promise.allSettled(batch.map((digest) => judged(repository, source, digest, options)));
+    signal?.throwIfAborted();
+    const good = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+    rejections.push(...outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : [])));
+    const artifact = good.find(({ startup }) => startup !== undefined) ?? good[0];
+    if (artifact !== undefined) return { artifact, rejections };
+  }
+  return { artifact: undefined, rejections };
+}
+
+async function judged(
+  repository: Repository,
+  source: ArtifactSource,
+  digest: Digest,
+  { signal, accept }: FindArtifactOptions,
+): Promise<Artifact> {
+  const manifest = await repository.getManifest(digest, { signal });
+  if (manifest.kind !== "image") throw new InvalidArtifactError(`streaming artifact ${digest}: it is an index`);
+  const artifact = parseArtifact(manifest);
+  requireFit(artifact, source);
+  await accept?.(artifact);
+  return artifact;
+}

@@ -1,0 +1,12 @@
+export {
+  type Artifact,
+  type ArtifactBlob,
+  type ArtifactLayer,
+  type ArtifactSource,
+  annotation,
+  artifactFormatVersion,
+} from "./artifact.js";
+export { type ArtifactChoice, type FindArtifactOptions, findArtifact } from "./find-artifact.js";
+export { InvalidArtifactError } from "./invalid-artifact-error.js";
+export { parseArtifact } from "./parse-artifact.js";
+export { requireFit } from "./require-fit.js";

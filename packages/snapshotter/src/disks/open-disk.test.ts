@@ -114,6 +114,19 @@ describe("a read of an open disk", () => {
     await expect(open(disk).read(0, 9 * blockSizeBytes)).rejects.toThrow(/no chunk/);
   });
 
+  it.each([-1, 1, -blockSizeBytes])("fails when a chunk is %i bytes longer than the TOC says", async (by) => {
+    const disk = testDisk(pieces);
+    const wrong: DiskChunks = {
+      get: async (row, options) => {
+        const bytes = await disk.chunks.get(row, options);
+        return row === 0 ? new Uint8Array(bytes.byteLength + by) : bytes;
+      },
+    };
+    const opened = open({ ...disk, chunks: { ...wrong, asked: [] } });
+    await expect(opened.read(0, 100)).rejects.toMatchObject({ code: "CHUNK_LENGTH" });
+    expect((await opened.read(8 * blockSizeBytes, 10)).byteLength).toBe(10);
+  });
+
   it("refuses a range outside the disk", async () => {
     const disk = testDisk(pieces);
     await expect(open(disk).read(disk.content.length - 1, 2)).rejects.toThrow(RangeError);

@@ -20,6 +20,17 @@ export interface OpenDisk {
   read(offset: number, length: number, options?: AbortOptions): Promise<Uint8Array>;
 }
 
+/** The bytes have the digest that the TOC names and not the length: the TOC is wrong, and what it shows there is not the image. */
+class ChunkLengthError extends Error {
+  override readonly name = "ChunkLengthError";
+  readonly code = "CHUNK_LENGTH";
+  constructor(row: number, actualBytes: number, expectedBytes: number) {
+    super(
+      `chunk ${row}: ${actualBytes} bytes, its TOC says ${expectedBytes}: the artifact is damaged, convert the image again`,
+    );
+  }
+}
+
 export function createOpenDisk(digest: Digest, toc: Toc, binding: ChunkBinding, chunks: DiskChunks): OpenDisk {
   const sizeBytes = toc.diskBlocks * blockSizeBytes;
   return {
@@ -49,14 +60,19 @@ async function readDisk(
     const startBytes = (toc.chunks.startBlock[row] ?? 0) * blockSizeBytes;
     if (startBytes >= offset + length) break;
     if (toc.chunks.compressedSize[row] === 0) continue;
-    work.push(copyChunk(chunks, row, startBytes - offset, into, options));
+    work.push(copyChunk(toc, chunks, row, startBytes - offset, into, options));
   }
   await Promise.all(work);
   return into;
 }
 
-/** Copies what overlaps `into`, when the chunk's first byte belongs at `at`, which may be negative. */
+/**
+ * Copies what overlaps `into`, when the chunk's first byte belongs at `at`, which may be negative.
+ *
+ * @throws {ChunkLengthError}
+ */
 async function copyChunk(
+  toc: Toc,
   chunks: DiskChunks,
   row: number,
   at: number,
@@ -64,6 +80,8 @@ async function copyChunk(
   options?: AbortOptions,
 ): Promise<void> {
   const bytes = await chunks.get(row, options);
+  const expectedBytes = (toc.chunks.blocks[row] ?? 0) * blockSizeBytes;
+  if (bytes.byteLength !== expectedBytes) throw new ChunkLengthError(row, bytes.byteLength, expectedBytes);
   const skip = Math.max(0, -at);
   const end = Math.min(bytes.byteLength, into.byteLength - at);
   into.set(bytes.subarray(skip, end), at + skip);

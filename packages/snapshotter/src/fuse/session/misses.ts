@@ -59,6 +59,7 @@ interface Pending {
   readonly stop: AbortController;
   readonly tid: number;
   interrupted: boolean;
+  answered: boolean;
 }
 
 /** A reader that was sent a signal is looked at again this often, until it dies or has its answer. Milliseconds. */
@@ -86,7 +87,8 @@ export class Misses {
     const stop = new AbortController();
     const { deadlineMs, readMiss } = this.#options;
     const timer = setTimeout(() => stop.abort(new ReadDeadlineError(deadlineMs)), deadlineMs);
-    this.#pending.set(key, { stop, tid: miss.pid, interrupted: false });
+    const pending: Pending = { stop, tid: miss.pid, interrupted: false, answered: false };
+    this.#pending.set(key, pending);
     try {
       const bytes = await orAborted(readMiss(disk, miss.offset, miss.length, stop.signal), stop.signal);
       if (bytes.byteLength !== miss.length) {
@@ -97,6 +99,7 @@ export class Misses {
       this.#fail(miss, disk, answer, error);
     } finally {
       clearTimeout(timer);
+      pending.answered = true;
       this.#pending.delete(key);
     }
   }
@@ -128,7 +131,7 @@ export class Misses {
   }
 
   async #endWhenDying(pending: Pending): Promise<void> {
-    while (!pending.stop.signal.aborted && [...this.#pending.values()].includes(pending)) {
+    while (!pending.stop.signal.aborted && !pending.answered) {
       if (await isDying(pending.tid)) {
         pending.stop.abort(new ReaderGoneError("the reader was killed"));
         return;

@@ -26,4 +26,8 @@ describe("isDyingStatus", () => {
     expect(await isDying(process.pid)).toBe(false);
     expect(await isDying(2 ** 30)).toBe(true);
   });
+
+  it("takes a thread that it cannot see, number 0, for living", async () => {
+    expect(await isDying(0)).toBe(false);
+  });
 });

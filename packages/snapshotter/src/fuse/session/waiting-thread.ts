@@ -20,8 +20,12 @@ export function isDyingStatus(status: string): boolean {
   return (pending & sigkill) !== 0n || deadly !== 0n;
 }
 
-/** {@link isDyingStatus} of a living thread; one that is gone counts as dying. */
+/**
+ * {@link isDyingStatus} of a living thread; one that is gone counts as dying. 0, which the kernel gives for nobody and for a thread that
+ * another PID namespace hides from ours, does not: it may well live.
+ */
 export async function isDying(tid: number): Promise<boolean> {
+  if (tid === 0) return false;
   try {
     return isDyingStatus(await readFile(`/proc/${tid}/status`, "latin1"));
   } catch {

@@ -52,6 +52,7 @@ export class FuseServer {
       try {
         this.#drainChanges();
         if (request.opcode === opcode.read) this.#serveRead();
+        else if (request.opcode === opcode.open) this.#serveOpen();
         else this.#send(this.#outcome());
       } catch (error) {
         this.#count(counterColumn.errors);
@@ -62,13 +63,13 @@ export class FuseServer {
     }
   }
 
-  /** Sends what an operation came to; see {@link Outcome}. */
-  #send(outcome: Outcome): void {
-    if (outcome === noAnswer) return;
+  /** Sends what an operation came to; see {@link Outcome}. @returns whether it reached somebody */
+  #send(outcome: Outcome): boolean {
+    if (outcome === noAnswer) return false;
     const { uniqueLow, uniqueHigh } = this.#request;
     if (outcome < 0) this.#reply.fail(uniqueLow, uniqueHigh, -outcome);
     else this.#reply.finish(uniqueLow, uniqueHigh, outcome);
-    send(this.#fd, this.#reply);
+    return send(this.#fd, this.#reply);
   }
 
   /** A worker that waits for requests hears nothing; so it looks, when the main thread has raised the epoch, before it answers. */
@@ -88,14 +89,18 @@ export class FuseServer {
     if (outcome >= 0) this.#counters.addHit(performance.now() - started);
   }
 
+  /** Counted once the kernel has it: an opening that it never learnt of is never closed either, and the disk would stay for ever. */
+  #serveOpen(): void {
+    const outcome = this.#open();
+    if (this.#send(outcome) && outcome >= 0) this.#tell({ kind: "opens", inode: this.#request.inode, change: 1 });
+  }
+
   #outcome(): Outcome {
     switch (this.#request.opcode) {
       case opcode.lookup:
         return this.#lookup();
       case opcode.getattr:
         return this.#getattr();
-      case opcode.open:
-        return this.#open();
       case opcode.readdir:
         return this.#readdir();
       case opcode.forget:
@@ -144,7 +149,6 @@ export class FuseServer {
     this.#count(counterColumn.opens);
     const { inode } = this.#request;
     if (this.#disks.inode(inode) === undefined) return -errno.ESTALE;
-    this.#tell({ kind: "opens", inode, change: 1 });
     return this.#reply.opened(openFlags.keepCache);
   }
 

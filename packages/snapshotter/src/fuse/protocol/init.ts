@@ -32,11 +32,11 @@ export class FuseProtocolError extends Error {
 
 /**
  * Requests that the kernel may have in flight without a reader waiting (read-ahead), for all disks together. The default of 12 would let a dozen misses on a
- * slow network stop the read-ahead of everybody's hits.
+ * slow network stop the read-ahead of everybody's hits; each one that waits takes up to {@link maxReadBytes} here.
  */
-const maxBackground = 4096;
+const maxBackground = 256;
 /** Read-ahead in flight above which the kernel calls the device congested. */
-const congestionThreshold = 3072;
+const congestionThreshold = 192;
 
 const wantedFlags =
   initFlags.asyncRead | initFlags.parallelDirops | initFlags.maxPages | initFlags.explicitInvalData | initFlags.initExt;

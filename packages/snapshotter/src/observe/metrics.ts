@@ -57,12 +57,15 @@ const values: readonly (readonly [
   ["gauge", "sluice_fetch_in_flight", "Ranged requests in flight", (c) => c.fetch.inFlight],
 ];
 
+/** How often the delay of the event loop is sampled: each sample wakes an idle daemon. Milliseconds. */
+const eventLoopSampleMs = 1000;
+
 /** The text that Prometheus reads. Counts of the parts are taken at each scrape, so that counting costs the parts nothing. */
 export class NodeMetrics {
   readonly #registry = new Registry();
 
   constructor(counts: () => NodeCounts) {
-    collectDefaultMetrics({ register: this.#registry });
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: eventLoopSampleMs });
     for (const [kind, name, help, value] of values) this.#add(kind, name, help, () => value(counts()));
     const bytes = new Counter({
       name: "sluice_fetch_bytes_total",

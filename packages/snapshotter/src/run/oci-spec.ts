@@ -29,7 +29,10 @@ export interface ContainerSpec {
   readonly volumes: readonly Volume[];
 }
 
-/** Enough for packages and servers, without those that change the host. The set that docker and containerd give. */
+/**
+ * Enough for packages and servers, without those that change the host. The capabilities of docker and containerd; their seccomp and
+ * AppArmor profiles are not here (docs/limits.md).
+ */
 const capabilities: readonly string[] = [
   "CAP_AUDIT_WRITE",
   "CAP_CHOWN",

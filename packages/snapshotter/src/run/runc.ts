@@ -81,10 +81,14 @@ export async function runInForeground(
   }
 }
 
+/** runc waits for the processes it killed; one that cannot die, in a read of a dead network mount say, must not hold up everything else. Milliseconds. */
+const deleteTimeoutMs = 30_000;
+
 /** Kills what still runs of the container and removes its state and cgroups. Nothing there: nothing done. @throws {RuncMissingError} */
 export async function deleteContainer(container: Pick<RuncContainer, "stateFolder" | "id">): Promise<void> {
   try {
-    await promisify(execFile)("runc", ["--root", container.stateFolder, "delete", "--force", container.id]);
+    const args = ["--root", container.stateFolder, "delete", "--force", container.id];
+    await promisify(execFile)("runc", args, { timeout: deleteTimeoutMs, killSignal: "SIGKILL" });
   } catch (error) {
     if (isErrno(error, "ENOENT")) throw new RuncMissingError({ cause: error });
     throw error;

@@ -1,7 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type AbortOptions, DigestMismatchError, type ExpectedContent, Hasher, SizeMismatchError } from "@sluice/oci/content";
+import {
+  type AbortOptions,
+  DigestMismatchError,
+  type ExpectedContent,
+  Hasher,
+  SizeMismatchError,
+} from "@sluice/oci/content";
 import { isErrno } from "../errno.js";
 import { UploadBusyError, UploadOffsetError, UploadUnknownError } from "./blob-errors.js";
 import type { StoredBlob } from "./blob-store.js";

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { mkdir, readdir, readFile, symlink, truncate, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -92,19 +92,6 @@ describe("an image layout on disk", () => {
     const tags: string[] = [];
     for await (const tag of new ImageLayout(folder).tags()) tags.push(tag);
     expect(tags.sort()).toEqual(["v0", "v1", "v2", "v3", "v4", "v5"]);
-  });
-
-  it("takes over the lock of a process that died", async () => {
-    const folder = freshFolder();
-    const layout = new ImageLayout(folder);
-    await layout.pushManifest(image("one"), { tag: "v1" });
-    await writeFile(join(folder, ".sluice-index.lock"), "2147483646");
-    await layout.pushManifest(image("two"), { tag: "v2" });
-    const old = new Date(Date.now() - 3_600_000);
-    await writeFile(join(folder, ".sluice-index.lock"), String(process.pid));
-    await utimes(join(folder, ".sluice-index.lock"), old, old);
-    await layout.pushManifest(image("three"), { tag: "v3" });
-    expect((await layout.resolve("v3")).digest).toBe(image("three").digest);
   });
 
   it("finds the only image under latest, and names the tags there are when there are several", async () => {

@@ -55,8 +55,8 @@ const manifestSchema = z.object({
   mediaType: optional(mediaTypeSchema),
   artifactType: optional(mediaTypeSchema),
   config: optional(descriptorSchema),
-  layers: optional(z.unknown().optional()),
-  manifests: optional(z.unknown().optional()),
+  layers: optional(z.unknown()),
+  manifests: optional(z.unknown()),
   subject: optional(descriptorSchema),
   annotations: annotationsSchema,
 });

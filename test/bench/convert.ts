@@ -4,18 +4,19 @@
  *     node test/bench/run.js convert [LAYOUT TAG] [--runs N]
  *
  * Without a layout it makes an image from what is here anyway: the running Node and the packages of this checkout. Each run is a process of its own
- * that forces a conversion of every layer, so that its peak memory is that of a conversion. A layout that is given gets the artifact. Prints JSON.
+ * that forces a conversion of every layer, so that its peak memory is that of a conversion. Prints JSON.
  */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { convertImage } from "@sluice/converter";
 import { ImageLayout } from "@sluice/oci";
 import { pushImage } from "../support/pushed-image.js";
+import { thisMachine } from "./figures.js";
 
 const run = promisify(execFile);
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
@@ -39,11 +40,14 @@ export async function main(args: readonly string[]): Promise<void> {
   }
   const scratch = await mkdtemp(join(tmpdir(), "sluice-bench-"));
   try {
-    const source = layout !== undefined && tag !== undefined ? { layout, tag } : await madeImage(scratch);
+    const source =
+      layout !== undefined && tag !== undefined
+        ? { layout: await copied(layout, scratch), tag }
+        : await madeImage(scratch);
     const runs: Run[] = [];
     for (let i = 0; i < Number(values.runs ?? 3); i++)
       runs.push(await inOwnProcess(source.layout, source.tag, scratch));
-    console.log(JSON.stringify({ bench: "convert", ...(await machine()), ...summary(runs), runs }, null, 2));
+    console.log(JSON.stringify({ bench: "convert", ...(await thisMachine()), ...summary(runs), runs }, null, 2));
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -88,12 +92,11 @@ function summary(runs: readonly Run[]): Record<string, number> {
 
 const round = (value: number): number => Math.round(value * 10) / 10;
 
-async function machine(): Promise<Record<string, unknown>> {
-  const { stdout: commit } = await run("git", ["rev-parse", "HEAD"], { cwd: checkout });
-  return {
-    commit: commit.trim(),
-    machine: { processors: cpus().length, model: cpus()[0]?.model, memoryBytes: totalmem(), node: process.version },
-  };
+/** The artifact goes into a copy: an image that others use stays as it is. */
+async function copied(layout: string, scratch: string): Promise<string> {
+  const copy = join(scratch, "layout");
+  await cp(layout, copy, { recursive: true });
+  return copy;
 }
 
 /** Two layers: Node itself with its headers and npm, and the packages of the checkout. */

@@ -16,18 +16,24 @@ const maxReferrerPages = 100;
 
 /**
  * Referrers of a subject through the API, or through the fallback tag where there is no API: an answer that is not an index in JSON
- * counts as none (distribution specification, "Listing Referrers" and "Referrers Tag Schema").
+ * counts as none (distribution specification, "Listing Referrers" and "Referrers Tag Schema"), and for some minutes is not asked for again.
  */
 export async function listReferrers(
   context: RepositoryContext,
   subject: Digest,
   options: ReferrersOptions = {},
 ): Promise<readonly Descriptor[]> {
-  const found =
-    (await fromApi(context, subject, options)) ?? (await referrersTag(context, subject, options))?.manifests ?? [];
+  const fromRegistry = context.session.lacks.has(apiOf(context)) ? undefined : await fromApi(context, subject, options);
+  const found = fromRegistry ?? (await referrersTag(context, subject, options))?.manifests ?? [];
   const { artifactType } = options;
   return artifactType === undefined ? found : found.filter((referrer) => referrer.artifactType === artifactType);
 }
+
+/** By repository: some registries that have the API answer 404 where there is no such repository yet. */
+const apiOf = ({ repository }: RepositoryContext): string => `referrers of ${repository}`;
+
+/** The registry has acknowledged a subject, so it has the API. */
+export const noteReferrersApi = (context: RepositoryContext): void => context.session.lacks.forget(apiOf(context));
 
 /** `sha256-<hex>`: the tag whose index lists referrers where the registry does not. */
 export const referrersTagOf = (subject: Digest): string => subject.replace(":", "-");
@@ -66,6 +72,7 @@ async function fromApi(
   for (let page = 0; page < maxReferrerPages && found.length < maxReferrers; page++) {
     const { bytes, response } = await context.session.document(request, maxManifestBytes, options);
     const index = indexIn(response, bytes, `referrers of ${context.name}@${subject}`);
+    if (index === undefined && page === 0) context.session.lacks.add(apiOf(context));
     if (index === undefined) return page === 0 ? undefined : found;
     found.push(...index.manifests);
     const next = nextPage(response);

@@ -17,7 +17,7 @@ import { readBytes } from "./blob-reads.js";
 import { blobSize, mountBlob, pushBlob } from "./blob-writes.js";
 import { pushBlobStream } from "./chunked-upload.js";
 import { deleteManifest, getManifest, putManifest, resolveManifest } from "./manifests.js";
-import { listReferrers } from "./referrers.js";
+import { listReferrers, noteReferrersApi } from "./referrers.js";
 import { addToReferrersTag, removeFromReferrersTag } from "./referrers-tag-update.js";
 import type { RepositoryContext } from "./repository-requests.js";
 import type { RegistrySession } from "./session.js";
@@ -99,7 +99,10 @@ export class RegistryRepository implements Repository {
 
   async #listUnderSubject(manifest: Manifest, listed: boolean, options: AbortOptions): Promise<SubjectListing> {
     if (manifest.subject === undefined) return "no-subject";
-    if (listed) return "by-registry";
+    if (listed) {
+      noteReferrersApi(this.#context);
+      return "by-registry";
+    }
     await addToReferrersTag(this.#context, manifest.subject.digest, referrerDescriptor(manifest), options);
     return "by-tag";
   }

@@ -6,6 +6,7 @@ import { Endpoint, type PlainHttp } from "./endpoint.js";
 import { errorOfResponse } from "./error-of-response.js";
 import { RegistryError, RegistryUnreachableError, UnauthorizedError } from "./errors.js";
 import type { HttpMethod, StreamBody } from "./http-request.js";
+import { LackMemory } from "./lack-memory.js";
 import type { RequestKind } from "./metering.js";
 import { RedirectCache } from "./redirect-cache.js";
 import { sendFollowing } from "./redirects.js";
@@ -43,6 +44,8 @@ export class RegistrySession {
   readonly #endpoint: Endpoint;
   readonly #authenticator: Authenticator;
   readonly #redirects = new RedirectCache();
+  /** What this registry was found to lack, for some time. */
+  readonly lacks: LackMemory = new LackMemory();
 
   constructor(host: string, options: SessionOptions) {
     this.host = host;

@@ -23,6 +23,8 @@ export interface EnsureDaemonOptions extends AbortOptions {
 
 const defaultStartTimeoutMs = 30_000;
 const pollMs = 20;
+/** Threads of libuv's pool in the daemon: room for mounts that wait for a slow registry beside everything else. See fuse/kernel/lanes.ts */
+const poolThreads = "16";
 
 /**
  * A client of the daemon of `root`; starts one in the background when none answers. Two callers at once are fine: the daemon that comes second ends, and
@@ -69,7 +71,7 @@ function spawnDetached(logPath: string, { entry, env }: EnsureDaemonOptions): { 
       detached: true,
       cwd: "/", // holds no folder of the caller's busy
       stdio: ["ignore", log, log],
-      env: env ?? process.env,
+      env: { UV_THREADPOOL_SIZE: poolThreads, ...(env ?? process.env) },
     });
     let failed: string | undefined;
     child.on("error", (error) => {

@@ -1,5 +1,6 @@
 import koffi, { type KoffiFunc } from "koffi";
 import { KernelCallError } from "./kernel-call-error.js";
+import { inMountLane, inUnmountLane } from "./lanes.js";
 
 /** The C library of the running process: glibc or musl, whatever Node itself was linked against. */
 const libc = koffi.load(null);
@@ -15,7 +16,7 @@ const ioctlFunction: Call<[number, number, Uint8Array]> = libc.func(
 );
 /**
  * Runs a call on a thread of libuv's pool, so that a call that waits (for a disk that this very process serves, say) blocks nobody.
- * koffi hands the errno of that thread to the callback.
+ * koffi hands the errno of that thread to the callback. Only through lanes.ts: see there why.
  */
 function later<A extends unknown[]>(call: string, what: string, run: Call<A>, ...args: A): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -35,12 +36,13 @@ export async function mountCall(
   flags: number,
   data: string | null,
 ): Promise<void> {
-  await later("mount", `${type ?? "flags"} on ${target}`, mountFunction, source, target, type, flags, data);
+  const what = `${type ?? "flags"} on ${target}`;
+  await inMountLane(() => later("mount", what, mountFunction, source, target, type, flags, data));
 }
 
 /** umount2(2). @throws {KernelCallError} */
 export async function umountCall(target: string, flags: number): Promise<void> {
-  await later("umount2", target, umountFunction, target, flags);
+  await inUnmountLane(() => later("umount2", target, umountFunction, target, flags));
 }
 
 /** umount2(2) on this thread, for a process that is about to end. @returns 0 or the errno */
@@ -57,5 +59,5 @@ export function ioctlStructure(fd: number, request: number, structure: Uint8Arra
 
 /** The same, away from this thread. */
 export function ioctlLater(fd: number, request: number, structure: Uint8Array, what: string): Promise<number> {
-  return later("ioctl", what, ioctlFunction, fd, request, structure);
+  return inMountLane(() => later("ioctl", what, ioctlFunction, fd, request, structure));
 }

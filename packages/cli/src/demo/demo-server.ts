@@ -3,7 +3,7 @@ export const serverSource = `"use strict";
 const { readdirSync } = require("node:fs");
 const http = require("node:http");
 const store = "/srv/app/node_modules/.pnpm";
-const wanted = ["fastify", "zod", "typescript", "yaml", "commander", "pino", "ajv", "level"];
+const wanted = ["fastify", "zod", "yaml", "commander", "pino", "ajv", "level"];
 for (const folder of readdirSync(store)) {
   const name = folder.slice(0, folder.lastIndexOf("@"));
   if (wanted.includes(name)) require(store + "/" + folder + "/node_modules/" + name);

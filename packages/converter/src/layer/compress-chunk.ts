@@ -1,10 +1,7 @@
 import { createHash } from "node:crypto";
 import { blockSizeBytes, compressFrameInto, maxChunkBlocks } from "@sluice/disk/chunks";
 import type { ChunkJob } from "./chunk-compressor.js";
-import { readWhole } from "./equal-files.js";
-import { hole } from "./plan-chunks.js";
-
-let input: Uint8Array | undefined;
+import { readChunk } from "./read-chunk.js";
 
 /** Room for the frame of any chunk: zstd's bound (`ZSTD_compressBound`) for 1 MiB, rounded up. Bytes. */
 export const frameRoomBytes: number = maxChunkBlocks * blockSizeBytes + 8192;
@@ -17,17 +14,8 @@ export interface ChunkSummary {
 }
 
 /** Reads, hashes and compresses one chunk into `target`. Synchronous: for a thread that does nothing else. */
-export function compressChunk({ descriptor, runs }: ChunkJob, target: Uint8Array): ChunkSummary {
-  input ??= new Uint8Array(maxChunkBlocks * blockSizeBytes);
-  let at = 0;
-  for (let i = 0; i < runs.length; i += 2) {
-    const start = runs[i] ?? hole;
-    const length = (runs[i + 1] ?? 0) * blockSizeBytes;
-    if (start === hole) input.fill(0, at, at + length);
-    else readWhole(descriptor, input, length, start * blockSizeBytes, at);
-    at += length;
-  }
-  const bytes = input.subarray(0, at);
+export function compressChunk(job: ChunkJob, target: Uint8Array): ChunkSummary {
+  const bytes = readChunk(job);
   const sha256 = new Uint8Array(createHash("sha256").update(bytes).digest());
   return { sha256, frameBytes: compressFrameInto(bytes, target) };
 }

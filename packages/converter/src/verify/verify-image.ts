@@ -5,11 +5,9 @@ import {
   InvalidFormatError,
   InvalidLayerError,
   type LayerIndex,
-  readRecipe,
-  readSection,
-  rebuildTar,
+  type Toc,
 } from "@sluice/disk";
-import type { Artifact, ArtifactLayer } from "@sluice/disk/artifact";
+import type { Artifact, ArtifactBlob, ArtifactLayer } from "@sluice/disk/artifact";
 import {
   type AbortOptions,
   type Digest,
@@ -22,14 +20,17 @@ import {
 import type { ImagePlace } from "../convert-image.js";
 import { imageDisk } from "../publish/image-disk.js";
 import { imageToc } from "../publish/image-toc.js";
+import { maxTarBytes } from "../source/max-tar-bytes.js";
 import type { SourceImage } from "../source/select-image.js";
+import { TarInvalidError } from "../tar/errors.js";
 import { findConverted, type OpenedBlob, openBlob, readIndex, readToc } from "./artifact-reader.js";
 import { ByteComparison } from "./byte-comparison.js";
+import { checkStartup } from "./check-startup.js";
 import { readChunks } from "./data-space.js";
-import { spoolData } from "./spooled-data.js";
+import { proveLayer } from "./prove-layer.js";
 
 export interface VerifyOptions extends AbortOptions {
-  /** Data root; temporary files, as large as the largest layer, lie below it. */
+  /** Data root; temporary files, twice as large as the largest layer, lie below it. */
   readonly root: string;
   /** Told of each layer when it is done. */
   readonly onLayer?: ((layer: VerifiedLayer) => void) | undefined;
@@ -37,7 +38,7 @@ export interface VerifyOptions extends AbortOptions {
 
 export interface VerifiedLayer {
   readonly diffId: Digest;
-  /** Its tar, rebuilt from the artifact, is the one the image's config names, and all its chunks are whole. */
+  /** Its blob is the conversion of the tar that the image's config names, and whole. */
   readonly ok: boolean;
 }
 
@@ -50,8 +51,8 @@ export interface VerifyResult {
 }
 
 /**
- * Proves that the artifact of an image is that image: rebuilds the tar of every layer and compares its DiffID with the image's config, checks
- * every chunk, merges the layers again and compares the metadata, and compares the TOC with the blobs.
+ * Proves that the artifact of an image is that image. Of every layer the tar is rebuilt, its DiffID compared with the image's config, and its index and
+ * chunks made again from it; from the indexes so proven the metadata and the TOC are made again; startup chunks are compared with the disk.
  *
  * @throws {ConversionError} when the image has no artifact; errors of the registry come through
  */
@@ -60,9 +61,13 @@ export async function verifyImage(place: ImagePlace, options: VerifyOptions): Pr
   return new Verification(place.repository, image, artifact, options).run();
 }
 
+/** A layer blob that was looked at. */
 interface CheckedLayer {
+  readonly layer: ArtifactLayer;
   readonly opened: OpenedBlob;
   readonly index: LayerIndex;
+  /** Of the tar that the blob is proven to be the conversion of; undefined when it is not proven. */
+  diffId: Digest | undefined;
 }
 
 class Verification {
@@ -71,6 +76,7 @@ class Verification {
   readonly #artifact: Artifact;
   readonly #options: VerifyOptions;
   readonly #problems: string[] = [];
+  readonly #checked = new Map<Digest, CheckedLayer>();
 
   constructor(repository: Repository, image: SourceImage, artifact: Artifact, options: VerifyOptions) {
     this.#repository = repository;
@@ -81,70 +87,60 @@ class Verification {
 
   async run(): Promise<VerifyResult> {
     const { layers } = this.#artifact;
-    const { diffIds } = this.#image.config;
-    if (layers.length !== diffIds.length) {
-      this.#problems.push(`artifact ${this.#artifact.digest} has ${layers.length} layers, the image ${diffIds.length}`);
-    }
-    const opened = new Map<Digest, CheckedLayer>();
     const verified: VerifiedLayer[] = [];
-    for (const [i, diffId] of diffIds.entries()) {
-      const layer = layers[i];
+    for (const [i, layer] of layers.entries()) {
+      const diffId = this.#image.config.diffIds[i] ?? layer.diffId; // the artifact fits, so there is one
       const before = this.#problems.length;
-      if (layer !== undefined) await this.#layer(layer, i, diffId, opened);
-      const result = { diffId, ok: layer !== undefined && this.#problems.length === before };
+      await this.#noting(`layer ${i + 1}, blob ${layer.digest}`, () => this.#layer(layer, i, diffId));
+      const result = { diffId, ok: this.#problems.length === before };
       verified.push(result);
       this.#options.onLayer?.(result);
     }
-    if (opened.size === new Set(layers.map(({ digest }) => digest)).size) await this.#disk(opened);
+    if (layers.every(({ digest }) => this.#checked.has(digest))) await this.#disk();
     return { ok: this.#problems.length === 0, layers: verified, problems: this.#problems };
   }
 
-  async #layer(layer: ArtifactLayer, i: number, diffId: Digest, opened: Map<Digest, CheckedLayer>): Promise<void> {
+  async #layer(layer: ArtifactLayer, i: number, diffId: Digest): Promise<void> {
+    const checked = this.#checked.get(layer.digest) ?? (await this.#check(layer, i));
+    const { sizeBytes, footerDigest, uncompressedBytes } = checked.layer;
+    const same =
+      layer.sizeBytes === sizeBytes &&
+      layer.footerDigest === footerDigest &&
+      layer.uncompressedBytes === uncompressedBytes;
+    if (!same) throw new InvalidFormatError("artifact", "descriptor", "what it says of this blob elsewhere", "another");
+    if (checked.diffId === undefined) throw new InvalidFormatError("layer blob", "tar", "one that is proven", "none");
+    if (checked.diffId !== diffId) throw new DigestMismatchError("rebuilt tar", diffId, checked.diffId);
+  }
+
+  async #check(layer: ArtifactLayer, i: number): Promise<CheckedLayer> {
     const what = `layer ${i + 1}, blob ${layer.digest}`;
-    const source = this.#image.manifest.layers[i]?.digest;
-    if (layer.source !== source) this.#problems.push(`${what}: made of ${layer.source}, the image has ${source}`);
-    if (layer.diffId !== diffId) this.#problems.push(`${what}: says DiffID ${layer.diffId}, the image says ${diffId}`);
-    if (opened.has(layer.digest)) return;
-    await this.#noting(what, async () => {
-      const blob = await openBlob(this.#repository, layer, this.#options);
-      opened.set(layer.digest, { opened: blob, index: await readIndex(blob, this.#options) });
-      await this.#rebuild(blob, layer, diffId, what);
-    });
-  }
-
-  async #rebuild(blob: OpenedBlob, layer: ArtifactLayer, diffId: Digest, what: string): Promise<void> {
-    const { remote, footer, seekTable } = blob;
-    const { recipe } = footer;
-    if (recipe === undefined) throw new InvalidFormatError("footer", "recipe", "one, as in every layer", "none");
-    let damaged = 0;
-    await using data = await spoolData(remote, seekTable, {
-      ...this.#options,
+    const opened = await openBlob(this.#repository, layer, this.#options);
+    const checked: CheckedLayer = { layer, opened, index: await readIndex(opened, this.#options), diffId: undefined };
+    this.#checked.set(layer.digest, checked);
+    const source = this.#image.manifest.layers[i];
+    const maxBytes = source === undefined ? 0 : maxTarBytes(source);
+    if (layer.uncompressedBytes > maxBytes) {
+      throw new InvalidFormatError("artifact", "length of the tar", `at most ${maxBytes}`, layer.uncompressedBytes);
+    }
+    checked.diffId = await proveLayer(opened, checked.index, {
+      signal: this.#options.signal,
       temporaryDirectory: join(this.#options.root, "tmp"),
-      onDamage: (_, damage) => {
-        damaged++;
-        this.#problems.push(`${what}: ${damage.message}`);
-      },
+      tarBytes: layer.uncompressedBytes,
+      onDamage: (_, { message }) => void this.#problems.push(`${what}: ${message}`),
     });
-    if (damaged > 0) return; // the tar cannot be right, and the cause is named
-    const tarBytes = layer.uncompressedBytes;
-    const instructions = readRecipe(readSection(remote, recipe, "recipe", this.#options), footer.dataBlocks);
-    const tar = rebuildTar(instructions, data.read, { ...this.#options, diffId, tarBytes });
-    for await (const piece of tar) if (piece.length === 0) return; // the generator checks at its end
+    return checked;
   }
 
-  /** Metadata and TOC must be what these layers give. */
-  async #disk(opened: ReadonlyMap<Digest, CheckedLayer>): Promise<void> {
+  /** Metadata, TOC and startup blob must be what these layers give. */
+  async #disk(): Promise<void> {
     const { layers, metadata, startup, digest } = this.#artifact;
-    const merged = layers.flatMap((layer) => {
-      const found = opened.get(layer.digest);
-      return found === undefined ? [] : [{ layer, ...found }];
-    });
+    const checked = layers.flatMap((layer) => this.#checked.get(layer.digest) ?? []);
     await this.#noting(`metadata blob ${metadata.digest}`, async () => {
       const blob = await openBlob(this.#repository, metadata, this.#options);
-      const disk = imageDisk(merged.map(({ layer, index }) => ({ digest: layer.digest, index })));
+      const disk = imageDisk(checked.map(({ layer, index }) => ({ digest: layer.digest, index })));
       await this.#compareMetadata(blob, disk.metadata());
       const toc = await readToc(this.#repository, this.#artifact, this.#options);
-      const tables = merged.map(({ layer, opened: { seekTable } }) => ({ ...layer, seekTable }));
+      const tables = checked.map(({ layer, opened: { seekTable } }) => ({ ...layer, seekTable }));
       const again = imageToc(
         toc.source,
         { ...metadata, seekTable: blob.seekTable },
@@ -153,7 +149,16 @@ class Verification {
       );
       if (sha256Of(encodeToc(again)) !== sha256Of(encodeToc(toc))) {
         this.#problems.push(`TOC of artifact ${digest}: does not say where the blobs have their chunks`);
-      }
+      } else if (startup !== undefined) await this.#startup(startup, toc, blob);
+    });
+  }
+
+  async #startup(startup: ArtifactBlob, toc: Toc, metadata: OpenedBlob): Promise<void> {
+    const blobs = new Map([[this.#artifact.metadata.digest, metadata.remote]]);
+    for (const [digest, { opened }] of this.#checked) blobs.set(digest, opened.remote);
+    await this.#noting(`startup blob ${startup.digest}`, async () => {
+      const opened = await openBlob(this.#repository, startup, this.#options);
+      await checkStartup(opened, toc, blobs, this.#options);
     });
   }
 
@@ -186,4 +191,5 @@ const isFaultOfArtifact = (error: unknown): error is Error =>
   error instanceof DigestMismatchError ||
   error instanceof SizeMismatchError ||
   error instanceof InvalidLayerError ||
+  error instanceof TarInvalidError ||
   isNotFound(error);

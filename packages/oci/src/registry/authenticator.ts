@@ -10,7 +10,7 @@ import type { HttpTransport } from "./transport.js";
 type Method = { readonly kind: "basic" } | ({ readonly kind: "bearer" } & TokenService);
 
 /** With the origin that asked who we are. */
-export interface AnswerOptions extends AbortOptions {
+interface AnswerOptions extends AbortOptions {
   readonly origin: URL;
 }
 

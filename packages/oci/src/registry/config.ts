@@ -10,6 +10,11 @@ export interface TimeoutConfig {
   readonly idleMs: number;
   /** Bytes that count as progress within `idleMs`. */
   readonly minProgressBytes: number;
+  /**
+   * Waiting for one body in all: `idleMs` plus its bytes so far at this rate. A body that drips just fast enough for `minProgressBytes`
+   * ends here, and a retry may find a better connection. Bytes per second.
+   */
+  readonly minBytesPerSecond: number;
   /** For the whole body of a document: manifest, list, token, error. */
   readonly documentMs: number;
 }
@@ -30,6 +35,7 @@ export const defaultTimeouts: TimeoutConfig = {
   headersMs: 20_000, // three attempts fit into a reader's 60 s (`fetch.deadline`)
   idleMs: 20_000,
   minProgressBytes: 1024, // a byte now and then is a stall, too
+  minBytesPerSecond: 4096, // a modem; below it, 4 MiB take a quarter of an hour
   documentMs: 60_000, // 4 MiB at 1 Mbit/s take 34 s
 };
 

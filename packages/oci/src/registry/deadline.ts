@@ -54,37 +54,52 @@ export class Deadline {
   }
 }
 
-/** Counts waiting time against an allowance that progress renews: bytes that merely trickle do not. */
+/** The patience of a {@link ProgressDeadline}; see `TimeoutConfig`. */
+interface ProgressLimits {
+  readonly idleMs: number;
+  readonly minProgressBytes: number;
+  readonly minBytesPerSecond: number;
+}
+
+/**
+ * Counts waiting time against two allowances: one that progress renews, so that bytes that merely trickle do not, and one for the whole,
+ * to which every byte adds its time at the lowest rate.
+ */
 export class ProgressDeadline {
   readonly #deadline: Deadline;
-  readonly #idleMs: number;
-  readonly #minBytes: number;
+  readonly #limits: ProgressLimits;
+  #totalLeftMs: number;
   #leftMs: number;
   #windowBytes = 0;
-  #since = 0;
+  /** Undefined while the other side waits for us. */
+  #since: number | undefined;
 
-  constructor(deadline: Deadline, idleMs: number, minBytes: number) {
+  constructor(deadline: Deadline, limits: ProgressLimits) {
     this.#deadline = deadline;
-    this.#idleMs = idleMs;
-    this.#minBytes = minBytes;
-    this.#leftMs = idleMs;
+    this.#limits = limits;
+    this.#leftMs = limits.idleMs;
+    this.#totalLeftMs = limits.idleMs;
   }
 
   /** We wait for the other side from now on. */
   waiting(): void {
     this.#since = performance.now();
-    this.#deadline.arm(Math.max(1, this.#leftMs));
+    this.#deadline.arm(Math.max(1, Math.min(this.#leftMs, this.#totalLeftMs)));
   }
 
   /** The other side took or gave this many bytes; it waits for us now. */
   moved(bytes: number): void {
     this.#deadline.disarm();
+    const waitedMs = this.#since === undefined ? 0 : performance.now() - this.#since;
+    this.#since = undefined;
+    const { idleMs, minBytesPerSecond, minProgressBytes } = this.#limits;
+    this.#totalLeftMs += (bytes / minBytesPerSecond) * 1000 - waitedMs;
     this.#windowBytes += bytes;
-    if (this.#windowBytes >= this.#minBytes) {
-      this.#leftMs = this.#idleMs;
+    if (this.#windowBytes >= minProgressBytes) {
+      this.#leftMs = idleMs;
       this.#windowBytes = 0;
     } else {
-      this.#leftMs -= performance.now() - this.#since;
+      this.#leftMs -= waitedMs;
     }
   }
 }

@@ -36,7 +36,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     const { caller, deadline, exchange, request, timeouts } = this.#options;
-    const progress = new ProgressDeadline(deadline, timeouts.idleMs, timeouts.minProgressBytes);
+    const progress = new ProgressDeadline(deadline, timeouts);
     const pieces: AsyncIterator<Uint8Array> = this.#stream[Symbol.asyncIterator]();
     try {
       for (;;) {

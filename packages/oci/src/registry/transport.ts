@@ -115,8 +115,8 @@ export class HttpTransport {
       exchange.sentBytes = http.body.byteLength;
       return http.body;
     }
-    const { headersMs, idleMs, minProgressBytes } = this.#options.timeouts;
-    const progress = new ProgressDeadline(deadline, idleMs, minProgressBytes);
+    const { headersMs } = this.#options.timeouts;
+    const progress = new ProgressDeadline(deadline, this.#options.timeouts);
     const upload = uploadOf(http.body.content, progress, exchange, onSourceError, () => deadline.arm(headersMs));
     return Readable.from(upload, { objectMode: false });
   }

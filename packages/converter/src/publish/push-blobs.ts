@@ -47,7 +47,7 @@ export async function pushBlobs(
 async function pushOne(target: Repository, blob: BlobSource, options: AbortOptions): Promise<void> {
   const name = { digest: blob.digest, size: blob.sizeBytes };
   if (blob.from === target) return;
-  if ((await target.blobSize(blob.digest, options)) !== undefined) return;
+  if ((await target.blobSize(blob.digest, options)) === blob.sizeBytes) return;
   if (blob.from !== undefined && (await target.mountBlob(name, blob.from, options))) return;
   await target.pushBlob(name, blob.content, options);
 }

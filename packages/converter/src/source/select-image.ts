@@ -28,6 +28,13 @@ export interface SourceImage {
 const maxDepth = 3;
 /** Entries of an index without a platform whose configs are read to find out. */
 const maxUnnamed = 16;
+/** Manifests that are read for one selection, over all levels. Real indexes need one or two. */
+const maxManifestsRead = 64;
+
+/** What one selection may still read. */
+interface Budget {
+  manifests: number;
+}
 
 /**
  * The image that `target`, a tag or digest, names: an index gives its linux/amd64 child. Everything that would make the conversion
@@ -44,7 +51,7 @@ export async function selectImage(
 ): Promise<SourceImage> {
   const manifest = await getManifest(repository, target, image, options);
   if (manifest.kind === "image") return checked(repository, manifest, image, options);
-  const found = await amd64Child(repository, manifest, image, maxDepth, options);
+  const found = await amd64Child(repository, manifest, image, maxDepth, { manifests: maxManifestsRead }, options);
   if (found !== undefined) return checked(repository, found, image, options);
   const platforms = manifest.manifests.map(({ platform }) =>
     platform ? `${platform.os}/${platform.architecture}` : "?",
@@ -81,21 +88,30 @@ async function amd64Child(
   index: ImageIndex,
   image: string,
   depth: number,
+  budget: Budget,
   options?: AbortOptions,
 ): Promise<ImageManifest | undefined> {
   const named = index.manifests.filter(isAmd64).sort((a, b) => variantRank(a) - variantRank(b));
   const unnamed = index.manifests.filter(({ platform }) => platform === undefined).slice(0, maxUnnamed);
   for (const descriptor of [...named, ...unnamed]) {
     if (isImageIndexType(descriptor.mediaType) && depth === 0) continue;
+    if (budget.manifests-- === 0) throw tooManyManifests(image);
     const child = await getManifest(repository, descriptor.digest, image, options);
     const found =
       child.kind === "index"
-        ? await amd64Child(repository, child, image, depth - 1, options)
+        ? await amd64Child(repository, child, image, depth - 1, budget, options)
         : await ifAmd64(repository, descriptor, child, options);
     if (found !== undefined) return found;
   }
   return undefined;
 }
+
+const tooManyManifests = (image: string): ConversionError =>
+  new ConversionError(
+    "NO_SUPPORTED_PLATFORM_FOUND",
+    image,
+    `${maxManifestsRead} manifests of its index were read and none is for ${supportedPlatform}; convert the wanted one by its digest`,
+  );
 
 const isAmd64 = ({ platform }: Descriptor): boolean => platform?.os === "linux" && platform.architecture === "amd64";
 const variantRank = ({ platform }: Descriptor): number => (platform?.variant ? 1 : 0);

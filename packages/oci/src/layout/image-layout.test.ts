@@ -94,6 +94,19 @@ describe("an image layout on disk", () => {
     expect(tags.sort()).toEqual(["v0", "v1", "v2", "v3", "v4", "v5"]);
   });
 
+  it("writes a blob again whose file has another size than its name says", async () => {
+    const folder = freshFolder();
+    const layout = new ImageLayout(folder);
+    const bytes = noise(1000);
+    const blob = { digest: sha256Of(bytes), size: bytes.byteLength };
+    await layout.pushBlob(blob, () => inPieces(bytes));
+    const path = join(folder, "blobs", "sha256", blob.digest.slice("sha256:".length));
+    await writeFile(path, bytes.subarray(0, 400));
+    expect(await layout.blobSize(blob.digest)).toBe(400);
+    await layout.pushBlob(blob, () => inPieces(bytes));
+    expect(sha256Of(await collect(layout.readBlob(blob)))).toBe(blob.digest);
+  });
+
   it("finds the only image under latest, and names the tags there are when there are several", async () => {
     const layout = new ImageLayout(freshFolder());
     const first = image("one");

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -13,11 +13,13 @@ import {
 } from "@sluice/converter";
 import {
   createImageIndex,
+  createImageManifest,
   descriptorOfManifest,
   ImageLayout,
   ociMediaTypes,
   RegistryClient,
   type Repository,
+  sha256Of,
   sluiceMediaTypes,
 } from "@sluice/oci";
 import { TestRegistry } from "@sluice/oci/testing";
@@ -111,6 +113,53 @@ describe("convertImage", () => {
     const fetched = registry.requests.slice(before).filter(({ method }) => method === "GET");
     expect(fetched.some(({ path }) => path.endsWith(second.layers[0]?.digest ?? "?"))).toBe(false);
     expect((await verify(repository, "v2")).ok).toBe(true);
+  });
+
+  it("converts a layer for which an earlier artifact names a blob of something else", async () => {
+    const shared = await base();
+    const evil = await tarOf([noiseFile("bin/server", 3_000_000)]);
+    await pushImage(repository, [shared], { tag: "v1" });
+    const honest = await convert(repository, "v1");
+    const elsewhere = client.repository(registry.host, "elsewhere");
+    await pushImage(elsewhere, [evil], { tag: "v1" });
+    const { artifact } = await convert(elsewhere, "v1");
+    const [right, wrong] = await Promise.all([
+      repository.getManifest(honest.artifact.digest),
+      elsewhere.getManifest(artifact.digest),
+    ]);
+    if (right.kind !== "image" || wrong.kind !== "image") throw new Error("an index");
+    for (const [i, blob] of wrong.layers.entries()) {
+      if (i < 2) continue;
+      await repository.pushBlob(blob, () => elsewhere.readBlob(blob));
+    }
+    const lies = right.layers.map((layer, i) => {
+      if (i < 2) return layer;
+      const { digest, size, annotations } = wrong.layers[i] ?? layer;
+      const footer = annotations?.["dev.sluice.footer.digest"] ?? "";
+      return { ...layer, digest, size, annotations: { ...layer.annotations, "dev.sluice.footer.digest": footer } };
+    });
+    const { artifactType, config, subject, annotations } = right;
+    if (!config || !subject || artifactType === undefined) throw new Error("no artifact");
+    await repository.deleteManifest(right.digest);
+    await repository.pushManifest(createImageManifest({ artifactType, config, subject, annotations, layers: lies }));
+    await pushImage(repository, [shared, await tarOf([{ name: "x", content: "x" }])], { tag: "v2" });
+    const result = await convert(repository, "v2", { root: join(directory, "other host") });
+    expect(result.layers[0]).toMatchObject({ reused: false, blob: honest.layers[0]?.blob });
+    expect((await verify(repository, "v2")).ok).toBe(true);
+  });
+
+  it("converts again what rotted in the cache of the host", async () => {
+    const tar = await base();
+    await pushImage(repository, [tar], { tag: "v1" });
+    const [layer] = (await convert(repository, "v1")).layers;
+    const path = join(directory, "root", "convert-cache", "blobs", layer?.blob.slice("sha256:".length) ?? "");
+    const bytes = await readFile(path);
+    bytes[1000] = (bytes[1000] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+    const other = client.repository(registry.host, "other");
+    await pushImage(other, [tar], { tag: "v1" });
+    expect((await convert(other, "v1")).layers).toMatchObject([{ reused: false, blob: layer?.blob }]);
+    expect((await verify(other, "v1")).ok).toBe(true);
   });
 
   it("takes layers from the cache of the host for another repository", async () => {
@@ -235,6 +284,14 @@ describe("convertImage, when something goes wrong", () => {
 
   it.each([
     ["a wrong DiffID", async () => ({ tars: [await base()], diffIds: [`sha256:${"0".repeat(64)}`] }), /has DiffID/],
+    [
+      "a wrong DiffID where a layer comes the second time",
+      async () => {
+        const tar = await base();
+        return { tars: [tar, tar], diffIds: [sha256Of(tar), `sha256:${"0".repeat(64)}`] };
+      },
+      /two DiffIDs/,
+    ],
     [
       "a hostile name",
       async () => ({ tars: [await tarOf([{ name: "../../etc/passwd", content: "x" }])] }),

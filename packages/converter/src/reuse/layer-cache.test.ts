@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ArtifactLayer } from "@sluice/disk/artifact";
 import { type Digest, sha256Of } from "@sluice/oci";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LayerCache } from "./layer-cache.js";
 
 let directory: string;
@@ -69,6 +69,50 @@ describe("LayerCache", () => {
     const damaged = await put(cache, "damaged later");
     await writeFile(join(directory, "layers", `${damaged.source.slice(7)}.json`), "{");
     expect(await read(cache, damaged.source)).toBeUndefined();
+  });
+
+  it("forgets a blob that rotted, and its file, so that it can be kept anew", async () => {
+    const cache = await LayerCache.open(directory);
+    const layer = await put(cache, "content");
+    await writeFile(join(directory, "blobs", layer.digest.slice(7)), "c0ntent");
+    expect(await read(cache, layer.source)).toBeUndefined();
+    expect([await readdir(join(directory, "blobs")), await readdir(join(directory, "layers"))]).toEqual([[], []]);
+    await put(cache, "content");
+    expect(await read(cache, layer.source)).toBe("content");
+  });
+
+  it("stops reading when the caller leaves", async () => {
+    const cache = await LayerCache.open(directory);
+    const { source } = await put(cache, "content");
+    await expect(cache.find(source, { signal: AbortSignal.abort(new Error("left")) })).rejects.toThrow("left");
+  });
+
+  it("counts a blob that two layers share once, and removes it with the last of them", async () => {
+    const cache = await LayerCache.open(directory, 10);
+    const layer = await put(cache, "shared");
+    const other = { ...layer, source: sha256Of("the same tar, packed otherwise") };
+    {
+      await using file = await cache.create();
+      await file.handle.writeFile("shared");
+      await using _kept = await file.keep(other);
+    }
+    await cache.evict();
+    expect([await read(cache, layer.source), await read(cache, other.source)]).toEqual(["shared", "shared"]);
+    const small = await LayerCache.open(directory, 0);
+    await small.evict();
+    expect([await readdir(join(directory, "blobs")), await readdir(join(directory, "layers"))]).toEqual([[], []]);
+  });
+
+  it("removes blobs that no record names, once they are old", async () => {
+    const cache = await LayerCache.open(directory);
+    const layer = await put(cache, "content");
+    await rm(join(directory, "layers", `${layer.source.slice(7)}.json`));
+    await cache.evict();
+    expect(await readdir(join(directory, "blobs"))).toHaveLength(1);
+    vi.useFakeTimers({ now: Date.now() + 2 * 60 * 60 * 1000, toFake: ["Date"] });
+    await cache.evict();
+    vi.useRealTimers();
+    expect(await readdir(join(directory, "blobs"))).toEqual([]);
   });
 
   it("evicts the longest unused beyond its budget, and leaves open ones readable", async () => {

@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ArtifactLayer } from "@sluice/disk/artifact";
-import type { Digest } from "@sluice/oci";
+import { type AbortOptions, type Digest, Hasher } from "@sluice/oci";
 import { writeError } from "../layer/disk-full.js";
+import { readPieces } from "../layer/read-pieces.js";
 import { decodeCachedLayer, encodeCachedLayer } from "./cached-layer.js";
 
 /** What the cache may take, layers in use not counted: enough for the base images of a build host. Bytes. */
@@ -22,6 +23,9 @@ export interface NewLayer extends AsyncDisposable {
   /** Gives it its name, on disk and whole. */
   keep(layer: ArtifactLayer): Promise<OpenLayer>;
 }
+
+/** A record follows its blob at once; a blob that has none after so long lost it. */
+const orphanAgeMs = 60 * 60 * 1000;
 
 const hexOf = (digest: Digest): string => digest.slice("sha256:".length);
 
@@ -50,16 +54,22 @@ export class LayerCache {
     return cache;
   }
 
-  /** Undefined when it is not there, or not all of it. */
-  async find(source: Digest): Promise<OpenLayer | undefined> {
+  /** Undefined when it is not there or not what it was; then its record and its blob go. Reads the whole blob to know. */
+  async find(source: Digest, options?: AbortOptions): Promise<OpenLayer | undefined> {
     const record = this.#recordPath(source);
     const text = await readFile(record, "utf8").catch(() => "");
     const layer = decodeCachedLayer(text, source);
     if (layer === undefined) return undefined;
     const handle = await open(this.#blobPath(layer.digest), "r").catch(() => undefined);
     if (handle === undefined) return undefined;
-    if ((await handle.stat()).size !== layer.sizeBytes) {
+    const whole = await isWhole(handle, layer, options).catch(async (reason: unknown) => {
       await handle.close();
+      throw reason;
+    });
+    if (!whole) {
+      await handle.close();
+      await rm(record, { force: true });
+      await rm(this.#blobPath(layer.digest), { force: true });
       return undefined;
     }
     const now = new Date();
@@ -105,13 +115,32 @@ export class LayerCache {
   /** Removes the longest unused layers until the rest is within the budget. What is open stays readable. */
   async evict(): Promise<void> {
     const records = await this.#records();
+    const users = new Map<string, number>();
     let total = 0;
-    for (const { layer } of records) total += layer.sizeBytes;
+    for (const { layer } of records) {
+      const count = users.get(layer.digest) ?? 0;
+      users.set(layer.digest, count + 1);
+      if (count === 0) total += layer.sizeBytes;
+    }
+    await this.#removeOrphans(users);
     for (const { layer } of records) {
       if (total <= this.#budgetBytes) return;
       await rm(this.#recordPath(layer.source), { force: true });
+      const left = (users.get(layer.digest) ?? 1) - 1;
+      users.set(layer.digest, left);
+      if (left > 0) continue;
       await rm(this.#blobPath(layer.digest), { force: true });
       total -= layer.sizeBytes;
+    }
+  }
+
+  /** Blobs that no record names, but for those whose record may be about to come. */
+  async #removeOrphans(users: ReadonlyMap<string, number>): Promise<void> {
+    for (const name of await readdir(join(this.#directory, "blobs"))) {
+      if (users.has(`sha256:${name}`)) continue;
+      const path = join(this.#directory, "blobs", name);
+      const changedAtMs = (await stat(path).catch(() => undefined))?.ctimeMs ?? Date.now();
+      if (Date.now() - changedAtMs > orphanAgeMs) await rm(path, { force: true });
     }
   }
 
@@ -142,6 +171,21 @@ export class LayerCache {
   #recordPath(source: Digest): string {
     return join(this.#directory, "layers", `${hexOf(source)}.json`);
   }
+}
+
+async function isWhole(handle: FileHandle, layer: ArtifactLayer, options?: AbortOptions): Promise<boolean> {
+  if ((await handle.stat()).size !== layer.sizeBytes) return false;
+  const hasher = new Hasher();
+  try {
+    for await (const piece of readPieces(handle, 0, layer.sizeBytes)) {
+      options?.signal?.throwIfAborted();
+      hasher.update(piece);
+    }
+  } catch {
+    options?.signal?.throwIfAborted(); // a disk that cannot give the bytes back
+    return false;
+  }
+  return hasher.digest() === layer.digest;
 }
 
 function isAlive(pid: number): boolean {

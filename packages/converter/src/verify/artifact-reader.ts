@@ -59,8 +59,16 @@ export async function openBlob(
   blob: ArtifactBlob,
   options?: AbortOptions,
 ): Promise<OpenedBlob> {
-  const remote = remoteBlob(repository, { digest: blob.digest, size: blob.sizeBytes });
-  const footer = await readFooter(remote, blob.footerDigest, options);
+  return openedBlob(remoteBlob(repository, { digest: blob.digest, size: blob.sizeBytes }), blob, options);
+}
+
+/** As {@link openBlob}, wherever the bytes are. @throws {InvalidFormatError} {DigestMismatchError} */
+export async function openedBlob(
+  remote: RemoteBlob,
+  { footerDigest }: Pick<ArtifactBlob, "footerDigest">,
+  options?: AbortOptions,
+): Promise<OpenedBlob> {
+  const footer = await readFooter(remote, footerDigest, options);
   return { remote, footer, seekTable: await readSeekTable(remote, footer, options) };
 }
 

@@ -54,7 +54,7 @@ describe("a daemon without mounts", () => {
       rssBytes: expect.any(Number),
       mounts: 0,
       store: { bytes: expect.any(Number), budgetBytes: 64 * 2 ** 20, chunks: 0 },
-      fetch: { requests: 0, bytes: 0, inFlight: 0 },
+      fetch: { requests: 0, bytes: 0, inFlight: 0, unreadBytes: 0 },
       reads: { hits: 0, misses: 0, errors: 0 },
     });
     expect(await client.mounts()).toEqual([]);

@@ -30,16 +30,10 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** All of `bytes`, at `position`. `onWritten` hears of each part that the file has taken. */
-export async function writeAll(
-  file: FileHandle,
-  bytes: Uint8Array,
-  position: number,
-  onWritten: (part: Uint8Array) => void = () => undefined,
-): Promise<void> {
+/** All of `bytes`, at `position`. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.byteLength; ) {
     const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, position + done);
-    onWritten(bytes.subarray(done, done + bytesWritten));
     done += bytesWritten;
   }
 }

@@ -9,9 +9,10 @@ import {
   SizeMismatchError,
 } from "@sluice/oci/content";
 import { isErrno } from "../errno.js";
+import { BatchWriter } from "./batch-writer.js";
 import { UploadBusyError, UploadOffsetError, UploadUnknownError } from "./blob-errors.js";
 import type { StoredBlob } from "./blob-store.js";
-import { namingFullDisk, publishFile, writeAll } from "./durable-files.js";
+import { namingFullDisk, publishFile } from "./durable-files.js";
 import type { FileSystemBlobStore } from "./file-system-blob-store.js";
 import type { UploadStatus, UploadStore } from "./upload-store.js";
 
@@ -106,21 +107,31 @@ export class FileSystemUploadStore implements UploadStore {
     }
   }
 
-  /** The hash takes only what the file has taken, so both go on from the same byte after a failure. */
+  /**
+   * The hash runs while the file is written. What came before the source failed is kept; when the file fails, the hash is ahead of it and
+   * given up, to be made anew from the file.
+   */
   async #write(id: string, start: number, source: AsyncIterable<Uint8Array>, options?: AbortOptions): Promise<number> {
     const hasher = this.#hashers.get(id);
     let end = start;
     const file = await open(this.#pathOf(id), "r+");
+    const writer = new BatchWriter(file, start);
     try {
       for await (const bytes of source) {
         options?.signal?.throwIfAborted();
-        await writeAll(file, bytes, end, (part) => {
-          hasher?.update(part);
-          end += part.byteLength;
-        });
+        const added = writer.add(bytes);
+        hasher?.update(bytes);
+        end += bytes.byteLength;
+        await added;
       }
     } finally {
-      await file.close();
+      await writer
+        .flush()
+        .catch((error: unknown) => {
+          this.#hashers.delete(id);
+          throw error;
+        })
+        .finally(() => file.close());
     }
     return end;
   }

@@ -2,6 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { sha256Of } from "@sluice/oci";
+import { FileSystemBlobStore } from "@sluice/store";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { errorAnswer } from "./http/error-answer.js";
@@ -17,6 +20,36 @@ describe("a registry", () => {
     await registry.restart();
     const response = await registry.send("GET", "/v2/team/app/manifests/1.0");
     expect([response.status, response.headers.get("docker-content-digest")]).toEqual([200, digest]);
+  });
+
+  it("removes at its start the blobs that nobody holds, and no others", async () => {
+    await using registry = await startTestServer();
+    const kept = await registry.pushBlob("a", "kept");
+    const gone = await registry.pushBlob("a", "gone");
+    const blobs = join(registry.root, "registry/blobs");
+    const store = await FileSystemBlobStore.open(blobs);
+    const lost = sha256Of("lost"); // stored, but the process ended before it was linked
+    await store.put({ digest: lost }, Readable.from([Buffer.from("lost")]));
+    expect((await registry.send("DELETE", `/v2/a/blobs/${gone}`)).status).toBe(202);
+    await registry.restart();
+    expect(await Promise.all([kept, gone, lost].map((digest) => store.has(digest)))).toEqual([true, false, false]);
+    expect(await (await registry.send("GET", `/v2/a/blobs/${kept}`)).text()).toBe("kept");
+  });
+
+  it.each([
+    ["127.0.0.1:0", 0],
+    ["0.0.0.0:0", 1],
+  ])("that listens on %s warns %i times that it has no lock", async (listen, warnings) => {
+    const root = await mkdtemp(join(tmpdir(), "sluice-server-"));
+    const lines: string[] = [];
+    const server = await createServer({
+      root,
+      listen,
+      log: pino({ level: "warn" }, { write: (line) => lines.push(line) }),
+    });
+    await server.close();
+    expect(lines.filter((line) => line.includes("no TLS and no login")).length).toBe(warnings);
+    await rm(root, { recursive: true });
   });
 
   it("has its data root to itself", async () => {

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { FileSystemBlobStore, FileSystemUploadStore } from "@sluice/store";
 import type { Logger } from "pino";
 import { createApp } from "./http/app.js";
-import { parseListenAddress, urlOf } from "./http/listen-address.js";
+import { isLoopback, parseListenAddress, urlOf } from "./http/listen-address.js";
 import { ServerMetrics } from "./http/metrics.js";
 import { LevelMetadataStore } from "./metadata/level-metadata-store.js";
+import { removeOrphans } from "./uploads/orphans.js";
+import { defaultUploadLimits, type UploadLimits } from "./uploads/upload-limits.js";
 import { idleUploadMs, Uploads } from "./uploads/uploads.js";
 
 export interface ServerOptions {
@@ -14,6 +16,8 @@ export interface ServerOptions {
   /** `HOST:PORT`; port 0 picks one. */
   readonly listen: string;
   readonly log: Logger;
+  /** Default: {@link defaultUploadLimits}. */
+  readonly limits?: Partial<UploadLimits> | undefined;
 }
 
 /** A registry that answers. */
@@ -51,12 +55,21 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
   try {
     const metadata = opened.add(await openMetadata(folder, options.root));
     const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
-    const uploads = new Uploads(await FileSystemUploadStore.open(join(folder, "blobs/uploads"), blobs), metadata);
+    const removed = await removeOrphans(blobs, metadata);
+    if (removed.blobs > 0) options.log.info(removed, "removed blobs that no repository holds");
+    const store = await FileSystemUploadStore.open(join(folder, "blobs/uploads"), blobs);
+    const uploads = await Uploads.open(store, metadata, { ...defaultUploadLimits, ...options.limits });
     const app = createApp({ metadata, blobs, uploads }, new ServerMetrics(() => uploads.count()), options.log);
     opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
     const url = urlOf({ host, port: await app.listen(host, port) });
     opened.add(sweepEvery(sweepMs, uploads, options.log));
     options.log.info({ url, root: options.root }, "registry listens");
+    if (!isLoopback(host)) {
+      options.log.warn(
+        { url },
+        "no TLS and no login yet: whoever reaches this port may read, write and delete everything",
+      );
+    }
     return { url, close: () => opened.close(), [Symbol.asyncDispose]: () => opened.close() };
   } catch (error) {
     await opened.close();

@@ -21,6 +21,9 @@ export function parseListenAddress(text: string): ListenAddress {
   return { host: match[1] ?? (match[2] || "::"), port };
 }
 
+/** Whether only this machine can reach it. */
+export const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\./.test(host);
+
 /** The address as a URL that clients on this machine can use. */
 export function urlOf(address: ListenAddress): string {
   return `http://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;

@@ -68,6 +68,10 @@ export class LevelMetadataStore implements MetadataStore {
     return await this.#blobs.has(keyOf(repository, digest));
   }
 
+  async *linkedBlobs(options?: AbortOptions): AsyncGenerator<Digest> {
+    for await (const key of this.#blobs.keys(signalOf(options))) yield lastPart(key) as Digest; // written by linkBlob only
+  }
+
   async unlinkBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<boolean> {
     return await this.#change(repository, options, async (batch) => {
       if (!(await this.hasBlob(repository, digest))) return false;

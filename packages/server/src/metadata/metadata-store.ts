@@ -41,6 +41,8 @@ export interface MetadataStore extends AsyncDisposable {
   /** Links a blob, whose bytes must be stored already. Again: nothing. */
   linkBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<void>;
   hasBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<boolean>;
+  /** The blobs of all repositories, in no order, each at least once. */
+  linkedBlobs(options?: AbortOptions): AsyncIterable<Digest>;
   /** @returns false if it was not linked */
   unlinkBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<boolean>;
 

@@ -64,6 +64,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
 
     it("lists repositories by name, page by page", async () => {
       for (const repository of [other, app, team]) await store.linkBlob(repository, sha256Of("x"));
+      for await (const digest of store.linkedBlobs()) expect(digest).toBe(sha256Of("x"));
       expect(await store.repositories({ limit: 2 })).toEqual(["team", "team/app"]);
       expect(await store.repositories({ limit: 2, after: "team/app" })).toEqual(["team/app2"]);
     });

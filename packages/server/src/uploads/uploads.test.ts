@@ -6,6 +6,7 @@ import { FileSystemBlobStore, FileSystemUploadStore } from "@sluice/store";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LevelMetadataStore } from "../metadata/level-metadata-store.js";
 import { parseRepositoryName } from "../registry/repository-name.js";
+import type { UploadLimits } from "./upload-limits.js";
 import { Uploads } from "./uploads.js";
 
 const app = parseRepositoryName("team/app");
@@ -22,13 +23,16 @@ describe("uploads of repositories", () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "sluice-uploads-"));
     metadata = await LevelMetadataStore.open(join(folder, "metadata"));
-    const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
-    uploads = new Uploads(await FileSystemUploadStore.open(join(folder, "uploads"), blobs), metadata);
+    uploads = await openUploads();
   });
   afterEach(async () => {
     await metadata[Symbol.asyncDispose]();
     await rm(folder, { recursive: true });
   });
+  const openUploads = async (limits?: UploadLimits): Promise<Uploads> => {
+    const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
+    return await Uploads.open(await FileSystemUploadStore.open(join(folder, "uploads"), blobs), metadata, limits);
+  };
   const unfinished = (): Promise<string[]> => readdir(join(folder, "uploads"));
 
   it("expire when nobody has touched them for too long, and only those", async () => {
@@ -36,7 +40,7 @@ describe("uploads of repositories", () => {
     const before = Date.now() + 1;
     await new Promise((resolve) => setTimeout(resolve, 20));
     const young = await uploads.start(app);
-    expect(await uploads.count()).toBe(2);
+    expect(uploads.count()).toBe(2);
     expect(await uploads.expire(before)).toBe(1);
     await expect(uploads.status(app, old)).rejects.toMatchObject({ code: "BLOB_UPLOAD_UNKNOWN", status: 404 });
     expect(await metadata.repositoryOfUpload(old)).toBeUndefined();
@@ -88,5 +92,50 @@ describe("uploads of repositories", () => {
     });
     expect(await unfinished()).toEqual([]);
     expect(await metadata.hasBlob(app, sha256Of(text))).toBe(false);
+  });
+
+  describe("within limits", () => {
+    const limits = { maxBlobBytes: 10, maxOpenInRepository: 2, maxOpen: 3 };
+    const other = parseRepositoryName("other");
+
+    it("refuse a blob that is too large, in one piece or in many, and free its bytes", async () => {
+      uploads = await openUploads(limits);
+      const tooLarge = { code: "SIZE_INVALID", status: 413 };
+      await expect(uploads.push(app, sha256Of("x"), piecesOf("123456", "78901"))).rejects.toMatchObject(tooLarge);
+      const id = await uploads.start(app);
+      await uploads.append(id, 0, piecesOf("123456"));
+      await expect(uploads.append(id, 6, piecesOf("78901"))).rejects.toMatchObject(tooLarge);
+      expect(await unfinished()).toEqual([]);
+      expect(uploads.count()).toBe(0);
+      await uploads.push(app, sha256Of("1234567890"), piecesOf("1234567890"));
+      expect(await metadata.hasBlob(app, sha256Of("1234567890"))).toBe(true);
+    });
+
+    it("are refused beyond the number a repository may have, and the whole may have, also after a restart", async () => {
+      uploads = await openUploads(limits);
+      const tooMany = { code: "TOOMANYREQUESTS", status: 429 };
+      const first = await uploads.start(app);
+      await uploads.start(app);
+      await expect(uploads.start(app)).rejects.toMatchObject(tooMany);
+      await expect(uploads.push(app, sha256Of("x"), piecesOf("x"))).rejects.toMatchObject(tooMany);
+      uploads = await openUploads(limits);
+      await expect(uploads.start(app)).rejects.toMatchObject(tooMany);
+      await uploads.start(other);
+      await expect(uploads.start(other)).rejects.toMatchObject(tooMany);
+      expect((await unfinished()).length).toBe(3);
+      await uploads.cancel(app, first);
+      await uploads.push(other, sha256Of("x"), piecesOf("x"));
+      await expect(uploads.start(app)).resolves.toMatch(/-/);
+    });
+
+    it("are counted out when they end, well or badly", async () => {
+      uploads = await openUploads(limits);
+      for (const bytes of [text, "wrong"]) {
+        const id = await uploads.start(app);
+        await uploads.append(id, 0, piecesOf(bytes));
+        await uploads.commit(app, id, sha256Of(text)).catch(() => undefined);
+        expect(uploads.count()).toBe(0);
+      }
+    });
   });
 });

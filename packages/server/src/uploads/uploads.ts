@@ -9,6 +9,7 @@ import {
 import type { MetadataStore } from "../metadata/metadata-store.js";
 import { RegistryError } from "../registry/registry-error.js";
 import type { RepositoryName } from "../registry/repository-name.js";
+import { bounded, defaultUploadLimits, OpenUploads, type UploadLimits } from "./upload-limits.js";
 
 /** How long nobody may touch an upload before it is forgotten: a client that lost its link for a night may go on. Milliseconds. */
 export const idleUploadMs: number = 24 * 60 * 60 * 1000;
@@ -16,20 +17,37 @@ export const idleUploadMs: number = 24 * 60 * 60 * 1000;
 /**
  * The uploads of repositories: bytes in an {@link UploadStore}, whose they are in the metadata. They outlive the process. Errors are
  * those of the specification: BLOB_UPLOAD_UNKNOWN when a repository has no such upload, BLOB_UPLOAD_INVALID with 409 while another
- * request writes to it and with 416 for bytes that do not follow the ones that are there.
+ * request writes to it and with 416 for bytes that do not follow the ones that are there; SIZE_INVALID with 413, which ends the upload,
+ * and TOOMANYREQUESTS beyond the limits.
  */
 export class Uploads {
   readonly #store: UploadStore;
   readonly #metadata: MetadataStore;
 
-  constructor(store: UploadStore, metadata: MetadataStore) {
+  readonly #limits: UploadLimits;
+  readonly #open: OpenUploads;
+
+  private constructor(store: UploadStore, metadata: MetadataStore, limits: UploadLimits) {
     this.#store = store;
     this.#metadata = metadata;
+    this.#limits = limits;
+    this.#open = new OpenUploads(limits);
+  }
+
+  /** With those that an earlier process left behind. */
+  static async open(
+    store: UploadStore,
+    metadata: MetadataStore,
+    limits: UploadLimits = defaultUploadLimits,
+  ): Promise<Uploads> {
+    const uploads = new Uploads(store, metadata, limits);
+    for await (const { id } of store.list()) uploads.#open.add((await metadata.repositoryOfUpload(id)) ?? "", id);
+    return uploads;
   }
 
   /** @returns the upload's id */
   async start(repository: RepositoryName): Promise<string> {
-    const id = await this.#store.create();
+    const id = await this.#create(repository);
     await this.#metadata.addUpload(repository, id);
     return id;
   }
@@ -44,20 +62,31 @@ export class Uploads {
    * @returns bytes of the upload after it
    */
   async append(id: string, offset: number, source: AsyncIterable<Uint8Array>): Promise<number> {
-    return await refusing(id, () => this.#store.append(id, offset, source));
+    try {
+      const limited = bounded(source, offset, this.#limits.maxBlobBytes);
+      return await refusing(id, () => this.#store.append(id, offset, limited));
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === "SIZE_INVALID") await refusing(id, () => this.#forget(id));
+      throw error;
+    }
   }
 
   /** Makes the upload a blob of its repository. Wrong bytes end it: DIGEST_INVALID. */
   async commit(repository: RepositoryName, id: string, digest: Digest): Promise<void> {
-    await refusing(id, () => this.#store.commit(id, { digest }));
+    try {
+      await refusing(id, () => this.#store.commit(id, { digest }));
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === "DIGEST_INVALID") await this.#forget(id);
+      throw error;
+    }
+    this.#open.remove(id);
     await this.#metadata.linkBlob(repository, digest);
     await this.#metadata.removeUpload(id);
   }
 
   async cancel(repository: RepositoryName, id: string): Promise<void> {
     await this.#mustBelong(repository, id);
-    await refusing(id, () => this.#store.abort(id));
-    await this.#metadata.removeUpload(id);
+    await refusing(id, () => this.#forget(id));
   }
 
   /**
@@ -65,21 +94,21 @@ export class Uploads {
    * Nothing stays when it fails.
    */
   async push(repository: RepositoryName, digest: Digest, source: AsyncIterable<Uint8Array>): Promise<void> {
-    const id = await this.#store.create();
+    const id = await this.#create(repository);
     try {
-      await this.#store.append(id, 0, source);
+      await this.#store.append(id, 0, bounded(source, 0, this.#limits.maxBlobBytes));
       await refusing(id, () => this.#store.commit(id, { digest }));
     } catch (error) {
       await this.#store.abort(id);
       throw error;
+    } finally {
+      this.#open.remove(id);
     }
     await this.#metadata.linkBlob(repository, digest);
   }
 
-  async count(): Promise<number> {
-    let uploads = 0;
-    for await (const _ of this.#store.list()) uploads++;
-    return uploads;
+  count(): number {
+    return this.#open.count;
   }
 
   /** Cancels those that nobody has touched since `deadlineMs` (milliseconds since 1970). @returns how many */
@@ -88,15 +117,31 @@ export class Uploads {
     for await (const { id, changedAtMs } of this.#store.list()) {
       if (changedAtMs >= deadlineMs) continue;
       try {
-        await this.#store.abort(id);
+        await this.#forget(id);
       } catch (error) {
         if (error instanceof UploadBusyError) continue; // somebody has come back to it
         throw error;
       }
-      await this.#metadata.removeUpload(id);
       expired++;
     }
     return expired;
+  }
+
+  async #create(repository: RepositoryName): Promise<string> {
+    const id = await this.#store.create();
+    try {
+      this.#open.admit(repository, id);
+    } catch (error) {
+      await this.#store.abort(id);
+      throw error;
+    }
+    return id;
+  }
+
+  async #forget(id: string): Promise<void> {
+    await this.#store.abort(id);
+    this.#open.remove(id);
+    await this.#metadata.removeUpload(id);
   }
 
   async #mustBelong(repository: RepositoryName, id: string): Promise<void> {

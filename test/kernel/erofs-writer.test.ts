@@ -5,13 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
+  DiskRegions,
   ErofsReader,
   type LayerIndex,
   type MergedTree,
   mergeLayers,
   modeType,
   planErofs,
-  regionStarts,
   walkErofs,
   writeErofs,
 } from "@sluice/disk";
@@ -40,8 +40,10 @@ function layerData({ dataBlocks }: LayerIndex, layer: number): Buffer {
 async function makeDisk(name: string, layers: readonly LayerIndex[]): Promise<{ disk: string; expected: string }> {
   const tree = mergeLayers(layers);
   const plan = planErofs(tree);
-  const [, ...starts] = regionStarts([plan.blocks, ...layers.map(({ dataBlocks }) => dataBlocks)]);
-  const diskBlocks = Math.max(plan.blocks, ...layers.map(({ dataBlocks }, i) => (starts[i] ?? 0) + dataBlocks));
+  const regions = new DiskRegions();
+  regions.place("metadata", plan.blocks);
+  const starts = layers.map(({ dataBlocks }, i) => regions.place(`layer ${i}`, dataBlocks));
+  const { diskBlocks } = regions;
   const disk = join(work, `${name}.disk`);
   await using file = await open(disk, "w");
   let at = 0;
@@ -236,7 +238,9 @@ describe("the metadata of a merged image, as fsck.erofs and the kernel see it", 
       ]),
     ]);
     const plan = planErofs(tree);
-    const [, start = 0] = regionStarts([plan.blocks, 1_310_722]);
+    const regions = new DiskRegions();
+    regions.place("metadata", plan.blocks);
+    const start = regions.place("layer", 1_310_722);
     const disk = join(work, "huge.disk");
     await writeFile(
       disk,

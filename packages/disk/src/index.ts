@@ -58,7 +58,7 @@ export { readRecipe } from "./recipe/read-recipe.js";
 export { type ReadData, type RebuildOptions, rebuildTar } from "./recipe/rebuild-tar.js";
 export { encodeRecipe, RecipeSpool, type SpoolSink } from "./recipe/recipe-spool.js";
 export { chunkIndexAtBlock } from "./toc/chunk-at-block.js";
-export { regionStarts } from "./toc/region-starts.js";
+export { DiskRegions } from "./toc/disk-regions.js";
 export * from "./toc/toc.js";
 export { type BlobReference, type StartupChunks, TocBuilder } from "./toc/toc-builder.js";
 export { decodeToc, type ExpectedToc, encodeToc, maxTocBytes } from "./toc/toc-codec.js";

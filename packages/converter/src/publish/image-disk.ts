@@ -1,4 +1,4 @@
-import { type LayerIndex, type MergedTree, mergeLayers, planErofs, regionStarts, writeErofs } from "@sluice/disk";
+import { DiskRegions, type LayerIndex, type MergedTree, mergeLayers, planErofs, writeErofs } from "@sluice/disk";
 import type { Digest } from "@sluice/oci";
 
 /** What the disk of an image is made of. */
@@ -20,12 +20,10 @@ export interface ImageDisk {
 export function imageDisk(layers: readonly DiskLayer[]): ImageDisk {
   const tree = mergeLayers(layers.map(({ index }) => index));
   const plan = planErofs(tree);
-  const distinct = [...new Map(layers.map(({ digest, index }) => [digest, index.dataBlocks]))];
-  const starts = regionStarts([plan.blocks, ...distinct.map(([, blocks]) => blocks)]);
-  const startOf = new Map(distinct.map(([digest], i) => [digest, starts[i + 1] ?? 0]));
-  let diskBlocks = plan.blocks;
-  for (const [i, [, blocks]] of distinct.entries()) if (blocks > 0) diskBlocks = (starts[i + 1] ?? 0) + blocks;
-  const layerStartBlocks = layers.map(({ digest }) => startOf.get(digest) ?? 0);
+  const regions = new DiskRegions();
+  regions.place("metadata", plan.blocks);
+  const layerStartBlocks = layers.map(({ digest, index }) => regions.place(digest, index.dataBlocks));
+  const { diskBlocks } = regions;
   return {
     metadataBlocks: plan.blocks,
     diskBlocks,

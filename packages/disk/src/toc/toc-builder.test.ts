@@ -5,7 +5,7 @@ import { type SeekTable, SeekTableBuilder } from "../frames/seek-table.js";
 import { sampleSeekTable, sampleToc } from "../testing/samples.js";
 import { checkToc } from "./check-toc.js";
 import { chunkIndexAtBlock } from "./chunk-at-block.js";
-import { regionStarts } from "./region-starts.js";
+import { DiskRegions } from "./disk-regions.js";
 import { TocBuilder } from "./toc-builder.js";
 
 const gibibyte = 262_144;
@@ -30,9 +30,14 @@ describe("the layout of the disk", () => {
     expect(() => checkToc(builder.build())).not.toThrow();
   });
 
-  it("is what regionStarts foretells", () => {
-    expect(regionStarts([13, gibibyte, gibibyte + 1, 1])).toEqual([0, gibibyte, 2 * gibibyte, 4 * gibibyte]);
-    expect(regionStarts([])).toEqual([]);
+  it("is known before there are tables: a blob that is placed again stays, an empty one takes no room", () => {
+    const regions = new DiskRegions();
+    expect(regions.diskBlocks).toBe(0);
+    const sizes = { metadata: 13, a: gibibyte, empty: 0, b: gibibyte + 1, c: 1 };
+    const starts = Object.entries(sizes).map(([name, blocks]) => regions.place(name, blocks));
+    expect(starts).toEqual([0, gibibyte, 2 * gibibyte, 2 * gibibyte, 4 * gibibyte]);
+    expect(regions.place("a", gibibyte)).toBe(gibibyte);
+    expect(regions.diskBlocks).toBe(4 * gibibyte + 1);
   });
 
   it("has a layer that occurs twice once, and an empty one nowhere", () => {

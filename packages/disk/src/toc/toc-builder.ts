@@ -1,6 +1,6 @@
 import type { Digest } from "@sluice/oci/content";
-import { regionAlignmentBlocks } from "../blocks.js";
 import type { SeekTable } from "../frames/seek-table.js";
+import { DiskRegions } from "./disk-regions.js";
 import { blobKind, type ChunkTable, type Toc, type TocBlob, type TocRegion } from "./toc.js";
 
 /** A blob as the artifact's manifest names it. */
@@ -24,9 +24,8 @@ export class TocBuilder {
   readonly #source: Digest;
   readonly #blobs: TocBlob[] = [];
   readonly #placed: PlacedBlob[] = [];
-  readonly #startOfLayer = new Map<Digest, number>();
+  readonly #regions = new DiskRegions();
   #startup: StartupChunks | undefined;
-  #nextBlock = 0;
   #chunkCount = 0;
 
   /** @param source digest of the source image manifest; @param metadata fills the disk from block 0 */
@@ -41,11 +40,7 @@ export class TocBuilder {
    * @returns its first block on the disk; that of the first occurrence for a layer that was added before
    */
   addLayer(blob: BlobReference, table: SeekTable): number {
-    const known = this.#startOfLayer.get(blob.digest);
-    if (known !== undefined) return known;
-    const start = this.#place({ ...blob, kind: blobKind.layer }, table);
-    this.#startOfLayer.set(blob.digest, start);
-    return start;
+    return this.#place({ ...blob, kind: blobKind.layer }, table);
   }
 
   /** At most once. */
@@ -57,9 +52,8 @@ export class TocBuilder {
 
   /** `encodeToc` checks it. */
   build(): Toc {
-    const last = this.#placed.at(-1)?.region;
     return {
-      diskBlocks: last === undefined ? 0 : last.startBlock + last.blocks,
+      diskBlocks: this.#regions.diskBlocks,
       source: this.#source,
       blobs: this.#blobs,
       regions: this.#placed.map(({ region }) => region),
@@ -69,9 +63,11 @@ export class TocBuilder {
   }
 
   #place(blob: TocBlob, table: SeekTable): number {
-    const startBlock = this.#nextBlock;
-    this.#blobs.push(blob);
     const blocks = table.blocks.reduce((sum, count) => sum + count, 0);
+    const isPlaced = this.#regions.has(blob.digest);
+    const startBlock = this.#regions.place(blob.digest, blocks);
+    if (isPlaced) return startBlock;
+    this.#blobs.push(blob);
     if (blocks === 0) return startBlock;
     const region = {
       startBlock,
@@ -82,7 +78,6 @@ export class TocBuilder {
     };
     this.#placed.push({ region, table });
     this.#chunkCount += table.count;
-    this.#nextBlock = Math.ceil((startBlock + blocks) / regionAlignmentBlocks) * regionAlignmentBlocks;
     return startBlock;
   }
 

@@ -102,17 +102,31 @@ describe("convertImage", () => {
     expect(digests.size).toBe(1);
   });
 
-  it("converts only the changed layer of a second version, with nothing cached on the host", async () => {
+  it("converts only the changed layer of a second version", async () => {
     const shared = await base();
     await pushImage(repository, [shared, await tarOf([noiseFile("app", 50_000)])], { tag: "v1" });
     await convert(repository, "v1");
     const second = await pushImage(repository, [shared, await tarOf([noiseFile("app", 50_000)])], { tag: "v2" });
     const before = registry.requests.length;
-    const result = await convert(repository, "v2", { root: join(directory, "other host") });
+    const result = await convert(repository, "v2");
     expect(result.layers.map(({ reused }) => reused)).toEqual([true, false]);
     const fetched = registry.requests.slice(before).filter(({ method }) => method === "GET");
     expect(fetched.some(({ path }) => path.endsWith(second.layers[0]?.digest ?? "?"))).toBe(false);
     expect((await verify(repository, "v2")).ok).toBe(true);
+  });
+
+  it("sends only the changed layer of a second version, with nothing cached on the host", async () => {
+    const shared = await base();
+    await pushImage(repository, [shared, await tarOf([noiseFile("app", 50_000)])], { tag: "v1" });
+    const first = await convert(repository, "v1");
+    await pushImage(repository, [shared, await tarOf([noiseFile("app", 50_000)])], { tag: "v2" });
+    const before = registry.requests.length;
+    const result = await convert(repository, "v2", { root: join(directory, "other host") });
+    expect(result.layers[0]?.blob).toBe(first.layers[0]?.blob);
+    const uploads = registry.requests
+      .slice(before)
+      .filter(({ method, path }) => method === "PUT" && /uploads/.test(path));
+    expect(uploads).toHaveLength(2); // changed layer and TOC; the metadata is the same
   });
 
   it("converts a layer for which an earlier artifact names a blob of something else", async () => {
@@ -180,6 +194,16 @@ describe("convertImage", () => {
     const overview = await inspectImage({ repository, target: "v1", reference: "v1" });
     expect(overview.files).toMatchObject({ files: 2, symlinks: 1, contentBytes: 3_000_005 });
     expect((await verify(repository, "v1")).ok).toBe(true);
+  });
+
+  it("moves the tag of the target last, when the artifact is there", async () => {
+    await pushImage(repository, [await base()], { tag: "v1" });
+    const target = client.repository(registry.host, "target");
+    const before = registry.requests.length;
+    await convert(repository, "v1", { to: { repository: target, tag: "release" } });
+    const writes = registry.requests.slice(before).filter(({ method }) => method !== "GET" && method !== "HEAD");
+    expect(writes.at(-1)).toMatchObject({ method: "PUT", path: expect.stringMatching(/target\/manifests\/release$/) });
+    expect(writes.filter(({ path }) => path.endsWith("/manifests/release"))).toHaveLength(1);
   });
 
   it("copies the image to the target, byte for byte, and attaches the artifact there", async () => {

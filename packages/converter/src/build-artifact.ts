@@ -11,7 +11,7 @@ import { largeFileWarnings } from "./publish/large-files.js";
 import { writeMetadataBlob } from "./publish/metadata-blob.js";
 import type { BlobSource } from "./publish/push-blobs.js";
 import { xattrWarnings } from "./publish/xattr-warnings.js";
-import type { AcquiredLayer } from "./reuse/known-layer.js";
+import type { AcquiredLayer } from "./reuse/acquired-layer.js";
 
 /** An artifact that is ready to be pushed: blobs, then manifest. */
 export interface BuiltArtifact {

@@ -40,7 +40,7 @@ export interface ConvertOptions extends AbortOptions {
 }
 
 /**
- * Converts an image and attaches the artifact to it. Blobs are pushed before the manifest, so that a reader never sees half an artifact;
+ * Converts an image and attaches the artifact to it. Blobs are pushed before the manifest, and a tag of the target moves last, so that a reader never sees half an artifact;
  * an image that was converted before is left as it is. Equal images give equal artifacts.
  *
  * @throws {ConversionError} when the image is of no kind that is converted
@@ -55,7 +55,8 @@ export async function convertImage(source: ImagePlace, options: ConvertOptions):
   const place = to?.repository ?? source.repository;
   const found = options.force ? undefined : (await findAttached(place, image, { signal })).artifact;
   if (found !== undefined) {
-    if (to !== undefined) await copyImage(image, source.repository, place, { tag: to.tag, signal });
+    if (to !== undefined) await copyImage(image, source.repository, place, { signal });
+    if (to?.tag !== undefined) await place.pushManifest(image.manifest, { signal, tag: to.tag });
     return conversionResult({
       reference: source.reference,
       image,
@@ -73,7 +74,6 @@ export async function convertImage(source: ImagePlace, options: ConvertOptions):
   progress.resolved(image.manifest.digest, image.manifest.layers);
   const layers = await acquireLayers(image, {
     from: source.repository,
-    to: place,
     cache,
     force: options.force ?? false,
     ...{ compressor, temporaryDirectory, progress, open, signal },
@@ -85,9 +85,10 @@ export async function convertImage(source: ImagePlace, options: ConvertOptions):
     open,
     signal,
   });
-  if (to !== undefined) await copyImage(image, source.repository, place, { tag: to.tag, signal });
+  if (to !== undefined) await copyImage(image, source.repository, place, { signal });
   await pushBlobs(place, blobs, { signal, onPushed: progress.pushing(blobs) });
   await place.pushManifest(manifest, { signal });
+  if (to?.tag !== undefined) await place.pushManifest(image.manifest, { signal, tag: to.tag });
   await cache.evict();
   const artifact = parseArtifact(manifest);
   const converted = new Set(layers.filter(({ reused }) => !reused).map(({ layer }) => layer.source));

@@ -1,22 +1,26 @@
+import { InvalidFormatError } from "@sluice/disk";
 import type { ArtifactLayer } from "@sluice/disk/artifact";
-import { type AbortOptions, compressionOfLayer, type Digest, type Repository } from "@sluice/oci";
+import {
+  type AbortOptions,
+  compressionOfLayer,
+  type Descriptor,
+  type Digest,
+  DigestMismatchError,
+  type Repository,
+} from "@sluice/oci";
 import type { ChunkCompressor } from "../layer/chunk-compressor.js";
 import { convertLayer } from "../layer/convert-layer.js";
-import { DiskFullError } from "../layer/disk-full.js";
 import { readPieces } from "../layer/read-pieces.js";
 import type { OpenResources } from "../open-resources.js";
 import type { ProgressMeter } from "../progress.js";
 import type { SourceImage } from "../source/select-image.js";
 import { LayerInvalidError } from "../tar/errors.js";
-import { EarlierLayers } from "./earlier-layers.js";
-import { type AcquiredLayer, cachedLayer, provenLayer, type WantedLayer } from "./known-layer.js";
+import { type AcquiredLayer, cachedLayer } from "./acquired-layer.js";
 import type { LayerCache } from "./layer-cache.js";
 
 export interface AcquireOptions extends AbortOptions {
   /** Where the image's layers are. */
   readonly from: Repository;
-  /** Where the artifact will be. */
-  readonly to: Repository;
   readonly cache: LayerCache;
   readonly compressor: ChunkCompressor;
   readonly temporaryDirectory: string;
@@ -27,19 +31,24 @@ export interface AcquireOptions extends AbortOptions {
   readonly open: OpenResources;
 }
 
+/** A layer of the image, and what its tar must hash to. */
+interface WantedLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+}
+
 /**
  * The layer blobs of an image, in its order; a layer that occurs twice is acquired once. What was converted before is taken from the cache
- * of this host or, once it is proven, from earlier artifacts; the rest is converted.
+ * of this host, the rest is converted; what the target has already is not sent again. docs/adr/0007-reuse.md
  *
  * @throws {LayerInvalidError} {DiskFullError}
  */
 export async function acquireLayers(image: SourceImage, options: AcquireOptions): Promise<readonly AcquiredLayer[]> {
   const wanted = wantedLayers(image);
-  const earlier = new EarlierLayers(new Set([options.to, options.from]), new Set(wanted.keys()), options);
   const acquired = new Map<Digest, AcquiredLayer>();
   for (const [digest, layer] of wanted) {
     options.signal?.throwIfAborted();
-    const known = options.force ? undefined : await knownLayer(layer, earlier, options);
+    const known = options.force ? undefined : await knownLayer(layer, options);
     acquired.set(digest, known ?? (await converted(layer, options)));
     options.progress.layerDone(layer.descriptor, known !== undefined);
   }
@@ -64,21 +73,19 @@ function wantedLayers({ manifest, config }: SourceImage): ReadonlyMap<Digest, Wa
 
 /** Undefined for what has to be converted; whatever is wrong with what was kept is a reason to convert, and no other. */
 async function knownLayer(
-  wanted: WantedLayer,
-  earlier: EarlierLayers,
+  { descriptor, diffId }: WantedLayer,
   options: AcquireOptions,
 ): Promise<AcquiredLayer | undefined> {
-  const source = wanted.descriptor.digest;
+  const cached = await options.cache.find(descriptor.digest, options);
+  if (cached === undefined) return undefined;
+  options.open.use(cached);
+  if (cached.layer.diffId !== diffId) return undefined;
   try {
-    const cached = await options.cache.find(source, options);
-    if (cached?.layer.diffId === wanted.diffId) return await cachedLayer(options.open.use(cached), options);
-    await cached?.[Symbol.asyncDispose]();
-    const found = await earlier.find(source);
-    return found && (await provenLayer(found, wanted, options));
+    return await cachedLayer(cached, options);
   } catch (error) {
     options.signal?.throwIfAborted();
-    if (error instanceof DiskFullError) throw error; // converting would need as much
-    return undefined;
+    if (error instanceof InvalidFormatError || error instanceof DigestMismatchError) return undefined;
+    throw error;
   }
 }
 

@@ -1,11 +1,13 @@
 import { type Digest, hashOfDigest } from "@sluice/oci/content";
 import PQueue from "p-queue";
-import { appendRecords, type NewRecord } from "./append-records.js";
+import { appendRecords, type NewRecord, recordsBytes } from "./append-records.js";
 import type { VerifiedChunk } from "./chunk-source.js";
 import type { PutOutcome } from "./chunk-store.js";
 import type { Evictor } from "./evictor.js";
+import { forgetUnsynced, hideUnsynced } from "./forget-unsynced.js";
 import type { Segment } from "./segment.js";
 import { recordBytes } from "./segment-format.js";
+import { SegmentSyncer } from "./segment-syncer.js";
 import { isDiskFailure } from "./store-health.js";
 import type { StoreParts } from "./store-parts.js";
 
@@ -25,7 +27,10 @@ export class AppendLane {
   readonly #evictor: Evictor;
   readonly #lane: PQueue = new PQueue({ concurrency: 1 });
   readonly #waiting: Map<Digest, Waiting> = new Map();
+  readonly #syncer: SegmentSyncer;
   #active: Segment | undefined;
+  /** The active segment was begun, and what it may grow to was not given up elsewhere yet. */
+  #owesRoom = false;
   #draining = false;
 
   /** @param active the segment to go on appending to, if there is one with room */
@@ -33,6 +38,11 @@ export class AppendLane {
     this.#parts = parts;
     this.#evictor = evictor;
     this.#active = active;
+    this.#syncer = new SegmentSyncer({
+      onSynced: () => parts.health.synced(),
+      onLost: (segment, error) => this.#lose(segment, error),
+    });
+    for (const segment of parts.segments.live) this.#syncer.appended(segment, segment !== active);
   }
 
   /** The bytes of a chunk that is about to be written. */
@@ -50,23 +60,35 @@ export class AppendLane {
 
   /** Runs alone in the lane. */
   exclusive<T>(task: () => Promise<T>): Promise<T> {
-    return this.#lane.add(task);
+    return this.#lane.add(async () => {
+      try {
+        return await task();
+      } finally {
+        if (this.#active !== undefined) this.#syncer.appended(this.#active);
+      }
+    });
   }
 
-  /** Seals what is being appended to and begins a new, empty segment. Only inside the lane. */
-  async beginSegment(): Promise<Segment> {
-    const { segments, index } = this.#parts;
-    await this.#seal();
-    const begun = await segments.create();
-    this.#active = begun;
-    await index.note({ number: begun.number, sealed: false, bytes: 0, chunks: 0 });
-    return begun;
+  /**
+   * Where to move so many bytes of records. May take the store over its budget, until the next put or until what is moved is given up. Only inside
+   * the lane.
+   */
+  async segmentFor(bytes: number): Promise<Segment> {
+    const active = this.#active;
+    return active !== undefined && this.#fits(active, bytes) ? active : await this.#beginSegment();
+  }
+
+  /** Appends nothing more to the active segment if `isUnwanted`. Only inside the lane. @returns it, if it stays the active one */
+  async sealIf(isUnwanted: (segment: Segment) => Promise<boolean>): Promise<Segment | undefined> {
+    if (this.#active !== undefined && (await isUnwanted(this.#active))) await this.#seal();
+    return this.#active;
   }
 
   /** After this nothing is appended any more. */
   async close(): Promise<void> {
     await this.#lane.onIdle();
     await this.#lane.add(() => this.#seal());
+    await this.#syncer.close();
   }
 
   #enqueue(chunk: VerifiedChunk): Promise<PutOutcome> {
@@ -80,7 +102,7 @@ export class AppendLane {
     this.#waiting.set(chunk.id, { key: chunk.id, id, bytes: chunk.bytes, result, settle, fail });
     if (!this.#draining) {
       this.#draining = true;
-      void this.#lane.add(() => this.#drain());
+      void this.exclusive(() => this.#drain());
     }
     return result;
   }
@@ -89,7 +111,7 @@ export class AppendLane {
     while (this.#waiting.size > 0) {
       const batch = this.#nextBatch(batchBytes);
       try {
-        if (this.#parts.health.degraded !== undefined) await this.#parts.index.reopen();
+        if (this.#parts.health.isIndexSuspect) await this.#parts.index.reopen();
         for (const part of await this.#write(batch)) this.#finish(part, "stored");
         this.#parts.health.recover();
       } catch (error) {
@@ -109,7 +131,6 @@ export class AppendLane {
     const first = batch[0];
     if (first === undefined) return [];
     const active = await this.#withRoomFor(recordBytes(first.bytes.byteLength));
-    await this.#evictor.waitForRoom();
     let room = this.#parts.segmentBytes - active.sizeBytes;
     const fitting: Waiting[] = [];
     for (const waiting of batch) {
@@ -117,14 +138,34 @@ export class AppendLane {
       if (room < 0) break;
       fitting.push(waiting);
     }
+    await this.#evictor.waitForRoom(recordsBytes(fitting));
     await appendRecords(this.#parts, active, fitting);
+    this.#syncer.appended(active);
     return fitting;
   }
 
   async #withRoomFor(bytes: number): Promise<Segment> {
-    if (this.#active !== undefined && this.#active.sizeBytes + bytes <= this.#parts.segmentBytes) return this.#active;
-    const begun = await this.beginSegment();
-    await this.#evictor.makeRoom(begun);
+    const active =
+      this.#active !== undefined && this.#fits(this.#active, bytes) ? this.#active : await this.#beginSegment();
+    if (this.#owesRoom) {
+      await this.#evictor.makeRoom(active);
+      this.#owesRoom = false;
+    }
+    return active;
+  }
+
+  #fits(segment: Segment, bytes: number): boolean {
+    return segment.sizeBytes + bytes <= this.#parts.segmentBytes;
+  }
+
+  /** Seals what is being appended to and begins a new, empty segment. */
+  async #beginSegment(): Promise<Segment> {
+    const { segments, index } = this.#parts;
+    await this.#seal();
+    const begun = await segments.create();
+    this.#active = begun;
+    this.#owesRoom = true;
+    await index.note({ number: begun.number, sealed: false, bytes: 0, chunks: 0 });
     return begun;
   }
 
@@ -132,7 +173,20 @@ export class AppendLane {
     const full = this.#active;
     if (full === undefined) return;
     this.#active = undefined;
+    this.#syncer.appended(full, true);
     await this.#parts.index.note({ number: full.number, sealed: true, bytes: full.sizeBytes, chunks: full.chunks });
+  }
+
+  /** The disk did not take what the system had taken for it. Readers stop finding it before anything else happens. */
+  async #lose(segment: Segment, error: unknown): Promise<void> {
+    hideUnsynced(this.#parts, segment);
+    this.#parts.health.degradeUntilSynced(error, segment.path);
+    await this.#lane.add(async () => {
+      if (segment.retired) return;
+      if (this.#active === segment) this.#active = undefined;
+      if (segment.syncedBytes === 0) await this.#evictor.retire(segment);
+      else await forgetUnsynced(this.#parts, segment);
+    });
   }
 
   #nextBatch(limitBytes: number): Waiting[] {

@@ -61,7 +61,15 @@ export type PutOutcome = "stored" | "present" | "not-stored";
 export interface ChunkBinding extends AsyncDisposable {
   /** The slot of each chunk of the disk, −1 for zero chunks. Lies in a SharedArrayBuffer, so workers may have it too. */
   readonly slots: Int32Array;
-  /** Call when no reader can start a read of these slots any more. Chunks that no other binding has may then be collected. */
+  /**
+   * Chunks that no other binding has may be collected from now on, and their slots go to other chunks as soon as every reader that is inside
+   * its passage now has left it.
+   *
+   * **Precondition**: no reader outside its passage still holds one of these slots. The store sees a reader only by its passage counter
+   * ({@link ReaderView.passage}), which {@link SharedChunkReader.read} makes odd. A thread that has looked a slot up and is not yet inside `read` is not waited
+   * for, and would read another chunk's bytes. So whoever looks slots up makes the counter odd before it does and even after its last read of them,
+   * or proves otherwise that no such thread is left, before it closes.
+   */
   close(): Promise<void>;
 }
 

@@ -30,13 +30,13 @@ export class Evictor {
   }
 
   /**
-   * Evicts until a whole segment fits into the budget beside what stays. Hot chunks move to `active`, which must be empty; without it they go.
+   * Evicts until a whole segment fits into the budget beside what stays. Hot chunks move to `active`, of which they fill a quarter at most; without it they go.
    *
    * @throws {EvictionStuckError} if readers do not leave the evicted segments in time; the room comes when they do
    */
   async makeRoom(active: Segment | undefined): Promise<void> {
     const { segments, budgetBytes, segmentBytes, health } = this.#parts;
-    let hotBudget = segmentBytes * hotShare;
+    let hotBudget = Math.max(0, segmentBytes * hotShare - (active?.sizeBytes ?? 0));
     for (;;) {
       const old = segments.live.filter((segment) => segment !== active);
       const bytes = old.reduce((sum, segment) => sum + segment.sizeBytes, 0);
@@ -50,9 +50,9 @@ export class Evictor {
     await this.waitForRoom();
   }
 
-  /** @throws {EvictionStuckError} if what is on its way out keeps the store over its budget by more than a segment */
-  async waitForRoom(): Promise<void> {
-    const isOver = (): boolean => this.#parts.segments.bytes > this.#parts.budgetBytes;
+  /** Room for so many more bytes. @throws {EvictionStuckError} if what is on its way out does not leave it in time */
+  async waitForRoom(bytes = 0): Promise<void> {
+    const isOver = (): boolean => this.#parts.segments.bytes + bytes > this.#parts.budgetBytes;
     if (this.#leaving.size === 0 || !isOver()) return;
     const stop = new AbortController();
     await Promise.race([Promise.all(this.#leaving), sleep(patienceMs, undefined, stop).catch(() => undefined)]);

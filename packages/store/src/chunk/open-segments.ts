@@ -44,9 +44,9 @@ async function openOne(
   const file = await open(path, "r+");
   try {
     const { size } = await file.stat();
-    if (note?.sealed && note.bytes === size) return segments.adopt(number, file, size, note.chunks);
+    if (note?.sealed && note.bytes === size) return segments.adopt(number, file, size, note.chunks, size);
     const found = await recover(file, path, number, size, index, health, note);
-    if (found !== undefined) return segments.adopt(number, file, found.endBytes, found.chunks);
+    if (found !== undefined) return segments.adopt(number, file, found.endBytes, found.chunks, 0);
   } catch (error) {
     await file.close();
     throw error;

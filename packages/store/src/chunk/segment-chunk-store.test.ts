@@ -1,14 +1,17 @@
 import { mkdtemp, open, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { chunkStoreSuite } from "../testing/chunk-store-suite.js";
 import { claimsOf, seededChunk } from "../testing/chunks.js";
 import type { VerifiedChunk } from "./chunk-source.js";
 import type { ChunkStore } from "./chunk-store.js";
+import { Evictor } from "./evictor.js";
+import { Segment } from "./segment.js";
 import { minBudgetBytes, openChunkStore } from "./segment-chunk-store.js";
 import { MISS, SharedChunkReader } from "./shared-chunk-reader.js";
 import type { ChunkStoreEvent } from "./store-health.js";
+import { readerView } from "./store-shared.js";
 
 let folder: string;
 let events: ChunkStoreEvent[];
@@ -271,6 +274,152 @@ describe("the segment store and its budget", () => {
     await expect(store.bind(ids, lengths)).rejects.toMatchObject({ code: "TOO_MANY_CHUNKS" });
     await using binding = await store.bind(ids.subarray(0, 96), lengths.subarray(0, 3));
     expect(new Set(binding.slots).size).toBe(3);
+    await store.close();
+  });
+});
+
+describe("the segment store and writing back", () => {
+  const failSyncs = (times: number) => {
+    const sync = vi.spyOn(Segment.prototype, "sync");
+    for (let i = 0; i < times; i++)
+      sync.mockRejectedValueOnce(Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" }));
+    return sync;
+  };
+  afterEach(() => vi.restoreAllMocks());
+
+  it("drops what was written since the last good sync when a sync fails, says so, and goes on elsewhere", async () => {
+    const store = await openChunkStore({
+      folder,
+      budgetBytes: 64 * 1024 * 1024,
+      maxSlots: 100,
+      retryAfterMs: 1,
+      onEvent: (event) => events.push(event),
+    });
+    const safe = chunksFrom(0, 3);
+    const lost = chunksFrom(10, 5);
+    const { ids, lengths } = claimsOf([...safe, ...lost]);
+    const binding = await store.bind(ids, lengths);
+    const reader = new SharedChunkReader(store.shared, store.addReader());
+    const hits = (): number[] =>
+      [...binding.slots].map((slot) => (reader.read(slot, 0, 16, new Uint8Array(16), 0) === MISS ? 0 : 1));
+    const sync = vi.spyOn(Segment.prototype, "sync");
+    await putAll(store, safe);
+    await expect.poll(() => sync.mock.calls.length, { timeout: 3000 }).toBe(1);
+    await sync.mock.results[0]?.value;
+    failSyncs(1);
+    await putAll(store, lost);
+    expect(hits()).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
+    await expect.poll(() => store.stats().degraded, { timeout: 3000 }).toMatch(/lost what was written .*EIO/);
+    expect(hits()).toEqual([1, 1, 1, 0, 0, 0, 0, 0]);
+    await expect.poll(() => store.stats().chunks).toBe(3);
+    for (const { id } of lost) expect(await store.has(id)).toBe(false);
+    expect(await countRight(store, safe)).toBe(3);
+    await putAll(store, lost);
+    expect(store.stats().degraded).toBeDefined(); // a write proves nothing
+    await expect.poll(() => store.stats().degraded, { timeout: 3000 }).toBeUndefined();
+    expect(events.map(({ kind }) => kind)).toEqual(["degraded", "recovered"]);
+    expect(await countRight(store, lost)).toBe(5);
+    expect(await segmentFiles()).toHaveLength(2);
+    await store.close();
+  });
+
+  it("gives up a segment of which nothing is safe", async () => {
+    failSyncs(1);
+    const store = await openStore();
+    const chunks = chunksFrom(0, 3);
+    await putAll(store, chunks);
+    await expect.poll(() => store.stats().segments, { timeout: 3000 }).toBe(0);
+    expect(await countRight(store, chunks)).toBe(0);
+    await store.close();
+  });
+
+  it("does not let a put or a reader wait for a sync", async () => {
+    let finish: () => void = () => undefined;
+    const sync = vi.spyOn(Segment.prototype, "sync").mockImplementationOnce(
+      () =>
+        new Promise((resolve) => {
+          finish = resolve;
+        }),
+    );
+    const store = await openStore();
+    await putAll(store, chunksFrom(0, 2));
+    await expect.poll(() => sync.mock.calls.length, { timeout: 3000 }).toBe(1);
+    expect(await store.put(seededChunk(3))).toBe("stored");
+    expect(await countRight(store, [seededChunk(0), seededChunk(3)])).toBe(2);
+    finish();
+    await store.close();
+    expect(sync.mock.calls.length).toBeGreaterThan(1);
+  });
+});
+
+describe("the segment store while others use it", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it("takes puts between the turns of a collection, which ends at its signal", async () => {
+    const store = await openStore(1024 * 1024 * 1024);
+    const chunks = chunksFrom(0, 60, 512 * 1024);
+    const { ids, lengths } = claimsOf(chunks.filter((_, i) => i % 4 !== 0));
+    await store.bind(ids, lengths);
+    await putAll(store, chunks);
+    const order: string[] = [];
+    const collecting = store.gc().then(() => order.push("gc"));
+    const late = seededChunk("beside");
+    await store.put(late).then(() => order.push("put"));
+    await collecting;
+    expect(order).toEqual(["put", "gc"]);
+    expect(await countRight(store, [...chunks.filter((_, i) => i % 4 !== 0), late])).toBe(46);
+    for (const [i, { id }] of chunks.entries()) expect(await store.has(id)).toBe(i % 4 !== 0);
+    const stop = new AbortController();
+    const stopped = store.gc({ signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await expect(stopped).rejects.toThrow("enough");
+    await store.close();
+  });
+
+  it("makes the room that it owes once it can again", async () => {
+    const store = await openChunkStore({ folder, budgetBytes: minBudgetBytes, maxSlots: 100, retryAfterMs: 0 });
+    const make = vi.spyOn(Evictor.prototype, "makeRoom");
+    make.mockRejectedValueOnce(Object.assign(new Error("EIO: while making room"), { code: "EIO" }));
+    expect(await store.put(seededChunk(0))).toBe("not-stored");
+    expect(await store.put(seededChunk(0))).toBe("stored");
+    expect(make).toHaveBeenCalledTimes(2);
+    expect(await store.put(seededChunk(1))).toBe("stored");
+    expect(make).toHaveBeenCalledTimes(2);
+    await store.close();
+  });
+
+  it("does not hash a chunk again that its slot knows to be right", async () => {
+    const store = await openStore();
+    const chunk = seededChunk("known");
+    const { ids, lengths } = claimsOf([chunk]);
+    await using binding = await store.bind(ids, lengths);
+    await store.put(chunk);
+    expect(Buffer.compare(await store.get(chunk.id), chunk.bytes)).toBe(0);
+    // Rot after the first use shows that nobody looked: docs/adr/0005-durability.md.
+    await flipByte((await segmentFiles())[0] ?? "", 64 + 64 + 5);
+    expect(Buffer.compare(await store.get(chunk.id), chunk.bytes)).not.toBe(0);
+    await binding.close();
+    await expect(store.get(chunk.id)).rejects.toMatchObject({ code: "CHUNK_MISSING" });
+    await store.close();
+  });
+
+  it("hands a slot on only when every reader that was inside its passage at the close has left it", async () => {
+    const store = await openChunkStore({ folder, budgetBytes: minBudgetBytes, maxSlots: 2 });
+    const [one, two, three] = [seededChunk(1), seededChunk(2), seededChunk(3)].map((chunk) => claimsOf([chunk]));
+    if (one === undefined || two === undefined || three === undefined) throw new RangeError("three claims");
+    const { passage } = readerView(store.shared, store.addReader());
+    const first = await store.bind(one.ids, one.lengths);
+    Atomics.add(passage, 0, 1); // a request looks its slots up inside its passage
+    let isClosed = false;
+    const closing = first.close().then(() => {
+      isClosed = true;
+    });
+    const second = await store.bind(two.ids, two.lengths);
+    expect(second.slots[0]).not.toBe(first.slots[0]);
+    expect(isClosed).toBe(false);
+    Atomics.add(passage, 0, 1);
+    await closing;
+    expect((await store.bind(three.ids, three.lengths)).slots[0]).toBe(first.slots[0]);
     await store.close();
   });
 });

@@ -19,7 +19,7 @@ import { StoreLockedError } from "./store-errors.js";
 import { type ChunkStoreEvent, StoreHealth } from "./store-health.js";
 import type { StoreParts } from "./store-parts.js";
 import { createStoreShared, maxStoredChunkBytes, type StoreShared } from "./store-shared.js";
-import { dropDamaged, publishVerified, readVerified } from "./verified-read.js";
+import { dropDamaged, publishVerified, readKnownGood, readVerified } from "./verified-read.js";
 
 export interface ChunkStoreOptions {
   /** Created if it is missing. Belongs to the store alone. */
@@ -114,7 +114,7 @@ class SegmentChunkStore implements ChunkStore {
     if (chunk === undefined) throw new ChunkMissingError(id);
     const segment = this.#parts.segments.byNumber(chunk.segment);
     if (segment === undefined) throw new ChunkMissingError(id);
-    const bytes = await readVerified(segment, chunk);
+    const bytes = (await readKnownGood(this.#parts, segment, chunk)) ?? (await readVerified(segment, chunk));
     options?.signal?.throwIfAborted();
     if (bytes === undefined) {
       if (!segment.retired) await this.#lane.exclusive(() => dropDamaged(this.#parts, segment, chunk));
@@ -185,7 +185,7 @@ class SegmentChunkStore implements ChunkStore {
 
   async gc(options?: AbortOptions): Promise<number> {
     options?.signal?.throwIfAborted();
-    return await this.#lane.exclusive(() => collectGarbage(this.#parts, this.#lane, this.#evictor));
+    return await collectGarbage(this.#parts, this.#lane, this.#evictor, options);
   }
 
   scrub(options?: AbortOptions): AsyncIterable<ScrubProgress> {

@@ -12,19 +12,22 @@ export class Segment {
   readonly birth: number;
   /** Up to here records are whole. Bytes. */
   sizeBytes: number;
+  /** Up to here the disk has them for certain. Bytes. */
+  syncedBytes: number;
   chunks: number;
   /** Set first thing on eviction: nothing new may point here. */
   retired = false;
   #pins = 0;
   #onUnpinned: (() => void) | undefined;
 
-  constructor(at: Omit<Segment, "retired" | "unpinned" | "readPayload" | "readRecord">) {
+  constructor(at: Omit<Segment, "retired" | "sync" | "unpinned" | "readPayload" | "readRecord">) {
     this.number = at.number;
     this.place = at.place;
     this.path = at.path;
     this.file = at.file;
     this.birth = at.birth;
     this.sizeBytes = at.sizeBytes;
+    this.syncedBytes = at.syncedBytes;
     this.chunks = at.chunks;
   }
 
@@ -47,6 +50,18 @@ export class Segment {
         done += bytesRead;
       }
       return into;
+    } finally {
+      if (--this.#pins === 0) this.#onUnpinned?.();
+    }
+  }
+
+  /** The disk has what is in the segment now. Pins it meanwhile. @throws what became of any write since the last sync */
+  async sync(): Promise<void> {
+    const upTo = this.sizeBytes;
+    this.#pins++;
+    try {
+      await this.file.datasync();
+      this.syncedBytes = Math.max(this.syncedBytes, upTo);
     } finally {
       if (--this.#pins === 0) this.#onUnpinned?.();
     }

@@ -16,6 +16,8 @@ export class StoreHealth {
   readonly #retryAfterMs: number;
   #degraded: string | undefined;
   #retryAtMs = 0;
+  #awaitsSync = false;
+  #isIndexSuspect = false;
   evictions = 0;
   damaged = 0;
   healed = 0;
@@ -36,12 +38,34 @@ export class StoreHealth {
     return this.#degraded !== undefined && performance.now() < this.#retryAtMs;
   }
 
+  /** A write failed: the index refuses every other until it is opened again. */
+  get isIndexSuspect(): boolean {
+    return this.#isIndexSuspect;
+  }
+
   report(event: ChunkStoreEvent): void {
     this.#onEvent(event);
   }
 
+  /** Until the next write succeeds. */
   degrade(cause: unknown): void {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#isIndexSuspect = true;
+    this.#degrade(cause, cause instanceof Error ? cause.message : String(cause));
+  }
+
+  /** Writing back failed, so that writes succeed proves nothing: until the next sync succeeds. */
+  degradeUntilSynced(cause: unknown, path: string): void {
+    this.#awaitsSync = true;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    this.#degrade(cause, `the disk lost what was written to ${path}: ${why}`);
+  }
+
+  synced(): void {
+    this.#awaitsSync = false;
+    if (!this.#isIndexSuspect) this.recover();
+  }
+
+  #degrade(cause: unknown, reason: string): void {
     const isNews = this.#degraded === undefined;
     this.#degraded = reason;
     this.#retryAtMs = performance.now() + this.#retryAfterMs;
@@ -50,8 +74,10 @@ export class StoreHealth {
     this.report({ kind: "degraded", level: "error", message, cause });
   }
 
+  /** A write succeeded. */
   recover(): void {
-    if (this.#degraded === undefined) return;
+    this.#isIndexSuspect = false;
+    if (this.#degraded === undefined || this.#awaitsSync) return;
     this.report({
       kind: "recovered",
       level: "info",

@@ -19,6 +19,23 @@ export async function readVerified(segment: Segment, chunk: IndexedChunk): Promi
   return isRight ? bytes : undefined;
 }
 
+/** The bytes of a chunk whose slot says that it was verified in this life, as it is: undefined if it has no such slot, or not all the while. */
+export async function readKnownGood(
+  parts: StoreParts,
+  segment: Segment,
+  chunk: IndexedChunk,
+): Promise<Uint8Array | undefined> {
+  const { slots } = parts;
+  const slot = slots.find(chunk.id);
+  if (slot < 0 || slots.state(slot) !== slotState.verified || !pointsTo(parts, slot, segment, chunk)) return undefined;
+  const generation = slots.generation(slot);
+  const bytes = await segment.readPayload(chunk.offset, chunk.lengthBytes).catch((error: unknown) => {
+    if (isErrno(error, "EIO")) return undefined;
+    throw error;
+  });
+  return slots.generation(slot) === generation ? bytes : undefined;
+}
+
 /** Makes a damaged chunk absent, for readers and in the index. Only inside the lane. */
 export async function dropDamaged(parts: StoreParts, segment: Segment, chunk: IndexedChunk): Promise<void> {
   const { slots, index, health } = parts;

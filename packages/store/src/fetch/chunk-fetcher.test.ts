@@ -305,9 +305,32 @@ describe("a chunk fetcher", () => {
     expect(registry.asked).toHaveLength(1);
   });
 
+  it("goes on fetching for readers while every put hangs, holding no more than it may", async () => {
+    let put = 0;
+    let finish: () => void = () => undefined;
+    const hanging = new Promise<"stored">((resolve) => {
+      finish = () => resolve("stored");
+    });
+    const hung: ChunkStore = Object.create(store, {
+      put: {
+        value: () => {
+          put++;
+          return hanging;
+        },
+      },
+    });
+    const config = { pendingBytes: 3 * 8192, maxRequests: 2, demandRequests: 1 };
+    fetcher = new ChunkFetcher({ source: registry, store: bindAll(hung, store), config });
+    for (let i = 0; i < chunks.length; i++) expectChunk(await fetcher.fetch(registry.place(i), "demand"), i);
+    expect(put).toBe(3);
+    for (let i = 0; i < chunks.length; i++) expectChunk(await fetcher.fetch(registry.place(i), "demand"), i);
+    expect(registry.asked).toHaveLength(chunks.length);
+    finish();
+  });
+
   it("fetches a chunk again that was damaged on the disk", async () => {
     await fetcher.fetch(registry.place(0), "demand");
-    await expect.poll(() => store.has(registry.place(0).id)).toBe(true);
+    await expect.poll(() => store.stats().chunks).toBe(1);
     await truncate(join(folder, "segments", "00000001.seg"), 300);
     expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
     expect(registry.asked).toHaveLength(2);

@@ -16,6 +16,8 @@ export interface FetchConfig {
   readonly retryDelayMs: number;
   /** Chunks that one `prefetch` call has under way at once. */
   readonly maxPrefetchChunks: number;
+  /** Chunks on their way into the store. What comes beyond is delivered, and not stored. Uncompressed bytes. */
+  readonly pendingBytes: number;
   /** Chunks kept in memory while the store cannot keep them, so that 32 reads of 4 KiB are not 32 requests. Uncompressed bytes. */
   readonly memoryBytes: number;
 }
@@ -29,6 +31,7 @@ export const defaultFetchConfig: FetchConfig = {
   maxAttempts: 3,
   retryDelayMs: 100,
   maxPrefetchChunks: 64,
+  pendingBytes: 32 * 1024 * 1024, // a third of a second of a fast disk, and bearable if the disk hangs
   memoryBytes: 16 * 1024 * 1024,
 };
 

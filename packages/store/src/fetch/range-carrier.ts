@@ -9,6 +9,7 @@ import { ShortRangeError, StalledRangeError } from "./fetch-errors.js";
 import type { ChunkPlace } from "./fetch-request.js";
 import type { FetchCounters } from "./fetch-stats.js";
 import type { Flight, RangeRequest } from "./flight.js";
+import { PendingPuts } from "./pending-puts.js";
 import { splitFrames } from "./split-frames.js";
 
 export interface CarrierParts {
@@ -26,9 +27,11 @@ export interface CarrierParts {
 export class RangeCarrier {
   readonly #parts: CarrierParts;
   readonly #memory: LRUCache<string, Uint8Array>;
+  readonly #puts: PendingPuts;
 
   constructor(parts: CarrierParts) {
     this.#parts = parts;
+    this.#puts = new PendingPuts(parts.config.pendingBytes);
     // lru-cache takes no size of zero
     const maxSize = Math.max(1, parts.config.memoryBytes);
     this.#memory = new LRUCache({ maxSize, sizeCalculation: (bytes) => bytes.byteLength });
@@ -40,7 +43,7 @@ export class RangeCarrier {
   }
 
   /**
-   * Lands what it can of `flights`, which are among those of the request. A wrong chunk does not stop the others.
+   * Lands what it can of `flights`, which are among those of the request. A wrong chunk does not stop the others. Does not wait for the store.
    *
    * @throws what kept some of them from landing; the signal's reason once it fires
    */
@@ -49,7 +52,6 @@ export class RangeCarrier {
     const counted = counters.of(request.cause);
     const range = rangeOf(flights);
     let failure: Error | undefined;
-    let keeping: Promise<void> = Promise.resolve();
     counted.requests++;
     counters.inFlight++;
     try {
@@ -61,14 +63,19 @@ export class RangeCarrier {
         }
         counted.chunks++;
         of.flight.land(chunk.bytes);
-        await keeping; // one chunk is written while the next arrives, no more: a slow disk slows the stream
-        keeping = this.#keep(of.flight, chunk);
+        // A slow disk slows what nobody waits for, and nothing else.
+        if (request.cause !== "demand") await this.#puts.roomFor(chunk.bytes.byteLength);
+        this.#keep(of.flight, chunk);
       }
     } finally {
       counters.inFlight--;
-      await keeping;
     }
     if (failure !== undefined) throw failure;
+  }
+
+  /** Resolves when what has landed is in the store, or never will be. */
+  async settled(): Promise<void> {
+    await this.#puts.settled();
   }
 
   async *#frames(
@@ -111,7 +118,17 @@ export class RangeCarrier {
     }
   }
 
-  async #keep(flight: Flight, chunk: VerifiedChunk): Promise<void> {
+  #keep(flight: Flight, chunk: VerifiedChunk): void {
+    const sizeBytes = chunk.bytes.byteLength;
+    if (this.#puts.hasRoomFor(sizeBytes)) {
+      this.#puts.add(sizeBytes, this.#put(flight, chunk));
+    } else {
+      this.#memory.set(chunk.id, chunk.bytes);
+      this.#parts.onKept(flight);
+    }
+  }
+
+  async #put(flight: Flight, chunk: VerifiedChunk): Promise<void> {
     try {
       const outcome = await this.#parts.store.put(chunk);
       if (outcome === "not-stored") this.#memory.set(chunk.id, chunk.bytes);

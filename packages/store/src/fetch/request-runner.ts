@@ -96,6 +96,7 @@ export class RequestRunner {
     this.#gathered = [];
     for (const request of this.#requests) request.stop.abort(reason);
     await Promise.allSettled(this.#running);
+    await this.#parts.carrier.settled();
   }
 
   #dispatch(): void {

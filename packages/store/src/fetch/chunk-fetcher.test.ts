@@ -205,6 +205,50 @@ describe("a chunk fetcher", () => {
     await expect(fetcher.fetch(lie, "demand")).rejects.toMatchObject({ cause: { code: "DIGEST_MISMATCH" } });
   });
 
+  it("tries again for a reader as long as it waits, and no longer", async () => {
+    start({ maxAttempts: 2, maxRetryDelayMs: 2 });
+    registry.before = async () => {
+      if (registry.asked.length <= 12) throw new Error("ECONNREFUSED");
+    };
+    expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+    expect(registry.asked).toHaveLength(13);
+    registry.before = async () => {
+      throw new Error("ECONNREFUSED");
+    };
+    const signal = AbortSignal.timeout(100);
+    await expect(fetcher.fetch(registry.place(5), "demand", { signal })).rejects.toMatchObject({
+      name: "TimeoutError",
+    });
+    const asked = registry.asked.length;
+    await sleep(30);
+    expect(registry.asked).toHaveLength(asked);
+    await expect(fetcher.fetch(registry.place(6), "background")).rejects.toMatchObject({ attempts: 2 });
+  });
+
+  it("answers at once for a moment what it has just given up", async () => {
+    start({ maxAttempts: 1, failureMemoryMs: 50 });
+    registry.change = (piece) => piece.fill(7);
+    await expect(fetcher.fetch(registry.place(2), "demand")).rejects.toMatchObject({ code: "CHUNK_FETCH_FAILED" });
+    await expect(fetcher.fetch(registry.place(2), "demand")).rejects.toMatchObject({ code: "CHUNK_FETCH_FAILED" });
+    expect(registry.asked).toHaveLength(1);
+    await sleep(60);
+    registry.change = (piece) => piece;
+    expectChunk(await fetcher.fetch(registry.place(2), "demand"), 2);
+  });
+
+  it("lets neighbours wait together after a failure that may pass", async () => {
+    start({ retryDelayMs: 100, coalesceGapBytes: 0, maxRangeBytes: 1 });
+    registry.before = async () => {
+      if (registry.asked.length === 1) throw new Error("ECONNRESET");
+    };
+    const first = fetcher.fetch(registry.place(0), "demand");
+    await expect.poll(() => registry.asked.length, { interval: 1 }).toBe(1);
+    const since = performance.now();
+    expectChunk(await fetcher.fetch(registry.place(4), "demand"), 4);
+    expect(performance.now() - since).toBeGreaterThan(30);
+    await first;
+  });
+
   it("does not try again what is permanent", async () => {
     const gone = new Error("404");
     registry.before = async () => {

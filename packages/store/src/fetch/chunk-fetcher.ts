@@ -1,9 +1,10 @@
 import type { AbortOptions, Digest } from "@sluice/oci/content";
+import { LRUCache } from "lru-cache";
 import { ChunkMissingError } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";
 import type { BlobRangeSource } from "./blob-ranges.js";
 import { checkFetchConfig, defaultFetchConfig, type FetchConfig } from "./fetch-config.js";
-import { FetcherClosedError } from "./fetch-errors.js";
+import { type ChunkFetchError, FetcherClosedError } from "./fetch-errors.js";
 import { type ChunkPlace, type FetchCause, rankOf } from "./fetch-request.js";
 import { FetchCounters, type FetchStats } from "./fetch-stats.js";
 import { abortable, Flight } from "./flight.js";
@@ -37,12 +38,15 @@ export class ChunkFetcher {
   readonly #runner: RequestRunner;
   readonly #counters: FetchCounters = new FetchCounters();
   readonly #flights: Map<Digest, Flight> = new Map();
+  /** Chunks given up a moment ago. */
+  readonly #failed: LRUCache<Digest, ChunkFetchError>;
   #isClosed = false;
 
   constructor(options: ChunkFetcherOptions) {
     const { source, store } = options;
     const config = checkFetchConfig({ ...defaultFetchConfig, ...options.config });
     this.#store = store;
+    this.#failed = new LRUCache({ max: 1000, ttl: config.failureMemoryMs });
     this.#config = config;
     this.#onStoreError = options.onStoreError ?? (() => undefined);
     this.#carrier = new RangeCarrier({
@@ -58,6 +62,7 @@ export class ChunkFetcher {
       config,
       counters: this.#counters,
       isPermanent: options.isPermanent ?? (() => false),
+      onGivenUp: (error) => this.#failed.set(error.id, error),
       forget: (flight) => this.#forget(flight),
     });
   }
@@ -65,13 +70,15 @@ export class ChunkFetcher {
   /**
    * The chunk's bytes, verified. The caller must not change them.
    *
-   * @throws {ChunkFetchError} when the attempts are used up
+   * @throws {ChunkFetchError} when the attempts are used up, also if that was a moment ago. A reader (`demand`) whom a failure meets that may pass waits until its signal fires
    */
   async fetch(place: ChunkPlace, cause: FetchCause, options?: AbortOptions): Promise<Uint8Array> {
     options?.signal?.throwIfAborted();
     if (this.#isClosed) throw new FetcherClosedError();
     const remembered = this.#carrier.remembered(place.id);
     if (remembered !== undefined) return remembered;
+    const failed = this.#failed.get(place.id);
+    if (failed?.blob === place.blob) throw failed;
     const flight = this.#join(place, cause) ?? this.#begin(place, cause);
     return await this.#wait(flight, options);
   }

@@ -10,10 +10,16 @@ export interface FetchConfig {
   readonly maxRangeBytes: number;
   /** Ends an attempt on which nothing arrives for so long. */
   readonly stallTimeoutMs: number;
-  /** Requests per chunk in all, the first included. */
+  /**
+   * Requests in all, the first included, for failures that look permanent and for chunks that no reader waits for. Any other failure is tried again for as
+   * long as a reader waits.
+   */
   readonly maxAttempts: number;
   /** Before the second attempt; doubles with each. */
   readonly retryDelayMs: number;
+  readonly maxRetryDelayMs: number;
+  /** Whoever asks for a chunk so soon after it was given up gets the same error. */
+  readonly failureMemoryMs: number;
   /** Chunks that one `prefetch` call has under way at once. */
   readonly maxPrefetchChunks: number;
   /** Chunks on their way into the store. What comes beyond is delivered, and not stored. Uncompressed bytes. */
@@ -30,6 +36,8 @@ export const defaultFetchConfig: FetchConfig = {
   stallTimeoutMs: 10_000, // leaves time for more attempts within the default deadline of 60 s a read
   maxAttempts: 3,
   retryDelayMs: 100,
+  maxRetryDelayMs: 2000, // what a reader loses at most once the registry is back
+  failureMemoryMs: 1000,
   maxPrefetchChunks: 64,
   pendingBytes: 32 * 1024 * 1024, // a third of a second of a fast disk, and bearable if the disk hangs
   memoryBytes: 16 * 1024 * 1024,

@@ -1,4 +1,12 @@
-import type { ByteRange, Digest } from "@sluice/oci/content";
+import { InvalidFormatError } from "@sluice/disk";
+import { type ByteRange, type Digest, DigestMismatchError } from "@sluice/oci/content";
+
+/** Whether another attempt will most likely fail alike: wrong bytes, or an error that says so by `retryable: false`. */
+export function looksPermanent(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.every(looksPermanent);
+  if (error instanceof InvalidFormatError || error instanceof DigestMismatchError) return true;
+  return error instanceof Error && "retryable" in error && error.retryable === false;
+}
 
 /** A chunk could not be fetched, and trying again did not help. `cause` is the last attempt's error. */
 export class ChunkFetchError extends Error {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ByteRange, Digest } from "@sluice/oci/content";
+import { BlobBackoff } from "./blob-backoff.js";
 import type { FetchConfig } from "./fetch-config.js";
-import { ChunkFetchError } from "./fetch-errors.js";
+import { ChunkFetchError, looksPermanent } from "./fetch-errors.js";
 import type { FetchCause } from "./fetch-request.js";
 import type { FetchCounters } from "./fetch-stats.js";
 import type { Flight, RangeRequest } from "./flight.js";
@@ -14,6 +15,7 @@ export interface RunnerParts {
   readonly config: FetchConfig;
   readonly counters: FetchCounters;
   readonly isPermanent: (error: unknown) => boolean;
+  readonly onGivenUp: (error: ChunkFetchError) => void;
   /** The flight has ended; a new waiter begins another. */
   readonly forget: (flight: Flight) => void;
 }
@@ -22,6 +24,7 @@ export interface RunnerParts {
 export class RequestRunner {
   readonly #parts: RunnerParts;
   readonly #queue: RangeQueue;
+  readonly #backoff: BlobBackoff;
   readonly #requests: Set<RangeRequest> = new Set();
   readonly #running: Set<Promise<void>> = new Set();
   #gathered: Flight[] = [];
@@ -30,6 +33,7 @@ export class RequestRunner {
   constructor(parts: RunnerParts) {
     this.#parts = parts;
     this.#queue = new RangeQueue(parts.config);
+    this.#backoff = new BlobBackoff(parts.config);
   }
 
   /** Into the next plan: at the end of this turn of the event loop, so that what is asked for together is planned together. */
@@ -109,9 +113,7 @@ export class RequestRunner {
 
   async #launch(request: RangeRequest): Promise<void> {
     try {
-      await this.#run(request, () => this.#carry(request));
-    } catch (error) {
-      if (!request.stop.signal.aborted) this.#giveUp(request.flights, 0, error);
+      await this.#carry(request);
     } finally {
       this.#requests.delete(request);
       this.#sweep(request.flights);
@@ -130,25 +132,40 @@ export class RequestRunner {
     await this.#queue.run(request.cause, tracked, request.stop.signal);
   }
 
-  /** Attempts until every chunk of the request that somebody wants has landed or failed. */
+  /** Attempts until every chunk of the request that somebody wants has landed or failed. Between two attempts the lane is free for others. */
   async #carry(request: RangeRequest): Promise<void> {
-    request.started = true;
-    for (let attempt = 1; ; attempt++) {
-      const wanted = request.flights.filter(isWanted);
-      if (wanted.length === 0) return;
+    const { signal } = request.stop;
+    let permanent = 0;
+    for (let attempt = 1; request.flights.some(isWanted) && !signal.aborted; attempt++) {
+      const pauseMs = this.#backoff.remainingMs(request.blob);
+      if (pauseMs > 0) await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       try {
-        await this.#parts.carrier.attempt(request, wanted);
+        await this.#run(request, () => this.#attempt(request));
         return;
       } catch (error) {
-        if (request.stop.signal.aborted) return;
-        if (attempt >= this.#parts.config.maxAttempts || this.#parts.isPermanent(error)) {
-          this.#giveUp(wanted, attempt, error);
-          return;
-        }
-        this.#parts.counters.retries++;
-        await sleep(this.#parts.config.retryDelayMs * 2 ** (attempt - 1));
+        if (signal.aborted) return;
+        if (looksPermanent(error)) permanent++;
+        this.#backoff.failed(request.blob);
+        this.#giveUp(this.#hopeless(request, attempt, permanent, error), attempt, error);
+        if (request.flights.some(isWanted)) this.#parts.counters.retries++;
       }
     }
+  }
+
+  async #attempt(request: RangeRequest): Promise<void> {
+    request.started = true;
+    const wanted = request.flights.filter(isWanted);
+    if (wanted.length === 0) return;
+    await this.#parts.carrier.attempt(request, wanted);
+    this.#backoff.succeeded(request.blob);
+  }
+
+  /** The flights of a failed request that are not tried again. */
+  #hopeless(request: RangeRequest, attempts: number, permanent: number, error: unknown): readonly Flight[] {
+    const { isPermanent, config } = this.#parts;
+    const wanted = request.flights.filter(isWanted);
+    if (isPermanent(error) || permanent >= config.maxAttempts) return wanted;
+    return attempts < config.maxAttempts ? [] : wanted.filter((flight) => flight.cause !== "demand");
   }
 
   /** What a request did not settle: chunks that lost their waiters on the way, and some that got a new one too late for it. */
@@ -170,7 +187,9 @@ export class RequestRunner {
       if (flight.settled) continue;
       this.#parts.counters.failures++;
       const { id, blob } = flight.place;
-      flight.fail(new ChunkFetchError(id, blob, attempts, { cause }));
+      const error = new ChunkFetchError(id, blob, attempts, { cause });
+      this.#parts.onGivenUp(error);
+      flight.fail(error);
       this.#parts.forget(flight);
     }
   }

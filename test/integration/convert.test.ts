@@ -322,6 +322,11 @@ describe("convertImage, when something goes wrong", () => {
       /"\.\." comp/,
     ],
     [
+      "a hard link to nothing",
+      async () => ({ tars: [await tarOf([{ name: "hard", type: "link", linkname: "nothing" }])] }),
+      /\/hard: a hard link to \/nothing, which is not there/,
+    ],
+    [
       "a truncated layer",
       async () => {
         const tar = await base();

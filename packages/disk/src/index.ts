@@ -37,7 +37,7 @@ export {
 } from "./frames/footer.js";
 export { decodeSeekTable, encodeSeekTable, type SeekTable, SeekTableBuilder } from "./frames/seek-table.js";
 export { InvalidFormatError } from "./invalid-format-error.js";
-export { compareForGrouping } from "./layer/grouping.js";
+export { compareForGrouping, groupingOrder } from "./layer/grouping.js";
 export * from "./layer/layer-index.js";
 export { LayerIndexBuilder, type NewLayerEntry } from "./layer/layer-index-builder.js";
 export { decodeLayerIndex, encodeLayerIndex, maxLayerIndexBytes } from "./layer/layer-index-codec.js";

@@ -74,7 +74,7 @@ export async function inspectImage(place: ImagePlace, options: InspectOptions = 
       artifact.startup === undefined
         ? null
         : { chunks: startup.count, sizeBytes: artifact.startup.sizeBytes, dataBytes: dataBytesOf(startup) },
-    warnings: [...xattrWarnings(tree.warnings), ...largeFileWarnings(tree, options.largeFileBytes ?? largeFileBytes)],
+    warnings: [...xattrWarnings(tree), ...largeFileWarnings(tree, options.largeFileBytes ?? largeFileBytes)],
   };
 }
 

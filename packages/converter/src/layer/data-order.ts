@@ -1,4 +1,4 @@
-import { byteString, compareForGrouping, type LayerIndex } from "@sluice/disk";
+import { byteString, groupingOrder, type LayerIndex } from "@sluice/disk";
 import { noEntry, type StoredFiles } from "./stored-files.js";
 
 /** Where the distinct files of a layer lie in its data space. */
@@ -21,11 +21,8 @@ export function orderData(files: StoredFiles, first: Uint32Array, index: LayerIn
     return entry === noEntry ? nameless : byteString(index.path, entry);
   };
   const distinct = first.filter((of, file) => of === file);
-  const paths = new Map<number, Uint8Array>();
-  for (const file of distinct) paths.set(file, pathOf(file));
-  const compare = (a: number, b: number): number =>
-    compareForGrouping(paths.get(a) ?? nameless, paths.get(b) ?? nameless) || a - b;
-  const ordered = distinct.sort(compare);
+  const order = groupingOrder(Array.from(distinct, pathOf));
+  const ordered = order.map((row) => distinct[row] ?? 0);
   const startBlock = new Uint32Array(files.count);
   let dataBlocks = 0;
   for (const file of ordered) {

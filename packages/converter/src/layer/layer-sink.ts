@@ -1,9 +1,22 @@
-import { blockSizeBytes, type EntryType, entryType, LayerIndexBuilder, type NewLayerEntry } from "@sluice/disk";
+import {
+  blockSizeBytes,
+  type EntryType,
+  entryType,
+  LayerIndexBuilder,
+  maxLayerIndexBytes,
+  type NewLayerEntry,
+} from "@sluice/disk";
+import { TarFieldError } from "../tar/errors.js";
 import type { SparsePiece } from "../tar/sparse.js";
 import type { TarEntry } from "../tar/tar-entry.js";
 import type { TarSink } from "../tar/tar-scanner.js";
 import type { ContentSpool } from "./content-spool.js";
 import { noEntry, StoredFiles, type StoredRun } from "./stored-files.js";
+
+/** Leaves room for header and padding of the index. Bytes. */
+const maxIndexBytes = maxLayerIndexBytes - 1024;
+/** Of all sparse files of a layer: each piece is held in memory until the layer is written. */
+const maxSparsePieces = 500_000;
 
 /** A step of the tar recipe, files by row of {@link StoredFiles}. The bytes of literals are valid until the scanner goes on. */
 export type RecipeStep =
@@ -18,6 +31,7 @@ export class LayerSink implements TarSink {
   #steps: RecipeStep[] = [];
   #file = 0;
   #offset = 0;
+  #sparsePieces = 0;
   #sparse: SparseContent | undefined;
 
   constructor(spool: ContentSpool) {
@@ -37,6 +51,7 @@ export class LayerSink implements TarSink {
 
   entry(entry: TarEntry): void {
     const row = entry.type === "ignored" ? noEntry : this.index.append(indexed(entry, entry.type));
+    this.#checkBudget(entry);
     this.#offset = 0;
     this.#sparse = undefined;
     const isFile = entry.type === entryType.file;
@@ -44,6 +59,18 @@ export class LayerSink implements TarSink {
     if (sizeBytes === 0) return;
     this.#file = this.files.add(isFile ? row : noEntry, sizeBytes, this.#spool.blocks);
     if (entry.pieces !== undefined) this.#sparse = new SparseContent(this.#spool, entry.pieces);
+  }
+
+  #checkBudget({ pieces }: TarEntry): void {
+    if (this.index.sizeBytes > maxIndexBytes) {
+      throw new TarFieldError(
+        `with the entries before it more than ${maxLayerIndexBytes} bytes of names and attributes`,
+      );
+    }
+    this.#sparsePieces += pieces?.length ?? 0;
+    if (this.#sparsePieces > maxSparsePieces) {
+      throw new TarFieldError(`with the entries before it more than ${maxSparsePieces} pieces of sparse files`);
+    }
   }
 
   content(bytes: Uint8Array): void {

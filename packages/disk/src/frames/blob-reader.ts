@@ -12,6 +12,8 @@ import { type BlobFooter, type BlobSection, decodeFooter, footerBytes, framesEnd
 import { decodeSeekTable, type SeekTable } from "./seek-table.js";
 import { checkSkippableHeader, skippableHeaderBytes } from "./skippable-frame.js";
 
+/** A seek table of more is refused: over five million chunks. Bytes. docs/format.md §2.3 */
+const maxSeekTableBytes = 256 * 1024 * 1024;
 /** Sections are read this much at a time. Bytes. */
 const pieceBytes = 1024 * 1024;
 
@@ -96,6 +98,6 @@ export async function readWholeSection(
 
 /** The proven seek table. @throws {InvalidFormatError} | {DigestMismatchError} */
 export async function readSeekTable(blob: RemoteBlob, footer: BlobFooter, options?: AbortOptions): Promise<SeekTable> {
-  const payload = await readWholeSection(blob, footer.seekTable, "seek table", 2 ** 30, options);
+  const payload = await readWholeSection(blob, footer.seekTable, "seek table", maxSeekTableBytes, options);
   return decodeSeekTable(payload, { dataBlocks: footer.dataBlocks, framesEnd: framesEnd(footer) });
 }

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compareForGrouping } from "./grouping.js";
+import { compareForGrouping, groupingOrder } from "./grouping.js";
 
+const path0 = Buffer.alloc(0);
 const sorted = (...paths: string[]): string[] =>
   paths.toSorted((a, b) => compareForGrouping(Buffer.from(a), Buffer.from(b)));
 
@@ -26,6 +27,17 @@ describe("the order of files in the data space", () => {
       "lib/libm.so.6",
       "lib/libz.so.1.2.13",
     ]);
+  });
+
+  it("is that of groupingOrder, which leaves equal paths as they come", () => {
+    const path = fc.stringMatching(/^[ab.o/s]{0,8}$/).map((text) => Buffer.from(text));
+    fc.assert(
+      fc.property(fc.array(path), (paths) => {
+        const rows = paths.map((_, row) => row);
+        const expected = rows.sort((a, b) => compareForGrouping(paths[a] ?? path0, paths[b] ?? path0) || a - b);
+        expect([...groupingOrder(paths)]).toEqual(expected);
+      }),
+    );
   });
 
   it("is total: equal only for equal paths, and the same both ways round", () => {

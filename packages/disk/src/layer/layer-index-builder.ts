@@ -22,6 +22,8 @@ export interface NewLayerEntry {
   readonly rdevMinor?: number;
 }
 
+/** 1 type + 7 × 4 + 2 × 8 + 3 ends of 4. docs/format.md §2.4 */
+const rowBytes = 1 + 7 * 4 + 2 * 8 + 3 * 4;
 const empty = new Uint8Array(0);
 
 /** Collects the entries of a layer in tar order, as columns. Where the files lie is said later, when their order is known. */
@@ -42,6 +44,11 @@ export class LayerIndexBuilder {
 
   get entryCount(): number {
     return this.#type.length;
+  }
+
+  /** What the index takes decompressed, but for padding. Bytes. */
+  get sizeBytes(): number {
+    return this.entryCount * rowBytes + this.#path.sizeBytes + this.#target.sizeBytes + this.#xattrs.sizeBytes;
   }
 
   /** @returns the number of the entry */
@@ -94,6 +101,10 @@ class StringColumn {
 
   constructor() {
     this.#ends.push(0);
+  }
+
+  get sizeBytes(): number {
+    return this.#bytes.length;
   }
 
   /** @throws {RangeError} when all strings together pass 4 GiB */

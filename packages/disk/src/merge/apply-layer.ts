@@ -13,6 +13,7 @@ import type { WorkingTree } from "./working-tree.js";
  * else replaces what had the name.
  */
 export function applyLayer(tree: WorkingTree, index: LayerIndex, layer: number): void {
+  tree.bytesBehindSymlinks = 0;
   for (let row = 0; row < index.entryCount; row++) {
     const type = index.type[row];
     if (type === entryType.whiteout) whiteOut(tree, layer, byteString(index.path, row));

@@ -1,7 +1,7 @@
 import { type ByteStrings, byteString } from "../byte-strings.js";
 import { entryType, type LayerIndex } from "../layer/layer-index.js";
 import { ByteStringsBuilder } from "./byte-strings-builder.js";
-import { type MergedTree, noLayer, pathOf, type XattrWarning } from "./merged-tree.js";
+import { type MergedTree, maxXattrWarnings, noLayer, pathOf, type XattrWarning } from "./merged-tree.js";
 import { type NumberedTree, numberInodes } from "./number-inodes.js";
 import type { WorkingTree } from "./working-tree.js";
 import { keptXattrs } from "./xattr-filter.js";
@@ -19,7 +19,7 @@ export function freezeTree(tree: WorkingTree): MergedTree {
   return { ...numbered, ...attributes, ...heapsOf(tree, numbered, origin) };
 }
 
-type Attributes = Omit<MergedTree, keyof NumberedTree | "target" | "xattrs" | "warnings">;
+type Attributes = Omit<MergedTree, keyof NumberedTree | keyof Heaps>;
 
 function attributesOf(tree: WorkingTree, origin: Uint32Array): Attributes {
   const count = origin.length;
@@ -74,12 +74,14 @@ interface Heaps {
   readonly target: ByteStrings;
   readonly xattrs: ByteStrings;
   readonly warnings: readonly XattrWarning[];
+  readonly droppedXattrs: number;
 }
 
 function heapsOf(tree: WorkingTree, numbered: Omit<NumberedTree, "origin">, origin: Uint32Array): Heaps {
   const target = new ByteStringsBuilder(origin.length);
   const xattrs = new ByteStringsBuilder(origin.length);
   const warnings: XattrWarning[] = [];
+  let droppedXattrs = 0;
   origin.forEach((from, inode) => {
     const index = layerOf(tree, from);
     const row = tree.row[from] ?? 0;
@@ -87,11 +89,12 @@ function heapsOf(tree: WorkingTree, numbered: Omit<NumberedTree, "origin">, orig
     target.add(index !== undefined && type === entryType.symlink ? byteString(index.target, row) : empty);
     const list = index === undefined ? empty : byteString(index.xattrs, row);
     const kept = keptXattrs(list, type, (name, reason) => {
+      if (++droppedXattrs > maxXattrWarnings) return;
       warnings.push({ path: pathOf(numbered, inode), name: Buffer.from(name).toString("utf8"), reason });
     });
     xattrs.add(kept);
   });
-  return { target: target.done(), xattrs: xattrs.done(), warnings };
+  return { target: target.done(), xattrs: xattrs.done(), warnings, droppedXattrs };
 }
 
 const layerOf = (tree: WorkingTree, inode: number): LayerIndex | undefined => tree.layers[tree.layer[inode] ?? noLayer];

@@ -238,9 +238,35 @@ describe("extended attributes", () => {
     expect(tree.warnings.map(({ path }) => path)).toEqual(["/f", "/l"]);
   });
 
+  it("that are left out by the thousand are counted, and the first ten are named", () => {
+    const files = Array.from({ length: 1000 }, (_, i) => ({ path: `f${i}`, xattrs: { "btrfs.x": "1" } }));
+    const tree = mergeLayers([layerOf(files)]);
+    expect([tree.warnings.length, tree.droppedXattrs]).toEqual([10, 1000]);
+  });
+
   it("of hidden files cause no warning", () => {
     const lower = layerOf([{ path: "f", xattrs: { "trusted.overlay.opaque": "y" } }]);
     expect(mergeLayers([lower, layerOf([whiteout("f")])]).warnings).toEqual([]);
+  });
+});
+
+describe("hostile layers", () => {
+  it("that imply directories without end are refused before memory is gone", () => {
+    const deep = (i: number): string => `${i}/${"d/".repeat(2000)}f`;
+    const layers = Array.from({ length: 5 }, (_, layer) =>
+      layerOf(Array.from({ length: 500 }, (_, i) => ({ path: deep(layer * 500 + i) }))),
+    );
+    expect(() => mergeLayers(layers)).toThrow(/layer 4: .*implies a directory more than the 4194304 inodes/);
+  });
+
+  it("whose symlinks lead over long ways again and again are refused in time", () => {
+    const way = `${"d/../".repeat(800)}d`;
+    const chain = Array.from({ length: 30 }, (_, i) => symlink(`l${i}`, i === 0 ? way : `${way}/../l${i - 1}`));
+    const files = Array.from({ length: 20_000 }, (_, i) => ({ path: `l29/${i}` }));
+    const index = layerOf([{ path: "d", type: "directory" }, ...chain, ...files]);
+    const started = performance.now();
+    expect(() => mergeLayers([index])).toThrow(/leads over symlinks/);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
 

@@ -10,6 +10,9 @@ export interface XattrWarning {
   readonly reason: string;
 }
 
+/** Attributes that are named when they are left out; an image can have any number. */
+export const maxXattrWarnings = 10;
+
 /**
  * The file system that a list of layers describes, whiteouts and opaque directories applied. Inodes and names are columns.
  *
@@ -50,8 +53,10 @@ export interface MergedTree {
   readonly entryInode: Uint32Array;
   /** 1 to 255 bytes each, without `/` and NUL; never `.` or `..`. */
   readonly entryName: ByteStrings;
-  /** Extended attributes left out, in inode order. */
+  /** Extended attributes left out, in inode order: the first {@link maxXattrWarnings}. */
   readonly warnings: readonly XattrWarning[];
+  /** How many were left out. */
+  readonly droppedXattrs: number;
 }
 
 /** The path of an inode by its first name, for people: bytes that are not UTF-8 are replaced. The root is `/`. */

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { capacityFor, grown } from "./growing.js";
 
 /** What an entry names when it was removed or is not set yet. */
@@ -15,18 +16,23 @@ export class NameTable {
   nameLength: Uint8Array = new Uint8Array(1024);
   heap: Uint8Array = new Uint8Array(16_384);
   heapBytes = 0;
+  /** Nobody who writes names knows it, so nobody can choose names that all fall into one slot. What is made of the table does not depend on it. */
+  readonly #seed: number = randomInt(2 ** 32);
   #hash: Uint32Array = new Uint32Array(1024);
   /** Entry + 1; 0 is free. The length is a power of two and at least 4/3 of `count`. */
   #slots: Uint32Array = new Uint32Array(4096);
 
   /** The entry for `bytes[start..end)` in `directory`, or -1. */
   find(directory: number, bytes: Uint8Array, start: number, end: number): number {
-    return (this.#slots[this.#slotOf(hashOf(directory, bytes, start, end), directory, bytes, start, end)] ?? 0) - 1;
+    return (
+      (this.#slots[this.#slotOf(hashOf(this.#seed, directory, bytes, start, end), directory, bytes, start, end)] ?? 0) -
+      1
+    );
   }
 
   /** As {@link find}, but a missing entry is added; it names {@link noInode}. */
   findOrAdd(directory: number, bytes: Uint8Array, start: number, end: number): number {
-    const hash = hashOf(directory, bytes, start, end);
+    const hash = hashOf(this.#seed, directory, bytes, start, end);
     const slot = this.#slotOf(hash, directory, bytes, start, end);
     const found = this.#slots[slot] ?? 0;
     if (found > 0) return found - 1;
@@ -95,10 +101,13 @@ export class NameTable {
   }
 }
 
-/** FNV-1a of the name, started from the directory, with a final mix (the low bits pick the slot). */
-function hashOf(directory: number, bytes: Uint8Array, start: number, end: number): number {
-  let hash = Math.imul(directory + 1, 0x9e3779b1) ^ 0x811c9dc5;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
+/** Multiply and fold of the name, started from seed and directory; the seed goes into every step, or equal prefixes would meet whatever it is. */
+function hashOf(seed: number, directory: number, bytes: Uint8Array, start: number, end: number): number {
+  let hash = Math.imul(directory + 1, 0x9e3779b1) ^ seed;
+  for (let i = start; i < end; i++) {
+    hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
+    hash = (hash ^ (hash >>> 15)) + seed;
+  }
   hash ^= hash >>> 15;
   hash = Math.imul(hash, 0x85ebca6b);
   return (hash ^ (hash >>> 13)) >>> 0;

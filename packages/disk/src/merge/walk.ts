@@ -8,6 +8,10 @@ import type { WorkingTree } from "./working-tree.js";
 const maxNameBytes = 255;
 /** Symlinks followed for one path. Linux gives up after as many (ELOOP). */
 const maxSymlinks = 40;
+/** Bytes of paths that the symlinks of one layer may lead to in all, so that a small layer cannot keep us busy for hours. */
+const maxBytesBehindSymlinks = 2 ** 28;
+/** Inodes in all, directories that are only implied included: more than any image has, and what memory is planned for. */
+const maxInodes = 2 ** 22;
 const slash = 0x2f;
 const dot = 0x2e;
 
@@ -47,6 +51,10 @@ export function enterDirectory(walk: Walk, path: Uint8Array): number {
     if (++symlinks > maxSymlinks)
       throw new InvalidLayerError(walk.layer, path, "leads into a loop of symlinks, and entries lie below it");
     const target = targetOf(walk.tree, next);
+    walk.tree.bytesBehindSymlinks += target.length + rest.length - at;
+    if (walk.tree.bytesBehindSymlinks > maxBytesBehindSymlinks) {
+      throw new InvalidLayerError(walk.layer, path, "leads over symlinks, as too many entries of this layer do");
+    }
     rest = Buffer.concat([target, Uint8Array.of(slash), rest.subarray(at)]);
     if (target[0] === slash) directory = walk.tree.root;
     at = 0;
@@ -83,9 +91,16 @@ function step(walk: Walk, path: Uint8Array, from: number, bytes: Uint8Array, sta
   if (ofThisLayer && tree.type[inode] === entryType.symlink) return inode;
   if (!walk.make) return -1;
   if (ofThisLayer) throw new InvalidLayerError(layer, path, "is no directory in this layer, and entries lie below it");
-  const made = tree.addInode(entryType.directory, noLayer, noLayer, from);
+  const made = addImplied(walk, path, from);
   tree.names.inode[entry] = made;
   return made;
+}
+
+function addImplied({ tree, layer }: Walk, path: Uint8Array, parent: number): number {
+  if (tree.inodeCount >= maxInodes) {
+    throw new InvalidLayerError(layer, path, `implies a directory more than the ${maxInodes} inodes of an image`);
+  }
+  return tree.addInode(entryType.directory, noLayer, noLayer, parent);
 }
 
 const isDots = (bytes: Uint8Array, start: number, end: number): boolean =>

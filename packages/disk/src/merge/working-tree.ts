@@ -8,6 +8,8 @@ export class WorkingTree {
   readonly layers: readonly LayerIndex[];
   readonly names: NameTable = new NameTable();
   inodeCount = 0;
+  /** Bytes of the paths that the symlinks of the layer being applied led to. */
+  bytesBehindSymlinks = 0;
   type: Uint8Array = new Uint8Array(1024);
   /** The layer and the row of its index that the attributes come from; both {@link noLayer} for implied directories. */
   layer: Int32Array = new Int32Array(1024);

@@ -19,7 +19,7 @@ import { imageAddressSchema } from "../control/api-schemas.js";
 import { decodeTocOf, maxTocBlobBytes, type ResolvedImage } from "../resolve/resolve-image.js";
 import { isErrno } from "../state/errno.js";
 import { folderOf, type NodePaths } from "../state/node-paths.js";
-import { readFileIfPresent, syncFolder, writeWholeFile } from "../state/whole-file.js";
+import { readFileIfPresent, syncFolder, writeSynced, writeWholeFile } from "../state/whole-file.js";
 
 /** An image as this node remembers it: enough to serve its disk without the registry. */
 export interface StoredDisk {
@@ -54,6 +54,18 @@ const recordSchema = z.object({
   addresses: z.array(imageAddressSchema).min(1),
 });
 
+type DiskRecord = z.infer<typeof recordSchema>;
+
+function recordOf(image: ResolvedImage, address: ImageAddress, before: DiskRecord | undefined): DiskRecord {
+  const older = (before?.addresses ?? []).filter((other) => other.reference !== address.reference);
+  return {
+    version: recordVersion,
+    source: image.source.digest,
+    sourceMediaType: image.source.mediaType,
+    addresses: [address, ...older].slice(0, maxAddresses),
+  };
+}
+
 /**
  * The images of a node, a folder each, named by the digest of the artifact: absent or whole. What is loaded was checked anew: every file against the
  * digest that names it, and all of them against each other.
@@ -66,31 +78,29 @@ export class DiskStore {
     this.#paths = paths;
   }
 
-  /** Keeps the image; one that is there already gets `address` as its latest. */
+  /** Keeps the image, in place of one that is there already; `address` becomes its latest. */
   async save(image: ResolvedImage, address: ImageAddress): Promise<void> {
-    await this.#changes.add(() => this.#save(image, address));
+    const digest = image.artifact.manifest.digest;
+    await this.#changes.add(async () => {
+      const record = recordOf(image, address, await this.#readRecord(digest));
+      await this.#writeFolder(digest, {
+        [files.record]: JSON.stringify(record),
+        [files.source]: image.source.bytes,
+        [files.config]: image.configBytes,
+        [files.artifact]: image.artifact.manifest.bytes,
+        [files.toc]: image.tocBytes,
+      });
+    });
   }
 
-  async #save(image: ResolvedImage, address: ImageAddress): Promise<void> {
+  /** Makes `address` the latest of an image that is kept, and was found whole. */
+  async addAddress(image: ResolvedImage, address: ImageAddress): Promise<void> {
     const digest = image.artifact.manifest.digest;
-    const known = await this.loadUnlessDamaged(digest);
-    const older = (known?.addresses ?? []).filter((other) => other.reference !== address.reference);
-    const record = JSON.stringify({
-      version: recordVersion,
-      source: image.source.digest,
-      sourceMediaType: image.source.mediaType,
-      addresses: [address, ...older].slice(0, maxAddresses),
-    });
-    if (known) {
-      await writeWholeFile(join(this.#paths.disk(digest), files.record), record);
-      return;
-    }
-    await this.#writeFolder(digest, {
-      [files.record]: record,
-      [files.source]: image.source.bytes,
-      [files.config]: image.configBytes,
-      [files.artifact]: image.artifact.manifest.bytes,
-      [files.toc]: image.tocBytes,
+    await this.#changes.add(async () => {
+      const before = await this.#readRecord(digest);
+      const record = recordOf(image, address, before);
+      if (JSON.stringify(record.addresses) === JSON.stringify(before?.addresses)) return;
+      await writeWholeFile(join(this.#paths.disk(digest), files.record), JSON.stringify(record));
     });
   }
 
@@ -136,8 +146,10 @@ export class DiskStore {
   /** The image that `reference` named when it was last asked for here, for when the registry cannot say. */
   async findByReference(reference: string): Promise<StoredDisk | undefined> {
     for (const digest of await this.list()) {
+      const record = await this.#readRecord(digest);
+      if (!record?.addresses.some((address) => address.reference === reference)) continue;
       const disk = await this.loadUnlessDamaged(digest);
-      if (disk?.addresses.some((address) => address.reference === reference)) return disk;
+      if (disk) return disk;
     }
     return undefined;
   }
@@ -168,11 +180,22 @@ export class DiskStore {
     }
   }
 
+  /** Undefined also when it cannot be understood. */
+  async #readRecord(artifact: Digest): Promise<DiskRecord | undefined> {
+    const bytes = await readFileIfPresent(join(this.#paths.disk(artifact), files.record), maxRecordBytes);
+    try {
+      return bytes && recordSchema.parse(JSON.parse(bytes.toString("utf8")));
+    } catch {
+      return undefined;
+    }
+  }
+
   async #writeFolder(digest: Digest, contents: Readonly<Record<string, Uint8Array | string>>): Promise<void> {
     const temporary = join(this.#paths.disks, `${temporaryMark}${folderOf(digest)}-${randomUUID()}`);
     await mkdir(temporary, { recursive: true, mode: 0o700 });
     try {
-      for (const [name, bytes] of Object.entries(contents)) await writeWholeFile(join(temporary, name), bytes);
+      await Promise.all(Object.entries(contents).map(([name, bytes]) => writeSynced(join(temporary, name), bytes)));
+      await syncFolder(temporary);
       await this.#removeFolder(digest); // a damaged one, or nothing
       await rename(temporary, this.#paths.disk(digest));
     } finally {

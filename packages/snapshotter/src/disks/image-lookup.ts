@@ -29,11 +29,17 @@ export class ImageLookup {
     const { disks, trust, openRepository, log } = this.#parts;
     try {
       const repository = openRepository(address);
+      let isKept = false;
       const image = await resolveImage(repository, targetOf(parseReference(address.reference)), trust, {
         ...options,
-        known: async (artifact) => (await disks.loadUnlessDamaged(artifact))?.image,
+        known: async (artifact) => {
+          const known = (await disks.loadUnlessDamaged(artifact))?.image;
+          isKept = known !== undefined;
+          return known;
+        },
       });
-      await disks.save(image, address);
+      if (isKept) await disks.addAddress(image, address);
+      else await disks.save(image, address);
       return { image, addresses: [address] };
     } catch (error) {
       const local = await this.#local(address, error);

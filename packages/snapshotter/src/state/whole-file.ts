@@ -14,19 +14,24 @@ export async function writeWholeFile(path: string, bytes: Uint8Array | string): 
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const temporary = join(folder, `${temporaryMark}${basename(path)}-${randomUUID()}`);
   try {
-    const file = await open(temporary, "wx", 0o600);
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeSynced(temporary, bytes);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
   await syncFolder(folder);
+}
+
+/** A new file whose bytes are durable; its name is when its folder is synced. Mode 0600. */
+export async function writeSynced(path: string, bytes: Uint8Array | string): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Makes the names in a folder durable. */

@@ -193,6 +193,91 @@ describe.each(["erofs", "fuse-native"] as const)("a daemon with the %s driver", 
     expect(await readdir(new NodePaths(root).mounts).catch(() => [])).toEqual([]);
   });
 
+  it("keeps what was written when a mount cannot come back, tries again, and gives it up only when told to", async () => {
+    await mountOn("rw", true);
+    const mountpoint = join(folder, "rw");
+    await writeFile(join(mountpoint, "written"), "kept");
+    await daemon?.stop({ busy: "refuse", keepMounts: true });
+    await daemon?.stopped;
+    await rm(mountpoint, { recursive: true }); // as when the file system below is not there yet
+    for (const _ of ["first", "second"]) {
+      await start();
+      await expect.poll(() => readFile(new NodePaths(root).log, "utf8")).toContain("mount not restored");
+      await daemon?.stop({ busy: "refuse", keepMounts: true });
+      await daemon?.stopped;
+    }
+    await start();
+    await mkdir(mountpoint);
+    await expect.poll(() => cat(join(mountpoint, "written")).catch(() => ""), { timeout: 15_000 }).toBe("kept");
+    await client.unmount({ mountpoint, detach: false });
+    expect(await readdir(join(root, "writable"))).toEqual([]);
+    expect(await readdir(new NodePaths(root).mounts)).toEqual([]);
+  });
+
+  it("lets go of what somebody else unmounted, and mounts there again", async () => {
+    await mountOn("mnt");
+    await mountOn("rw", true);
+    for (const name of ["mnt", "rw"]) await run("umount", [join(folder, name)]);
+    expect(await client.mounts()).toEqual([]);
+    expect(await readdir(new NodePaths(root).lower)).toEqual([]);
+    await mountOn("mnt");
+    await run("umount", [join(folder, "mnt")]);
+    await mountOn("mnt");
+    expect(await cat(join(folder, "mnt/etc/hello"))).toBe("hello\n");
+  });
+
+  it("shows neither set-user-ID programs nor devices that work", async () => {
+    await mountOn("mnt");
+    await mountOn("rw", true);
+    for (const name of ["mnt", "rw"]) {
+      const options = (await run("findmnt", ["-no", "VFS-OPTIONS", join(folder, name)])).stdout;
+      expect(options).toMatch(/nosuid,nodev/);
+    }
+  });
+
+  it("leaves what was written to a detached mount to those who use it, until the next start", async () => {
+    await mountOn("rw", true);
+    const mountpoint = join(folder, "rw");
+    await writeFile(join(mountpoint, "written"), "mine");
+    const user = started("sh", ["-c", 'cd "$0" && exec sleep 60', mountpoint]);
+    try {
+      await expect.poll(() => readlink(`/proc/${user.pid}/cwd`)).toBe(mountpoint);
+      await client.unmount({ mountpoint, detach: true });
+      expect(await cat(`/proc/${user.pid}/cwd/written`)).toBe("mine");
+    } finally {
+      user.kill("SIGKILL");
+    }
+    await daemon?.stop({ busy: "detach", keepMounts: false });
+    await daemon?.stopped;
+    await start();
+    expect(await readdir(join(root, "writable"))).toEqual([]);
+  });
+
+  it("counts the reads of a tree", async () => {
+    await mountOn("mnt");
+    await run("tar", ["-cf", "/dev/null", "-C", join(folder, "mnt"), "."]);
+    await sha256Of(join(folder, "mnt/big"));
+    const { reads } = await client.status();
+    if (driver === "erofs") expect(reads.hits + reads.misses).toBeGreaterThan(0);
+    expect(reads.errors).toBe(0);
+  });
+
+  it("leaves mounts of others alone at a start, on its own mountpoints too", async () => {
+    await mountOn("mnt");
+    const mountpoint = join(folder, "mnt");
+    await daemon?.stop({ busy: "refuse", keepMounts: true });
+    await daemon?.stopped;
+    const [lower, other] = [join(folder, "lower"), join(folder, "other")];
+    for (const path of [lower, other]) await mkdir(path);
+    await writeFile(join(lower, "theirs"), "theirs");
+    await run("mount", ["-t", "overlay", "theirs", "-o", `lowerdir=${lower}:${other}`, mountpoint]);
+    await start();
+    await expect.poll(() => readFile(new NodePaths(root).log, "utf8")).toContain("mount not restored");
+    expect(await cat(join(mountpoint, "theirs"))).toBe("theirs");
+    await run("umount", [mountpoint]);
+    await expect.poll(() => cat(join(mountpoint, "etc/hello")).catch(() => ""), { timeout: 15_000 }).toBe("hello\n");
+  });
+
   it("refuses a second mount on the same place and an unmount of what is not its own", async () => {
     await mountOn("mnt");
     await expect(mountOn("mnt")).rejects.toMatchObject({ code: "MOUNTPOINT" });

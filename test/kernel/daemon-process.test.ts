@@ -65,6 +65,15 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** An image of one file, converted. */
+const convertNamed = async (name: string): Promise<void> => {
+  const image = `${registry.host}/many:${name}`;
+  const repository = registries.open({ reference: image });
+  await pushSmallImage(repository, name, { layers: [[{ name: "hello", content: `hello ${name}\n` }]] });
+  const scratch = await mkdtemp(join(tmpdir(), "sluice-convert-"));
+  await convertImage({ repository, target: name, reference: image }, { root: scratch, threads: 1 });
+  await rm(scratch, { recursive: true });
+};
 const client = (): DaemonClient => new DaemonClient(new NodePaths(root).controlSocket);
 const isDaemon = async (pid: number): Promise<boolean> =>
   readFile(`/proc/${pid}/cmdline`, "utf8").then(
@@ -111,6 +120,35 @@ describe("a daemon in the background", () => {
     expect(await cat(join(writable, "written"))).toBe("kept");
     const targets = (await mountTable()).map(({ target }) => target).filter((target) => target.startsWith(folder));
     expect(new Set(targets).size).toBe(targets.length);
+  });
+
+  it("brings many mounts back at once from nothing but their registry, which has a name to look up", async () => {
+    const names = ["a", "b", "c", "d", "e", "f"];
+    const environment = { UV_THREADPOOL_SIZE: "4" }; // libuv's own
+    const named = registry.host.replace(/^.*:/, "localhost:");
+    for (const name of names) {
+      await convertNamed(name);
+      await mkdir(join(folder, name));
+      await sluiceJson(["--root", root, "mount", `${named}/many:${name}`, join(folder, name)], environment);
+    }
+    const pid = await daemonPid();
+    process.kill(pid, "SIGKILL");
+    await gone(pid);
+    await rm(new NodePaths(root).store, { recursive: true });
+    await sluiceJson(["--root", root, "daemon", "start"], environment);
+    await daemonPid();
+    await expect.poll(async () => (await client().mounts()).length, { timeout: 20_000 }).toBe(names.length);
+    for (const name of names) expect(await cat(join(folder, name, "hello"))).toBe(`hello ${name}\n`);
+  });
+
+  it("counts for `daemon status` what was read", async () => {
+    const mountpoint = await mountOn("mnt");
+    await cat(join(mountpoint, "etc/hello"));
+    const { reads } = (await sluiceJson(["--root", root, "daemon", "status"])) as {
+      reads: { hits: number; misses: number };
+    };
+    await daemonPid();
+    expect(reads.hits + reads.misses).toBeGreaterThan(0);
   });
 
   it("ends at SIGTERM with everything unmounted, and its mounts come back with the next", async () => {

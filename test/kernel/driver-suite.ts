@@ -75,7 +75,9 @@ export function driverSuite(name: string, make: (rig: DriverRig) => Driver): voi
     const inMount = (path: string): string => join(mountpoint, path);
 
     it("works on this machine and says how", async () => {
-      expect(await driver.probe()).toMatchObject({ ok: true, reason: expect.stringMatching(/./) });
+      const how =
+        /^the kernel's EROFS reads the disk, (straight from the FUSE file|through a loop device .*)$|^libfuse shows the disk/;
+      expect(await driver.probe()).toMatchObject({ ok: true, reason: expect.stringMatching(how) });
     });
 
     it("shows every path with its type, attributes, link target, xattrs, hard links and content", async () => {
@@ -91,7 +93,7 @@ export function driverSuite(name: string, make: (rig: DriverRig) => Driver): voi
       );
       expect(rows.size).toBe(entries.length + 1);
       expect(rows.get("/dir")).toMatchObject({ type: "directory", mode: "0o1777", uid: 1000, gid: 100 });
-      const file = { uid: 70_000, gid: 4_000_000_000, size: big.length, mtime: 4_102_444_800_000_000_000 };
+      const file = { uid: 70_000, gid: 4_000_000_000, size: big.length, mtime: "4102444800000000000" };
       expect(rows.get("/dir/big")).toMatchObject({ type: "file", mode: "0o640", ...file });
       expect(rows.get("/dir/hard")).toMatchObject({ type: "file", ...file });
       expect(rows.get("/empty")).toMatchObject({ type: "file", mode: "0o4755", size: 0 });

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdir, realpath } from "node:fs/promises";
 import { ChunkFetcher, type ChunkStore, openChunkStore, StoreLockedError } from "@sluice/store";
 import type { NodeConfig } from "./config/node-config.js";
@@ -12,7 +11,6 @@ import { Disks } from "./disks/disks.js";
 import { ImageLookup } from "./disks/image-lookup.js";
 import { Registries } from "./disks/registries.js";
 import { type Driver, type DriverEvent, ErofsDriver, FuseNativeDriver } from "./drivers/index.js";
-import type { FuseSession } from "./fuse/index.js";
 import { Containers } from "./mounts/containers.js";
 import { clearLeftovers, sweepFolders } from "./mounts/leftovers.js";
 import { Lowers } from "./mounts/lowers.js";
@@ -25,7 +23,7 @@ import { watchSlowReads } from "./observe/slow-reads.js";
 import { DaemonRunningError, refuseSecondDaemon, removeDaemonFile, writeDaemonFile } from "./process/daemon-file.js";
 import { createTrustPolicy } from "./resolve/trust.js";
 import { NodePaths } from "./state/node-paths.js";
-import { isAlive } from "./state/process-identity.js";
+import { requireOwnFolder } from "./state/own-folder.js";
 import { budgetBytesOf } from "./store-budget.js";
 
 export interface DaemonOptions {
@@ -70,7 +68,7 @@ class Opened {
  * Composes a daemon and starts it: what an earlier one left when it was killed is cleared, its mounts come back, the control socket answers.
  * Everything a daemon is made of is put together here and nowhere else.
  *
- * @throws {DaemonRunningError} {UnknownTrustPolicyError} {MetricsListenError}
+ * @throws {DaemonRunningError} {UnknownTrustPolicyError} {MetricsListenError} {UnsafeFolderError}
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const opened = new Opened();
@@ -87,6 +85,7 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
   await mkdir(givenRoot, { recursive: true, mode: 0o700 });
   const paths = new NodePaths(await realpath(givenRoot));
   await mkdir(paths.run, { recursive: true, mode: 0o700 });
+  for (const folder of [paths.root, paths.run]) await requireOwnFolder(folder);
   await refuseSecondDaemon(paths);
   const store = opened.add("chunk store", await openStore(paths, config, log), (it) => it.close());
   opened.add("daemon file", await writeDaemonFile(paths, version), () => removeDaemonFile(paths));
@@ -111,7 +110,11 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
   for (const driver of drivers) opened.add(`driver ${driver.name}`, driver, (it) => it.close({ force: true }));
   const mounts = new NodeMounts({ paths, journal, images, disks, lowers: new Lowers(paths.lower), drivers, log });
   const containers = opened.add("containers", new Containers({ paths, images, mounts, log }), (it) => it.close());
-  await settleContainers(left, containers, journal, paths);
+  for (const { id, owner } of left) {
+    if (owner) containers.adopt(id, owner);
+  }
+  const written = await sweepFolders(paths, new Set(left.map((record) => record.id)));
+  if (written.length > 0) log.warn({ folders: written }, "kept: no mount is known for what was written there");
 
   const counts = () => collectCounts({ mounts, disks, store, fetcher, session, failedReads });
   const metrics = new NodeMetrics(counts);
@@ -140,6 +143,7 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
   }
   opened.add("control socket", await serveControl(paths.controlSocket, service, log), (it) => it.close());
   log.info({ root: paths.root, version }, "daemon serves");
+  void containers.reap();
   void mounts.restore(
     left.filter((record) => !record.owner),
     (record) => loadRecorded(diskStore, record),
@@ -195,21 +199,9 @@ function createDrivers(
   };
   const { deadlineMs } = config.fetch;
   const erofs = new ErofsDriver({ mountpoint: paths.session, chunks: store, deadlineMs, onEvent, onMark });
-  // Sixteen digits tell the data roots of a machine apart.
-  const owner = createHash("sha256").update(paths.root).digest("hex").slice(0, 16);
-  const native = new FuseNativeDriver({ owner, deadlineMs, onEvent });
-  let session: FuseSession | undefined;
-  const sessionStats = () => {
-    void erofs.session()?.then(
-      (opened) => {
-        session = opened;
-      },
-      () => undefined, // who mounted was told
-    );
-    return session?.stats();
-  };
+  const native = new FuseNativeDriver({ owner: paths.owner, deadlineMs, onEvent });
   const drivers: readonly Driver[] = [erofs, native];
-  return { drivers, session: sessionStats, failedReads: () => failedReads };
+  return { drivers, session: () => erofs.stats(), failedReads: () => failedReads };
 }
 
 /** @returns the records of what was mounted when the last daemon ended */
@@ -221,32 +213,11 @@ async function clearEarlierLife(
 ): Promise<readonly MountRecord[]> {
   const { records, problems } = await journal.read();
   for (const problem of problems) log.error(problem, "a record of a mount cannot be read; look at it and remove it");
-  const cleared = [...(await clearLeftovers(paths, records))];
+  const cleared = [...(await clearLeftovers(paths))];
   for (const driver of drivers) cleared.push(...(await driver.recover()));
   if (cleared.length > 0) log.warn({ cleared }, "mounts of a daemon that was killed were taken away");
   await new DiskStore(paths).sweep();
   return records;
-}
-
-/** The root of a container cannot be brought back under its feet: it ends with its owner. The others' remains go at once. */
-async function settleContainers(
-  records: readonly MountRecord[],
-  containers: Containers,
-  journal: MountJournal,
-  paths: NodePaths,
-): Promise<void> {
-  const kept = new Set(records.filter((record) => !record.owner).map((record) => record.id));
-  for (const { id, owner } of records) {
-    if (!owner) continue;
-    if (await isAlive(owner)) {
-      containers.adopt(id, owner);
-      kept.add(id);
-    } else {
-      await containers.remove(id);
-    }
-    await journal.remove(id);
-  }
-  await sweepFolders(paths, kept);
 }
 
 async function loadRecorded(diskStore: DiskStore, record: MountRecord): Promise<StoredDisk> {

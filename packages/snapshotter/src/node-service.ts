@@ -71,7 +71,9 @@ export class DaemonService implements NodeService {
   }
 
   async mounts(): Promise<readonly MountResult[]> {
-    return this.#parts.mounts.list();
+    const { mounts } = this.#parts;
+    await mounts.dropGone();
+    return mounts.list();
   }
 
   async prepareContainer(request: ContainerRequest, signal: AbortSignal): Promise<PreparedContainer> {
@@ -132,9 +134,9 @@ export class DaemonService implements NodeService {
 
   /** Images first: once nobody remembers them, nothing binds their chunks any more. */
   async storeGc(signal: AbortSignal): Promise<GcResult> {
-    const { diskStore, disks, store } = this.#parts;
-    const open = new Set(disks.digests);
-    const unused = (await diskStore.list()).filter((digest) => !open.has(digest));
+    const { diskStore, disks, mounts, store } = this.#parts;
+    const wanted = new Set([...disks.digests, ...mounts.awaited]);
+    const unused = (await diskStore.list()).filter((digest) => !wanted.has(digest));
     for (const digest of unused) await diskStore.remove(digest);
     return { freedBytes: await store.gc({ signal }), removedDisks: unused.length };
   }

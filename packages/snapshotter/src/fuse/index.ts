@@ -7,6 +7,7 @@ export {
   type OverlayMount,
   type UnmountOptions,
   unmount,
+  unmountEntries,
 } from "./kernel/mount.js";
 export { isMountpoint, type MountEntry, mountOn, mountTable } from "./kernel/mount-table.js";
 export { canResend, FuseProtocolError, type InitParameters } from "./protocol/init.js";

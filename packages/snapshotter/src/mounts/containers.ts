@@ -31,7 +31,9 @@ const reapEveryMs = 3000;
 export class Containers {
   readonly #parts: ContainersParts;
   readonly #owners = new Map<string, ProcessIdentity>();
+  readonly #removing = new Map<string, Promise<void>>();
   readonly #timer: NodeJS.Timeout;
+  #reaping: Promise<void> | undefined;
 
   constructor(parts: ContainersParts) {
     this.#parts = parts;
@@ -77,7 +79,15 @@ export class Containers {
   }
 
   /** Ends what still runs of the container and removes what it had. Not there: nothing done. */
-  async remove(id: string): Promise<void> {
+  remove(id: string): Promise<void> {
+    const known = this.#removing.get(id);
+    if (known !== undefined) return known;
+    const removing = this.#remove(id).finally(() => this.#removing.delete(id));
+    this.#removing.set(id, removing);
+    return removing;
+  }
+
+  async #remove(id: string): Promise<void> {
     const { paths, mounts } = this.#parts;
     const bundle = join(paths.containers, id);
     const rootfs = join(bundle, "rootfs");
@@ -87,13 +97,22 @@ export class Containers {
         if (!(error instanceof MountBusyError)) throw error;
         await mounts.unmount({ mountpoint: rootfs, detach: true });
       });
+    } else {
+      await mounts.forget(id); // of an earlier life of the daemon
     }
     await rm(bundle, { recursive: true, force: true });
     this.#owners.delete(id);
   }
 
-  /** Removes the containers whose owner is gone. Never rejects. */
-  async reap(): Promise<void> {
+  /** Removes the containers whose owner is gone. Never rejects. One round at a time: a caller who comes during one waits for its end. */
+  reap(): Promise<void> {
+    this.#reaping ??= this.#reap().finally(() => {
+      this.#reaping = undefined;
+    });
+    return this.#reaping;
+  }
+
+  async #reap(): Promise<void> {
     for (const [id, owner] of this.#owners) {
       if (await isAlive(owner)) continue;
       try {
@@ -105,7 +124,10 @@ export class Containers {
     }
   }
 
-  /** Looks after a container of an earlier life of the daemon, whose root file system cannot be brought back under its feet. */
+  /**
+   * Looks after a container of an earlier life of the daemon, whose root file system cannot be brought back under its feet: it ends with its owner,
+   * or at once when that is gone.
+   */
   adopt(id: string, owner: ProcessIdentity): void {
     this.#owners.set(id, owner);
   }

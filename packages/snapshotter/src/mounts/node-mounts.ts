@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { blockSizeBytes } from "@sluice/disk";
-import type { AbortOptions } from "@sluice/oci";
-import PQueue from "p-queue";
+import type { AbortOptions, Digest } from "@sluice/oci";
 import type { DriverChoice, ImageAddress, MountRequest, MountResult, UnmountRequest } from "../control/api.js";
 import type { StoredDisk } from "../disks/disk-store.js";
 import type { Disks } from "../disks/disks.js";
 import type { ImageLookup } from "../disks/image-lookup.js";
 import type { Driver } from "../drivers/index.js";
+import { mountTable } from "../fuse/index.js";
 import type { Logger } from "../observe/log.js";
 import type { NodePaths } from "../state/node-paths.js";
 import type { ProcessIdentity } from "../state/process-identity.js";
@@ -16,7 +16,9 @@ import { DaemonStoppingError } from "./daemon-stopping.js";
 import type { Lowers } from "./lowers.js";
 import type { MountJournal, MountRecord } from "./mount-journal.js";
 import { checkMountpoint, MountpointError } from "./mountpoint.js";
+import { Restores } from "./restores.js";
 import { type ShownMount, showDisk, type TakeAway } from "./shown-mount.js";
+import { WritableFolder } from "./writable-folder.js";
 
 /** Nothing of this node is mounted there. */
 export class NotMountedError extends Error {
@@ -54,9 +56,6 @@ interface LiveMount {
   readonly shown: ShownMount;
 }
 
-/** Mounts restored at once at a start: enough to hide the waits, not to crowd out each other's first reads. */
-const maxRestores = 8;
-
 /** The mounts of a node: each is in the journal before the kernel knows it and until the kernel has let go of it. */
 export class NodeMounts {
   readonly #parts: NodeMountsParts;
@@ -64,6 +63,7 @@ export class NodeMounts {
   readonly #live = new Map<string, LiveMount | "changing">();
   /** Mounts that are being made. */
   readonly #making = new Set<Promise<unknown>>();
+  #restores: Restores | undefined;
   #closing = false;
 
   constructor(parts: NodeMountsParts) {
@@ -82,8 +82,15 @@ export class NodeMounts {
     return this.#mounted().map(resultOf);
   }
 
+  /** Artifacts of mounts that are still to come back. */
+  get awaited(): readonly Digest[] {
+    return this.#restores?.artifacts ?? [];
+  }
+
   async mount(request: MountRequest, options?: AbortOptions): Promise<MountResult> {
     const mountpoint = await checkMountpoint(request.mountpoint, this.#parts.paths.root);
+    await this.dropGone();
+    await this.#makeWay(mountpoint);
     const { driver, writable } = request;
     const address = addressOf(request);
     const stored = await this.#parts.images.find(address, options);
@@ -104,14 +111,32 @@ export class NodeMounts {
       since: new Date().toISOString(),
       ...(mount.owner && { owner: mount.owner }),
     };
-    const live = await this.#show(record, stored, driver, options);
+    const live = await this.#show(record, stored, driver, "new", options);
     return resultOf(live);
+  }
+
+  /** Lets go of what somebody else has unmounted, with umount(8) say. */
+  async dropGone(): Promise<void> {
+    const mounted = this.#mounted();
+    const targets = new Set((await mountTable()).map((entry) => entry.target));
+    for (const live of mounted) {
+      const { mountpoint } = live.record;
+      if (targets.has(mountpoint) || this.#live.get(mountpoint) !== live) continue;
+      this.#parts.log.warn({ mountpoint }, "unmounted by somebody else");
+      await this.#takeAway(mountpoint, live, { lazy: true, forget: true });
+    }
+  }
+
+  /** Removes what is remembered of a mount that is not there: its record, and what was written to it. */
+  async forget(id: string): Promise<void> {
+    await new WritableFolder(this.#parts.paths.writable(id)).discard();
+    await this.#parts.journal.remove(id);
   }
 
   async unmount({ mountpoint, detach }: UnmountRequest): Promise<void> {
     const key = this.#live.has(mountpoint) ? mountpoint : await realpath(mountpoint).catch(() => mountpoint);
     const live = this.#live.get(key);
-    if (live === undefined) throw new NotMountedError(mountpoint);
+    if (live === undefined) return await this.#giveUp(key);
     if (live === "changing") throw new MountpointError(`${mountpoint} is just being mounted or unmounted: try again`);
     await this.#takeAway(key, live, { lazy: detach, forget: true });
   }
@@ -142,35 +167,54 @@ export class NodeMounts {
       }
     }
     this.#closing = this.#live.size === 0;
+    if (this.#closing) this.#restores?.close();
     return { unmounted, busy };
   }
 
-  /** Brings back what the journal holds, from this node's own records. What fails is logged and stays in the journal. */
+  /**
+   * Brings back what the journal holds, from this node's own records. Resolves when each was tried; what fails is logged, stays in the journal
+   * and is tried again. Call it once.
+   */
   async restore(records: readonly MountRecord[], load: (record: MountRecord) => Promise<StoredDisk>): Promise<void> {
-    const queue = new PQueue({ concurrency: maxRestores });
-    await queue.addAll(records.map((record) => () => this.#restoreOne(record, load)));
+    const { log } = this.#parts;
+    this.#restores = new Restores({ restore: (record) => this.#restoreOne(record, load), log });
+    await this.#restores.run(records);
   }
 
   async #restoreOne(record: MountRecord, load: (record: MountRecord) => Promise<StoredDisk>): Promise<void> {
-    const { log, paths, drivers, journal } = this.#parts;
-    const facts = { mountpoint: record.mountpoint, reference: record.address.reference };
-    try {
-      await checkMountpoint(record.mountpoint, paths.root);
-      const { driver } = await chooseDriver(
-        "auto",
-        drivers.filter(({ name }) => name === record.driver),
-      );
-      await this.#show(record, await load(record), driver);
-      log.info(facts, "mount restored");
-    } catch (error) {
-      log.error({ err: error, ...facts }, "mount not restored");
-      if (error instanceof MountpointError) await journal.remove(record.id);
-    }
+    const { paths, drivers } = this.#parts;
+    await checkMountpoint(record.mountpoint, paths.root);
+    const mine = drivers.filter(({ name }) => name === record.driver);
+    const { driver } = await chooseDriver("auto", mine);
+    await this.#show(record, await load(record), driver, "again");
   }
 
-  async #show(record: MountRecord, stored: StoredDisk, driver: Driver, options?: AbortOptions): Promise<LiveMount> {
+  /** Of a mount that did not come back. */
+  async #giveUp(mountpoint: string): Promise<void> {
+    const awaited = this.#restores?.on(mountpoint);
+    if (!awaited) throw new NotMountedError(mountpoint);
+    this.#restores?.giveUp(awaited);
+    await this.forget(awaited.id);
+  }
+
+  /** For a new mount where an old one is to come back. @throws {MountpointError} when that one holds what somebody wrote */
+  async #makeWay(mountpoint: string): Promise<void> {
+    const awaited = this.#restores?.on(mountpoint);
+    if (!awaited || this.#live.has(mountpoint)) return;
+    if (!awaited.writable) return await this.#giveUp(mountpoint);
+    const what = `a writable mount of ${awaited.address.reference}`;
+    throw new MountpointError(`${mountpoint}: ${what} is to come back there: unmount it to give it up, with its data`);
+  }
+
+  async #show(
+    record: MountRecord,
+    stored: StoredDisk,
+    driver: Driver,
+    kind: "new" | "again",
+    options?: AbortOptions,
+  ): Promise<LiveMount> {
     if (this.#closing) throw new DaemonStoppingError();
-    const making = this.#make(record, stored, driver, options);
+    const making = this.#recorded(record, kind, () => this.#make(record, stored, driver, options));
     this.#making.add(making);
     try {
       return await making;
@@ -179,30 +223,36 @@ export class NodeMounts {
     }
   }
 
-  async #make(record: MountRecord, stored: StoredDisk, driver: Driver, options?: AbortOptions): Promise<LiveMount> {
-    const { mountpoint, id, writable } = record;
-    const { journal, disks, lowers, paths } = this.#parts;
-    options?.signal?.throwIfAborted();
+  /** Makes a mount with its record in the journal. A new one that fails leaves none; one that is to come back keeps its own. */
+  async #recorded(record: MountRecord, kind: "new" | "again", make: () => Promise<LiveMount>): Promise<LiveMount> {
+    const { mountpoint, id } = record;
     if (this.#live.has(mountpoint))
       throw new MountpointError(`${mountpoint} is a mount point already: unmount it first`);
     this.#live.set(mountpoint, "changing");
     try {
-      await journal.write(record);
-      const lease = await disks.open(stored);
-      const ephemeral = record.owner !== undefined;
-      const shown = await showDisk({ id, driver, lease, mountpoint, writable, ephemeral }, lowers, paths);
-      const live = { record, sizeBytes: stored.image.toc.diskBlocks * blockSizeBytes, shown };
-      if (options?.signal?.aborted) {
-        await shown.unmount({ lazy: true, forget: true }); // whoever asked for it has left
-        throw options.signal.reason;
-      }
+      if (kind === "new") await this.#parts.journal.write(record);
+      const live = await make();
       this.#live.set(mountpoint, live);
       return live;
     } catch (error) {
       this.#live.delete(mountpoint);
-      await journal.remove(id);
+      if (kind === "new") await this.#parts.journal.remove(id);
       throw error;
     }
+  }
+
+  async #make(record: MountRecord, stored: StoredDisk, driver: Driver, options?: AbortOptions): Promise<LiveMount> {
+    const { mountpoint, id, writable } = record;
+    const { disks, lowers, paths } = this.#parts;
+    options?.signal?.throwIfAborted();
+    const lease = await disks.open(stored);
+    const containerRoot = record.owner !== undefined;
+    const shown = await showDisk({ id, driver, lease, mountpoint, writable, containerRoot }, lowers, paths);
+    if (options?.signal?.aborted) {
+      await shown.unmount({ lazy: true, forget: true }); // whoever asked for it has left
+      throw options.signal.reason;
+    }
+    return { record, sizeBytes: stored.image.toc.diskBlocks * blockSizeBytes, shown };
   }
 
   async #takeAway(mountpoint: string, live: LiveMount, how: TakeAway): Promise<void> {

@@ -1,11 +1,11 @@
-import { chmod, chown, mkdir, rm, stat, utimes } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, chown, stat, utimes } from "node:fs/promises";
 import type { DiskLease } from "../disks/disks.js";
 import type { Driver } from "../drivers/index.js";
-import { mountBind, mountOverlay, type OverlayMount, unmount } from "../fuse/index.js";
+import { MountBusyError, mountBind, mountOverlay, type OverlayMount, unmount } from "../fuse/index.js";
 import { isErrno } from "../state/errno.js";
 import type { NodePaths } from "../state/node-paths.js";
 import type { Lowers } from "./lowers.js";
+import { overlaySource, WritableFolder } from "./writable-folder.js";
 
 /** A disk on a user's mountpoint. */
 export interface ShownMount {
@@ -40,8 +40,11 @@ export interface ShowRequest {
   readonly lease: DiskLease;
   readonly mountpoint: string;
   readonly writable: boolean;
-  /** What is written need not outlive this process: nobody waits for it to reach the disk. */
-  readonly ephemeral: boolean;
+  /**
+   * The root of a container, below the data root: set-user-ID programs work, and what is written need not outlive this process, so nobody waits for it to
+   * reach the disk.
+   */
+  readonly containerRoot: boolean;
 }
 
 /**
@@ -53,7 +56,7 @@ export async function showDisk(request: ShowRequest, lowers: Lowers, paths: Node
   const lower = await lowers.acquire(request.driver, request.lease);
   try {
     const shown = request.writable
-      ? await showOverlay(lower.path, request, paths.writable(request.id))
+      ? await showOverlay(lower.path, request, paths)
       : await showBind(lower.path, request.mountpoint);
     return {
       unmount: async (how) => {
@@ -73,24 +76,39 @@ async function showBind(lower: string, mountpoint: string): Promise<ShownMount> 
 }
 
 /** Upper and work folders of an earlier life are used again: what was written stays until the mount is taken away. */
-async function showOverlay(lower: string, request: ShowRequest, folder: string): Promise<ShownMount> {
-  const [upper, work] = [join(folder, "upper"), join(folder, "work")];
-  const isNew = (await mkdir(upper, { recursive: true, mode: 0o755 })) !== undefined;
-  if (isNew) await copyAttributes(lower, upper);
-  await mkdir(work, { recursive: true, mode: 0o700 });
-  const discard = (): Promise<void> => rm(folder, { recursive: true, force: true });
+async function showOverlay(lower: string, request: ShowRequest, paths: NodePaths): Promise<ShownMount> {
+  const { mountpoint, containerRoot } = request;
+  const folder = new WritableFolder(paths.writable(request.id));
+  const { upper, work } = folder;
+  const isNew = await folder.make();
   try {
-    await mountWithUpper({ lower: [lower], upper, work, target: request.mountpoint }, request.ephemeral);
+    if (isNew) await copyAttributes(lower, upper);
+    const overlay = { lower: [lower], upper, work, target: mountpoint, source: overlaySource(paths) };
+    await mountWithUpper({ ...overlay, suidAndDevices: containerRoot }, containerRoot);
   } catch (error) {
-    if (isNew) await discard();
+    if (isNew) await folder.discard();
     throw error;
   }
   return {
     unmount: async ({ lazy, forget }) => {
-      await unmount(request.mountpoint, { lazy });
-      if (forget) await discard();
+      const isGone = await unmountOrDetach(mountpoint, lazy);
+      if (!forget) return;
+      if (isGone) await folder.discard();
+      else await folder.giveUp(); // who uses it has its files below their feet
     },
   };
+}
+
+/** @returns false when it was taken out of the tree and somebody goes on using it */
+async function unmountOrDetach(mountpoint: string, lazy: boolean): Promise<boolean> {
+  try {
+    await unmount(mountpoint);
+    return true;
+  } catch (error) {
+    if (!lazy || !(error instanceof MountBusyError)) throw error;
+    await unmount(mountpoint, { lazy });
+    return false;
+  }
 }
 
 /** The root of an overlay is its upper folder's, so that gets what the image says of its root. */
@@ -101,6 +119,7 @@ async function copyAttributes(from: string, to: string): Promise<void> {
   await utimes(to, atime, mtime);
 }
 
+/** @param ephemeral nothing of it need survive a power cut */
 async function mountWithUpper(overlay: OverlayMount, ephemeral: boolean): Promise<void> {
   try {
     await mountOverlay({ ...overlay, ...(ephemeral && { options: ["volatile"] }) });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Digest } from "@sluice/oci";
 
@@ -6,6 +7,10 @@ export class NodePaths {
   readonly root: string;
   constructor(root: string) {
     this.root = root;
+  }
+  /** Tells mounts of this data root from those of others, where mounts have names. Sixteen hex digits. */
+  get owner(): string {
+    return createHash("sha256").update(this.root).digest("hex").slice(0, 16);
   }
   /** Sockets and what is worthless after a reboot. */
   get run(): string {

@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { KernelCallError } from "../../fuse/kernel/kernel-call-error.js";
 import { attachLoop, backingOf } from "../../fuse/kernel/loop.js";
-import { mountErofs, unmount } from "../../fuse/kernel/mount.js";
+import { mountErofs, unmount, unmountEntries } from "../../fuse/kernel/mount.js";
 import { type MountEntry, mountTable } from "../../fuse/kernel/mount-table.js";
 import type { DiskFile } from "../../fuse/serve/disk-file.js";
-import { FuseSession, type FuseSessionOptions } from "../../fuse/session/fuse-session.js";
+import { FuseSession, type FuseSessionOptions, type FuseSessionStats } from "../../fuse/session/fuse-session.js";
 import type { Driver, DriverEvent, DriverProbe, MountableDisk, MountedDisk } from "../driver.js";
 import { probeErofs } from "./probe.js";
 
@@ -22,6 +22,8 @@ export class ErofsDriver implements Driver {
   readonly #disks: Map<number, MountableDisk> = new Map();
   readonly #mounts: Set<ErofsMount> = new Set();
   #session: Promise<FuseSession> | undefined;
+  /** The same, once it is there. */
+  #opened: FuseSession | undefined;
 
   constructor(options: ErofsDriverOptions) {
     this.#options = options;
@@ -31,9 +33,9 @@ export class ErofsDriver implements Driver {
     return probeErofs();
   }
 
-  /** The session, if a disk was mounted yet; for its counters. */
-  session(): Promise<FuseSession> | undefined {
-    return this.#session;
+  /** Counters of the session, if a disk was mounted yet. */
+  stats(): FuseSessionStats | undefined {
+    return this.#opened?.stats();
   }
 
   async mount(disk: MountableDisk, mountpoint: string): Promise<MountedDisk> {
@@ -84,9 +86,9 @@ export class ErofsDriver implements Driver {
     return this.#session;
   }
 
-  #start(): Promise<FuseSession> {
+  async #start(): Promise<FuseSession> {
     const { onEvent } = this.#options;
-    return FuseSession.open({
+    this.#opened = await FuseSession.open({
       ...this.#options,
       readMiss: async (file, offset, length, signal) => {
         const disk = this.#disks.get(file.inode);
@@ -95,6 +97,7 @@ export class ErofsDriver implements Driver {
       },
       onEvent: (event) => onEvent({ driver: "erofs", kind: event.kind, error: event.error }),
     });
+    return this.#opened;
   }
 
   async recover(): Promise<readonly string[]> {
@@ -106,17 +109,19 @@ export class ErofsDriver implements Driver {
       const source = (await backingOf(entry.source)) ?? entry.source;
       if (source.startsWith(folder)) left.push(entry);
     }
-    for (const entry of left.toReversed()) await unmount(entry.target, { lazy: true });
-    return left.map((entry) => entry.target);
+    return await unmountEntries(left);
   }
 
   async close(options?: { readonly force?: boolean | undefined }): Promise<void> {
     const force = options?.force ?? false;
     const ends = await Promise.allSettled([...this.#mounts].map((mount) => mount.unmount({ lazy: force })));
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
-    const session = await this.#session;
+    const failure = ends.find((end) => end.status === "rejected");
+    if (failure && !force) throw failure.reason;
+    // By force the session ends whatever happened before: its threads read from the store, which its owner closes next.
+    const session = await this.#session?.catch(() => undefined);
     await session?.close({ force });
     this.#session = undefined;
+    if (failure) throw failure.reason;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

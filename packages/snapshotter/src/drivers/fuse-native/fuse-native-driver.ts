@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { probeFuseDevice } from "../../fuse/kernel/device.js";
+import { unmountEntries } from "../../fuse/kernel/mount.js";
 import { mountTable } from "../../fuse/kernel/mount-table.js";
 import { loadFuseNative, PathMount, unmountAsAnyone } from "../../fuse/native/native-mount.js";
 import type { Driver, DriverEvent, DriverProbe, MountableDisk, MountedDisk } from "../driver.js";
@@ -69,6 +70,7 @@ export class FuseNativeDriver implements Driver {
     const left = entries.filter(
       (entry) => entry.type.startsWith("fuse") && entry.source.startsWith(this.#prefix) && !mine.has(entry.target),
     );
+    if (process.getuid?.() === 0) return await unmountEntries(left);
     for (const entry of left.toReversed()) await unmountAsAnyone(entry.target, true);
     return left.map((entry) => entry.target);
   }
@@ -121,6 +123,7 @@ class FuseNativeMount implements MountedDisk {
   async #unmount(lazy: boolean): Promise<void> {
     await this.#mounted.unmount({ lazy });
     this.#onUnmounted();
-    this.#setReleased();
+    if (lazy) void this.#mounted.ended().then(this.#setReleased);
+    else this.#setReleased();
   }
 }

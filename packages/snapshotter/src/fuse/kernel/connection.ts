@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, stat, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { mountCall } from "./libc.js";
 import { mountOn } from "./mount-table.js";
 
@@ -26,6 +27,24 @@ export async function connectionOn(target: string): Promise<FuseConnection | und
   if (major === undefined || minor === undefined) return undefined;
   // The kernel prints s_dev as its own dev_t: 12 bits of major above 20 bits of minor. fs/fuse/control.c, include/linux/kdev_t.h
   return { number: major * 2 ** 20 + minor };
+}
+
+/** How often a connection that is about to end is looked at. Milliseconds. */
+const pollMs = 200;
+
+/**
+ * Resolves when the kernel has let go of the connection: the last user of its last mount has left, in whatever mount namespace. Never, where the
+ * control file system is not there to tell.
+ */
+export async function connectionEnded(connection: FuseConnection): Promise<void> {
+  const isThere = (path: string): Promise<boolean> =>
+    stat(path).then(
+      () => true,
+      () => false,
+    );
+  const folder = `${connections}/${connection.number}`;
+  const canTell = (await mountOn(connections)) !== undefined;
+  while (!canTell || (await isThere(folder))) await sleep(pollMs, undefined, { ref: false });
 }
 
 /**

@@ -2,9 +2,12 @@ import { resolve } from "node:path";
 import { holdersOf } from "./holders.js";
 import { KernelCallError } from "./kernel-call-error.js";
 import { mountCall, umountCall, umountCallSync } from "./libc.js";
+import { type MountEntry, mountOn } from "./mount-table.js";
 
 /** mount(2) flags. include/uapi/linux/mount.h */
 const mountFlags = { readOnly: 1, noSuid: 2, noDev: 4, bind: 4096 } as const;
+/** What an image holds may not hand its reader another user's rights, or the machine's devices. */
+const harmless = mountFlags.noSuid | mountFlags.noDev;
 /** umount2(2) flags. */
 const umountFlags = { force: 1, detach: 2, noFollow: 8 } as const;
 
@@ -27,15 +30,19 @@ export class MountBusyError extends Error {
 /** A FUSE connection on `target`, served through the open descriptor `fd` of `/dev/fuse`. Only processes of this user may look inside. */
 export async function mountFuse(target: string, fd: number, user: { uid: number; gid: number }): Promise<void> {
   const data = `fd=${fd},rootmode=40000,user_id=${user.uid},group_id=${user.gid}`;
-  await mountCall("sluice", target, "fuse.sluice", mountFlags.readOnly | mountFlags.noSuid | mountFlags.noDev, data);
+  await mountCall("sluice", target, "fuse.sluice", mountFlags.readOnly | harmless, data);
 }
 
-/** An EROFS image, read only. `source` is a block device or, since Linux 6.12, a regular file. Reads the source before it returns. */
+/**
+ * An EROFS image, read only, without set-user-ID programs and device nodes that work: nor do those of binds made of it. `source` is a block device or, since Linux 6.12, a regular file. Reads the source
+ * before it returns.
+ */
 export async function mountErofs(source: string, target: string, options = ""): Promise<void> {
-  await mountCall(source, target, "erofs", mountFlags.readOnly, options === "" ? null : options);
+  const flags = mountFlags.readOnly | harmless;
+  await mountCall(source, target, "erofs", flags, options === "" ? null : options);
 }
 
-/** Shows the mount on `source` on `target` as well: the same file system, so read only where that is. */
+/** Shows the mount on `source` on `target` as well: the same file system with the same flags, so read only where that is. */
 export async function mountBind(source: string, target: string): Promise<void> {
   await mountCall(source, target, null, mountFlags.bind, null);
 }
@@ -47,6 +54,10 @@ export interface OverlayMount {
   readonly upper?: string | undefined;
   readonly work?: string | undefined;
   readonly target: string;
+  /** Shown as the source in the mount table. */
+  readonly source?: string | undefined;
+  /** Set-user-ID programs and device nodes work: for the root of a container, in a place that nobody else reaches. */
+  readonly suidAndDevices?: boolean | undefined;
   /** More options, such as `volatile`. */
   readonly options?: readonly string[] | undefined;
 }
@@ -61,7 +72,8 @@ export async function mountOverlay(overlay: OverlayMount): Promise<void> {
   if (overlay.upper !== undefined && overlay.work !== undefined) {
     data.push(`upperdir=${overlayPath(overlay.upper)}`, `workdir=${overlayPath(overlay.work)}`);
   }
-  await mountCall("overlay", overlay.target, "overlay", writable ? 0 : mountFlags.readOnly, data.join(","));
+  const flags = (writable ? 0 : mountFlags.readOnly) | (overlay.suidAndDevices ? 0 : harmless);
+  await mountCall(overlay.source ?? "overlay", overlay.target, "overlay", flags, data.join(","));
 }
 
 export interface UnmountOptions {
@@ -84,6 +96,21 @@ export async function unmount(target: string, options?: UnmountOptions): Promise
     if (error.code === "EBUSY") throw new MountBusyError(target, await holdersOf(target), { cause: error });
     throw error;
   }
+}
+
+/**
+ * Lazily unmounts these very mounts, the last first. One that another mount covers stays: what can be taken from there is the other one.
+ *
+ * @returns the targets of those that were unmounted
+ */
+export async function unmountEntries(entries: readonly MountEntry[]): Promise<string[]> {
+  const targets: string[] = [];
+  for (const entry of entries.toReversed()) {
+    if ((await mountOn(entry.target))?.mountId !== entry.mountId) continue;
+    await unmount(entry.target, { lazy: true });
+    targets.push(entry.target);
+  }
+  return targets;
 }
 
 /** Ends the FUSE connection on `target` and takes the mount away, on this thread: for the last moments of a process. Every reader gets an error. */

@@ -3,6 +3,7 @@ import { constants as files } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { promisify } from "node:util";
+import { connectionEnded, connectionOn, ensureControl, type FuseConnection } from "../kernel/connection.js";
 import { holdersOf } from "../kernel/holders.js";
 import { MountBusyError, unmount } from "../kernel/mount.js";
 import { isMountpoint } from "../kernel/mount-table.js";
@@ -58,14 +59,17 @@ export async function unmountAsAnyone(mountpoint: string, lazy: boolean): Promis
 export class PathMount {
   readonly mountpoint: string;
   readonly #fuse: NativeFuse;
+  readonly #connection: FuseConnection | undefined;
 
-  private constructor(mountpoint: string, fuse: NativeFuse) {
+  private constructor(mountpoint: string, fuse: NativeFuse, connection: FuseConnection | undefined) {
     this.mountpoint = mountpoint;
     this.#fuse = fuse;
+    this.#connection = connection;
   }
 
   static async mount(tree: PathTree, mountpoint: string, options: PathMountOptions): Promise<PathMount> {
     const Fuse = loadFuseNative();
+    await ensureControl();
     const isRoot = process.getuid?.() === 0;
     const fuse = new Fuse(mountpoint, operationsOf(tree, options), {
       force: false,
@@ -74,14 +78,19 @@ export class PathMount {
       defaultPermissions: true,
       kernelCache: true,
       maxRead: maxReadBytes,
-      fsname: `${options.source},ro,use_ino${isRoot ? ",suid,dev" : ""}`,
+      fsname: `${options.source},ro,use_ino`, // and, by libfuse's own choice, nosuid and nodev
       attrTimeout: validSeconds,
       entryTimeout: validSeconds,
       modules: byteNamesModule,
     });
     takeXattrs(fuse, tree, options);
     await new Promise<void>((resolve, reject) => fuse.mount((error) => (error ? reject(error) : resolve())));
-    return new PathMount(mountpoint, fuse);
+    return new PathMount(mountpoint, fuse, await connectionOn(mountpoint));
+  }
+
+  /** Resolves when nobody can read any more: after an unmount; after a lazy one, when the last user has left. */
+  async ended(): Promise<void> {
+    if (this.#connection) await connectionEnded(this.#connection);
   }
 
   /** @throws {MountBusyError} without `lazy`, when somebody uses it */

@@ -224,7 +224,11 @@ export class FuseSession implements AsyncDisposable {
 
   async #close(force: boolean): Promise<void> {
     if (force) this.abort();
-    await unmount(this.mountpoint, { lazy: force });
+    const failure = await unmount(this.mountpoint, { lazy: force }).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    if (failure && !force) throw failure.error;
     this.#misses.abort(new Error("the FUSE mount is closed"));
     // Another mount namespace may hold a copy of the mount, which keeps the connection alive.
     const timer = setTimeout(() => this.abort(), graceMs);
@@ -233,6 +237,7 @@ export class FuseSession implements AsyncDisposable {
     this.#opens.clear();
     process.off("exit", this.#atExit);
     for (const fd of this.#connection.fds) closeSync(fd);
+    if (failure) throw failure.error;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

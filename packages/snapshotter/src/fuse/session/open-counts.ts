@@ -11,7 +11,12 @@ export class OpenCounts {
     if (count === 0) this.#release(inode);
   }
 
-  /** Resolves when nobody has the disk open; at once if nobody has. */
+  /**
+   * Resolves when nobody has the disk open; at once if nobody has.
+   *
+   * No worker is inside a read of the disk then, so its slots may be given away: the kernel keeps the opening of a file until each of its reads
+   * has been answered, read-ahead included (fs/fuse/file.c, fuse_file_put), and a worker touches nothing of the disk after its answer.
+   */
   closed(inode: number): Promise<void> {
     if (!this.#counts.has(inode)) return Promise.resolve();
     return new Promise((resolve) => {

@@ -9,7 +9,7 @@ const maxNameBytes = 255;
 /** Symlinks followed for one path. Linux gives up after as many (ELOOP). */
 const maxSymlinks = 40;
 /** Bytes of paths that the symlinks of one layer may lead to in all, so that a small layer cannot keep us busy for hours. */
-const maxBytesBehindSymlinks = 2 ** 28;
+const maxBytesBehindSymlinks = 2 ** 26;
 /** Inodes in all, directories that are only implied included: more than any image has, and what memory is planned for. */
 const maxInodes = 2 ** 22;
 const slash = 0x2f;

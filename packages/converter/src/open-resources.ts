@@ -7,6 +7,13 @@ export class OpenResources implements AsyncDisposable {
     return resource;
   }
 
+  /** Hands over what is open; the receiver closes it. */
+  release(): OpenResources {
+    const kept = new OpenResources();
+    kept.#resources.push(...this.#resources.splice(0));
+    return kept;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const closing = this.#resources.splice(0).reverse();
     const results = await Promise.allSettled(closing.map((resource) => resource[Symbol.asyncDispose]()));

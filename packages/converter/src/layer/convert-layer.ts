@@ -14,6 +14,7 @@ import {
   hashOfDigest,
   type LayerCompression,
 } from "@sluice/oci";
+import { OpenResources } from "../open-resources.js";
 import { LayerInvalidError, TarInvalidError } from "../tar/errors.js";
 import type { ChunkCompressor } from "./chunk-compressor.js";
 import { FileWriter } from "./file-writer.js";
@@ -48,6 +49,13 @@ export interface ConvertLayerOptions extends AbortOptions {
   readonly onRead?: ((bytes: number) => void) | undefined;
 }
 
+/** A layer after the first pass: its contents lie in temporary files until it is disposed. */
+export interface ScannedLayer extends AsyncDisposable {
+  readonly scan: TarScan;
+  readonly contents: TemporaryFile;
+  readonly recipe: TemporaryFile;
+}
+
 /**
  * Writes the layer blob of one layer into `target`: a pure function of the tar. Two passes: the tar is scanned and its contents are
  * spooled; then, when all files are known, they are put in order, cut and compressed. Memory does not depend on the size of files.
@@ -60,9 +68,26 @@ export async function convertLayer(
   target: BlobFile,
   options: ConvertLayerOptions,
 ): Promise<ConvertedLayer> {
-  await using contents = await openTemporaryFile(options.temporaryDirectory);
-  await using recipe = await openTemporaryFile(options.temporaryDirectory);
-  const scan = await scanLayer(source, contents, recipe, options);
+  await using scanned = await scanLayer(source, options);
+  return await writeLayer(scanned, target, options);
+}
+
+/** The first pass: keeps this thread busy. Throws as {@link convertLayer}. */
+export async function scanLayer(source: SourceLayer, options: ConvertLayerOptions): Promise<ScannedLayer> {
+  await using open = new OpenResources();
+  const contents = open.use(await openTemporaryFile(options.temporaryDirectory));
+  const recipe = open.use(await openTemporaryFile(options.temporaryDirectory));
+  const scan = await scanSource(source, contents, recipe, options);
+  const kept = open.release();
+  return { scan, contents, recipe, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+}
+
+/** The second pass: keeps the compressor busy. @throws {DiskFullError} */
+export async function writeLayer(
+  { scan, contents, recipe }: ScannedLayer,
+  target: BlobFile,
+  options: ConvertLayerOptions,
+): Promise<ConvertedLayer> {
   const { index, dataBlocks, startBlock, chunks } = planLayer(scan);
   await using finalRecipe = await openTemporaryFile(options.temporaryDirectory);
   const blob = await writeBlob(
@@ -81,7 +106,7 @@ export async function convertLayer(
   return { ...blob, index, uncompressedBytes: scan.tarBytes };
 }
 
-async function scanLayer(
+async function scanSource(
   source: SourceLayer,
   contents: TemporaryFile,
   recipe: TemporaryFile,

@@ -9,7 +9,7 @@ import {
   type Repository,
 } from "@sluice/oci";
 import type { ChunkCompressor } from "../layer/chunk-compressor.js";
-import { convertLayer } from "../layer/convert-layer.js";
+import { type ScannedLayer, scanLayer, writeLayer } from "../layer/convert-layer.js";
 import { readPieces } from "../layer/read-pieces.js";
 import type { OpenResources } from "../open-resources.js";
 import type { ProgressMeter } from "../progress.js";
@@ -39,18 +39,35 @@ interface WantedLayer {
 
 /**
  * The layer blobs of an image, in its order; a layer that occurs twice is acquired once. What was converted before is taken from the cache
- * of this host, the rest is converted; what the target has already is not sent again. docs/adr/0007-reuse.md
+ * of this host, the rest is converted, one layer being scanned while the one before is compressed; what the target has already is not sent again. docs/adr/0007-reuse.md
  *
  * @throws {LayerInvalidError} {DiskFullError}
  */
 export async function acquireLayers(image: SourceImage, options: AcquireOptions): Promise<readonly AcquiredLayer[]> {
-  const wanted = wantedLayers(image);
+  const stop = new AbortController();
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const acquired = new Map<Digest, AcquiredLayer>();
-  for (const [digest, layer] of wanted) {
-    options.signal?.throwIfAborted();
-    const known = options.force ? undefined : await knownLayer(layer, options);
-    acquired.set(digest, known ?? (await converted(layer, options)));
-    options.progress.layerDone(layer.descriptor, known !== undefined);
+  await using writing = new OneAhead();
+  try {
+    for (const [digest, layer] of wantedLayers(image)) {
+      signal.throwIfAborted();
+      const own = { ...options, signal };
+      const known = options.force ? undefined : await knownLayer(layer, own);
+      if (known !== undefined) {
+        acquired.set(digest, known);
+        options.progress.layerDone(layer.descriptor, true);
+        continue;
+      }
+      const scanned = await scan(layer, own);
+      await writing.next(scanned, async () => {
+        acquired.set(digest, await written(scanned, layer, own));
+        options.progress.layerDone(layer.descriptor, false);
+      });
+    }
+    await writing.done();
+  } catch (error) {
+    stop.abort(error);
+    throw error;
   }
   return image.manifest.layers.flatMap(({ digest }) => acquired.get(digest) ?? []);
 }
@@ -89,19 +106,50 @@ async function knownLayer(
   }
 }
 
-async function converted({ descriptor, diffId }: WantedLayer, options: AcquireOptions): Promise<AcquiredLayer> {
-  const { from, cache, compressor, temporaryDirectory, progress, signal } = options;
-  await using file = await cache.create();
-  const { index, seekTable, ...blob } = await convertLayer(
-    {
-      digest: descriptor.digest,
-      compression: compressionOfLayer(descriptor.mediaType, `layer ${descriptor.digest}`),
-      diffId,
-      content: progress.counted(from.readBlob(descriptor, { signal })),
-    },
-    file,
-    { temporaryDirectory, compressor, signal },
-  );
+/** Runs one job while the caller prepares the next one. */
+class OneAhead implements AsyncDisposable {
+  #job: Promise<void> = Promise.resolve();
+
+  /** Waits for the job before this one, then starts it. `held` is disposed with the end of the job, or at once if the one before failed. */
+  async next(held: AsyncDisposable, job: () => Promise<void>): Promise<void> {
+    try {
+      await this.#job;
+    } catch (error) {
+      await held[Symbol.asyncDispose]();
+      throw error;
+    }
+    this.#job = job().finally(() => held[Symbol.asyncDispose]());
+    this.#job.catch(() => undefined); // next, done or dispose report it
+  }
+
+  done(): Promise<void> {
+    return this.#job;
+  }
+
+  /** Waits until nothing goes on any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#job.catch(() => undefined);
+  }
+}
+
+function scan({ descriptor, diffId }: WantedLayer, options: AcquireOptions): Promise<ScannedLayer> {
+  const { from, progress, signal } = options;
+  const source = {
+    digest: descriptor.digest,
+    compression: compressionOfLayer(descriptor.mediaType, `layer ${descriptor.digest}`),
+    diffId,
+    content: progress.counted(from.readBlob(descriptor, { signal })),
+  };
+  return scanLayer(source, options);
+}
+
+async function written(
+  scanned: ScannedLayer,
+  { descriptor, diffId }: WantedLayer,
+  options: AcquireOptions,
+): Promise<AcquiredLayer> {
+  await using file = await options.cache.create();
+  const { index, seekTable, ...blob } = await writeLayer(scanned, file, options);
   const layer: ArtifactLayer = {
     digest: blob.digest,
     sizeBytes: blob.sizeBytes,

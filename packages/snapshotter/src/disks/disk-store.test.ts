@@ -1,4 +1,4 @@
-import { appendFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RegistryClient, type Repository } from "@sluice/oci";
@@ -56,6 +56,17 @@ describe("the images that a node remembers", () => {
     expect((await store.load(image.artifact.manifest.digest))?.addresses).toEqual([address, second]);
     expect((await store.findByReference("r.example/app:2"))?.image.toc.source).toBe(image.toc.source);
     expect(await store.findByReference("r.example/app:3")).toBeUndefined();
+  });
+
+  it("get another name without being written anew", async () => {
+    await store.save(image, address);
+    const toc = join(paths.disk(image.artifact.digest), "toc.zst");
+    const { ino } = await stat(toc);
+    const second = { reference: "r.example/second:1" };
+    await store.addAddress(image, second);
+    await store.addAddress(image, second);
+    expect((await store.findByReference(second.reference))?.addresses).toEqual([second, address]);
+    expect((await stat(toc)).ino).toBe(ino);
   });
 
   it("are one whole record when many save at once", async () => {

@@ -12,16 +12,8 @@ import { findAttached } from "./publish/find-artifact.js";
 import { pushBlobs } from "./publish/push-blobs.js";
 import { acquireLayers } from "./reuse/acquire-layers.js";
 import { LayerCache } from "./reuse/layer-cache.js";
+import type { ImagePlace } from "./source/image-place.js";
 import { selectImage, supportedPlatform } from "./source/select-image.js";
-
-/** An image in a repository, and how the user named it. */
-export interface ImagePlace {
-  readonly repository: Repository;
-  /** Tag or digest. */
-  readonly target: string;
-  /** For results and messages. */
-  readonly reference: string;
-}
 
 export interface ConvertOptions extends AbortOptions {
   /** Data root: the cache of converted layers and temporary files lie below it. */

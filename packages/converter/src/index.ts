@@ -1,6 +1,6 @@
 export { ConversionError, type ConversionErrorCode } from "./conversion-error.js";
 export type { ConversionResult, ConvertedLayerResult } from "./conversion-result.js";
-export { type ConvertOptions, convertImage, type ImagePlace } from "./convert-image.js";
+export { type ConvertOptions, convertImage } from "./convert-image.js";
 export {
   type InspectedBlob,
   type InspectedFiles,
@@ -10,5 +10,6 @@ export {
 } from "./inspect/inspect-image.js";
 export { DiskFullError } from "./layer/disk-full.js";
 export type { ConversionProgress, OnProgress } from "./progress.js";
+export type { ImagePlace } from "./source/image-place.js";
 export { LayerInvalidError, TarInvalidError } from "./tar/errors.js";
 export { type VerifiedLayer, type VerifyOptions, type VerifyResult, verifyImage } from "./verify/verify-image.js";

@@ -1,9 +1,9 @@
 import { blockSizeBytes, entryType, type MergedTree, mergeLayers, type SeekTable } from "@sluice/disk";
 import { type Artifact, type ArtifactBlob, artifactFormatVersion } from "@sluice/disk/artifact";
 import { type AbortOptions, type Digest, type Repository, sluiceMediaTypes } from "@sluice/oci";
-import type { ImagePlace } from "../convert-image.js";
 import { largeFileBytes, largeFileWarnings } from "../publish/large-files.js";
 import { xattrWarnings } from "../publish/xattr-warnings.js";
+import type { ImagePlace } from "../source/image-place.js";
 import { findConverted, openBlob, readIndex, readToc } from "../verify/artifact-reader.js";
 
 export interface InspectOptions extends AbortOptions {

@@ -16,8 +16,8 @@ import {
 import type { Artifact, ArtifactBlob } from "@sluice/disk/artifact";
 import type { AbortOptions, Repository } from "@sluice/oci";
 import { ConversionError } from "../conversion-error.js";
-import type { ImagePlace } from "../convert-image.js";
 import { findAttached } from "../publish/find-artifact.js";
+import type { ImagePlace } from "../source/image-place.js";
 import { readWholeBlob } from "../source/read-image-config.js";
 import { remoteBlob } from "../source/remote-blob.js";
 import { type SourceImage, selectImage } from "../source/select-image.js";

@@ -17,9 +17,9 @@ import {
   SizeMismatchError,
   sha256Of,
 } from "@sluice/oci";
-import type { ImagePlace } from "../convert-image.js";
 import { imageDisk } from "../publish/image-disk.js";
 import { imageToc } from "../publish/image-toc.js";
+import type { ImagePlace } from "../source/image-place.js";
 import { maxTarBytes } from "../source/max-tar-bytes.js";
 import type { SourceImage } from "../source/select-image.js";
 import { TarInvalidError } from "../tar/errors.js";

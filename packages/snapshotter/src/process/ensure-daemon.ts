@@ -23,6 +23,17 @@ export interface EnsureDaemonOptions extends AbortOptions {
 
 const defaultStartTimeoutMs = 30_000;
 const pollMs = 20;
+/** Chunks on their way are large and die young: collected early, they are tens of megabytes less. For V8; MiB. */
+const smallYoungGeneration = "--max-semi-space-size=2";
+/**
+ * For glibc (mallopt(3)): a buffer of a chunk is a mapping of its own and goes back to the system when it is freed. Left to itself, malloc raises the
+ * threshold and keeps holes of hundreds of megabytes.
+ */
+const largeBuffersGoBack = {
+  MALLOC_ARENA_MAX: "1",
+  MALLOC_MMAP_THRESHOLD_: "65536",
+  MALLOC_TRIM_THRESHOLD_: "131072",
+} as const;
 /** Threads of libuv's pool in the daemon: room for mounts that wait for a slow registry beside everything else. See fuse/kernel/lanes.ts */
 const poolThreads = "16";
 
@@ -67,11 +78,11 @@ function spawnDetached(logPath: string, { entry, env }: EnsureDaemonOptions): { 
   mkdirSync(dirname(logPath), { recursive: true, mode: 0o700 });
   const log = openSync(logPath, "a", 0o600);
   try {
-    const child = spawn(process.execPath, [...entry], {
+    const child = spawn(process.execPath, [smallYoungGeneration, ...entry], {
       detached: true,
       cwd: "/", // holds no folder of the caller's busy
       stdio: ["ignore", log, log],
-      env: { UV_THREADPOOL_SIZE: poolThreads, ...(env ?? process.env) },
+      env: { UV_THREADPOOL_SIZE: poolThreads, ...largeBuffersGoBack, ...(env ?? process.env) },
     });
     let failed: string | undefined;
     child.on("error", (error) => {

@@ -100,6 +100,7 @@ describe("a FUSE session", () => {
     const disk = add("disk");
     chunks.set(slot(disk, 2), chunkState.throws);
     expect(await complaint("dd", chunk(disk, 2))).toMatch(/Input\/output error/);
+    await eventually("the failure is told", () => events.length > 0);
     expect(events).toMatchObject([{ kind: "request-failed", error: { message: expect.stringMatching(/throws/) } }]);
     expect(await output("dd", chunk(disk, 3))).toBe(expected(3));
   });

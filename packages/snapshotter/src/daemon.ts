@@ -11,6 +11,7 @@ import { Disks } from "./disks/disks.js";
 import { ImageLookup } from "./disks/image-lookup.js";
 import { Registries } from "./disks/registries.js";
 import { type Driver, type DriverEvent, ErofsDriver, FuseNativeDriver } from "./drivers/index.js";
+import { ReadDeadlineError } from "./fuse/index.js";
 import { Containers } from "./mounts/containers.js";
 import { clearLeftovers, sweepFolders } from "./mounts/leftovers.js";
 import { Lowers } from "./mounts/lowers.js";
@@ -179,6 +180,7 @@ function createFetcher(places: BlobPlaces, store: ChunkStore, config: NodeConfig
       demandRequests: Math.max(1, Math.floor(parallel / 4)),
       maxAttempts: retries + 1,
     },
+    isDeadline: (reason) => reason instanceof ReadDeadlineError,
     isPermanent: (error) => error instanceof Error && "code" in error && error.code === "NO_PLACE",
     onStoreError: (error) => log.error({ err: error }, "the chunk store failed; the chunk is fetched instead"),
   });

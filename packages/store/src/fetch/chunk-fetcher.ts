@@ -4,7 +4,7 @@ import { ChunkMissingError } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";
 import type { BlobRangeSource } from "./blob-ranges.js";
 import { checkFetchConfig, defaultFetchConfig, type FetchConfig } from "./fetch-config.js";
-import { type ChunkFetchError, FetcherClosedError } from "./fetch-errors.js";
+import { ChunkFetchError, FetcherClosedError } from "./fetch-errors.js";
 import { type ChunkPlace, type FetchCause, rankOf } from "./fetch-request.js";
 import { FetchCounters, type FetchStats } from "./fetch-stats.js";
 import { abortable, Flight } from "./flight.js";
@@ -17,6 +17,8 @@ export interface ChunkFetcherOptions {
   readonly config?: Partial<FetchConfig> | undefined;
   /** Whether another attempt would be pointless, such as after a 404. By default every failure is tried again. */
   readonly isPermanent?: ((error: unknown) => boolean) | undefined;
+  /** Whether the reason of a waiter's signal says that its time is up, and not that it went away. By default none does. */
+  readonly isDeadline?: ((reason: unknown) => boolean) | undefined;
   /** For the log: what the store failed with that is not a full or failing disk. */
   readonly onStoreError?: ((error: unknown) => void) | undefined;
 }
@@ -34,6 +36,7 @@ export class ChunkFetcher {
   readonly #store: ChunkStore;
   readonly #config: FetchConfig;
   readonly #onStoreError: (error: unknown) => void;
+  readonly #isDeadline: (reason: unknown) => boolean;
   readonly #carrier: RangeCarrier;
   readonly #runner: RequestRunner;
   readonly #counters: FetchCounters = new FetchCounters();
@@ -49,6 +52,7 @@ export class ChunkFetcher {
     this.#failed = new LRUCache({ max: 1000, ttl: config.failureMemoryMs });
     this.#config = config;
     this.#onStoreError = options.onStoreError ?? (() => undefined);
+    this.#isDeadline = options.isDeadline ?? (() => false);
     this.#carrier = new RangeCarrier({
       source,
       store,
@@ -191,10 +195,20 @@ export class ChunkFetcher {
     }
   }
 
+  /** A chunk that failed until a waiter's time was up is remembered as failed, so that the kernel's next try for the same pages is told at once. */
   async #wait(flight: Flight, options?: AbortOptions): Promise<Uint8Array> {
     flight.waiters++;
     try {
       return await abortable(flight.result, options);
+    } catch (error) {
+      const { failure, place } = flight;
+      if (failure !== undefined && this.#isDeadline(error)) {
+        this.#failed.set(
+          place.id,
+          new ChunkFetchError(place.id, place.blob, failure.attempts, { cause: failure.cause }),
+        );
+      }
+      throw error;
     } finally {
       flight.waiters--;
       this.#runner.leave(flight);

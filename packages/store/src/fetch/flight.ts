@@ -10,6 +10,8 @@ export class Flight {
   /** Of the most urgent waiter so far. */
   cause: FetchCause;
   waiters = 0;
+  /** The last attempt that failed and was not the last there may be. */
+  failure: { readonly attempts: number; readonly cause: unknown } | undefined;
   /** The request that brings it, once there is one. */
   request: RangeRequest | undefined;
   readonly result: Promise<Uint8Array>;

@@ -145,11 +145,16 @@ export class RequestRunner {
       } catch (error) {
         if (signal.aborted) return;
         if (looksPermanent(error)) permanent++;
-        this.#backoff.failed(request.blob);
+        this.#noteFailure(request, attempt, error);
         this.#giveUp(this.#hopeless(request, attempt, permanent, error), attempt, error);
         if (request.flights.some(isWanted)) this.#parts.counters.retries++;
       }
     }
+  }
+
+  #noteFailure(request: RangeRequest, attempts: number, cause: unknown): void {
+    this.#backoff.failed(request.blob);
+    for (const flight of request.flights) flight.failure = { attempts, cause };
   }
 
   async #attempt(request: RangeRequest): Promise<void> {

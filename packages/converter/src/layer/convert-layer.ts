@@ -97,7 +97,7 @@ export async function writeLayer(
       chunks,
       descriptor: contents.handle.fd,
       index: payloadOf(encodeLayerIndex(index)),
-      recipe: await recipePayload(recipe, finalRecipe, startBlock),
+      recipe: recipePayload(recipe, finalRecipe, startBlock),
     },
     target,
     options.compressor,

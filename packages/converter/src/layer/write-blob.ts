@@ -23,8 +23,8 @@ export interface BlobPlan {
   readonly descriptor: number;
   /** Layers only. */
   readonly index?: SectionPayload;
-  /** Layers only. */
-  readonly recipe?: SectionPayload;
+  /** Layers only. Needed when the chunks are written. */
+  readonly recipe?: Promise<SectionPayload>;
 }
 
 export interface WrittenBlob {
@@ -58,14 +58,14 @@ export async function writeBlob(
   options: WriteBlobOptions = {},
 ): Promise<WrittenBlob> {
   const frames = new FrameWriter(new FileWriter(target.handle, target.path));
-  await writeFrames(plan, frames, compressor, options);
+  const [recipe] = await Promise.all([plan.recipe, writeFrames(plan, frames, compressor, options)]);
   const tail = {
     kind: plan.kind,
     framesEnd: frames.sizeBytes,
     dataBlocks: plan.dataBlocks,
     seekTable: frames.seekTable(),
     ...(plan.index !== undefined && { index: plan.index }),
-    ...(plan.recipe !== undefined && { recipe: plan.recipe }),
+    ...(recipe !== undefined && { recipe }),
   };
   const footer = footerOf(tail);
   for await (const piece of encodeBlobTail(tail)) await frames.append(piece);

@@ -40,7 +40,8 @@ interface WantedLayer {
 
 /**
  * The layer blobs of an image, in its order; a layer that occurs twice is acquired once. What was converted before is taken from the cache
- * of this host, the rest is converted, one layer being scanned while the one before is compressed; what the target has already is not sent again. docs/adr/0007-reuse.md
+ * of this host, the rest is converted, one layer being scanned while the one before is compressed, the largest first so that the compressing
+ * threads have work from early on; what the target has already is not sent again. docs/adr/0007-reuse.md
  *
  * @throws {LayerInvalidError} {DiskFullError}
  */
@@ -73,7 +74,7 @@ export async function acquireLayers(image: SourceImage, options: AcquireOptions)
   return image.manifest.layers.flatMap(({ digest }) => acquired.get(digest) ?? []);
 }
 
-/** The distinct layers, the lowest first. @throws {LayerInvalidError} when one layer is to have two DiffIDs */
+/** The distinct layers, the largest first. @throws {LayerInvalidError} when one layer is to have two DiffIDs */
 function wantedLayers({ manifest, config }: SourceImage): ReadonlyMap<Digest, WantedLayer> {
   const wanted = new Map<Digest, WantedLayer>();
   for (const [i, descriptor] of manifest.layers.entries()) {
@@ -86,7 +87,7 @@ function wantedLayers({ manifest, config }: SourceImage): ReadonlyMap<Digest, Wa
       throw new LayerInvalidError(descriptor.digest, problem);
     }
   }
-  return wanted;
+  return new Map([...wanted].sort(([, a], [, b]) => b.descriptor.size - a.descriptor.size));
 }
 
 /** Undefined for what has to be converted; whatever is wrong with what was kept is a reason to convert, and no other. */

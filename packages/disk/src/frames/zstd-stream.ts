@@ -14,10 +14,15 @@ const zstdMagicBytes = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
 /** Makes one zstd frame piece by piece in bounded memory. How the bytes are split between calls does not change the frame. */
 export class ZstdEncoder {
-  #context: binding.CCtx | undefined = restingEncoders.pop() ?? newEncoder();
+  #context: binding.CCtx | undefined;
   readonly #feed = new Uint8Array(feedBytes);
   readonly #output = new Uint8Array(binding.cStreamOutSize());
   #fed = 0;
+
+  constructor(level: number = compressionLevel) {
+    this.#context = restingEncoders.pop() ?? new binding.CCtx();
+    this.#context.setParameter(binding.CParameter.compressionLevel, level);
+  }
 
   /** The next pieces of the frame; often none. */
   push(bytes: Uint8Array): Uint8Array[] {
@@ -89,12 +94,6 @@ export async function* decompressStream(
     if (restingDecoders.length < maxResting) restingDecoders.push(context);
   }
   if (!ended) throw new InvalidFormatError(part, "frame", "an end", `none in ${read} bytes`);
-}
-
-function newEncoder(): binding.CCtx {
-  const context = new binding.CCtx();
-  context.setParameter(binding.CParameter.compressionLevel, compressionLevel);
-  return context;
 }
 
 function newDecoder(): binding.DCtx {

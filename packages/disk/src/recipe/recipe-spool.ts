@@ -6,6 +6,8 @@ import { decodeInstructions } from "./read-recipe.js";
 
 /** Literals are joined up to this length, however they arrive, so that the recipe depends on the tar alone. Bytes. */
 const maxLiteralBytes = 64 * 1024;
+/** Of the spool, which lives for minutes: headers of a tar shrink to a tenth at any level. */
+const spoolCompressionLevel = 1;
 
 /** Takes the compressed spool, in order: a temporary file, or an array for small layers. */
 export type SpoolSink = (piece: Uint8Array) => void | Promise<void>;
@@ -22,7 +24,7 @@ type Run =
  */
 export class RecipeSpool {
   readonly #sink: SpoolSink;
-  readonly #encoder = new ZstdEncoder();
+  readonly #encoder = new ZstdEncoder(spoolCompressionLevel);
   readonly #literal = new Uint8Array(maxLiteralBytes);
   #literalBytes = 0;
   #run: Run | undefined;

@@ -57,6 +57,17 @@ export type { RecipeInstruction } from "./recipe/instruction.js";
 export { readRecipe } from "./recipe/read-recipe.js";
 export { type ReadData, type RebuildOptions, rebuildTar } from "./recipe/rebuild-tar.js";
 export { encodeRecipe, RecipeSpool, type SpoolSink } from "./recipe/recipe-spool.js";
+export type { DiskRun } from "./startup/disk-run.js";
+export {
+  decodeRecording,
+  encodeRecording,
+  maxRecordedBlocks,
+  maxRecordedRuns,
+  maxRecordingBytes,
+  type RecordedDisk,
+  type RecordedRun,
+  type Recording,
+} from "./startup/recording.js";
 export { chunkIndexAtBlock } from "./toc/chunk-at-block.js";
 export { DiskRegions } from "./toc/disk-regions.js";
 export * from "./toc/toc.js";

@@ -4,7 +4,7 @@ import { InvalidFormatError } from "../invalid-format-error.js";
 import { blobKind, type ChunkTable, type Toc, type TocRegion } from "./toc.js";
 
 /** The largest disk: 2^32 blocks, 16 TiB. */
-const maxDiskBlocks: number = 2 ** 32;
+export const maxDiskBlocks: number = 2 ** 32;
 /** Far above the 127 layers an overlay can have. */
 export const maxBlobs = 1024;
 

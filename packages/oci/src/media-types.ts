@@ -29,6 +29,10 @@ export const sluiceMediaTypes = {
   metadata: "application/vnd.sluice.metadata.v1+zstd",
   startup: "application/vnd.sluice.startup.v1+zstd",
   layer: "application/vnd.sluice.layer.v1+zstd",
+  /** What one start touched; also within an artifact of its own, of type {@link sluiceMediaTypes.recordingArtifact}. */
+  recording: "application/vnd.sluice.recording.v1+json",
+  /** A recording that a node offers to whoever optimises the image. */
+  recordingArtifact: "application/vnd.sluice.recording.v1",
 } as const;
 
 /** What a client can read, in order of preference: the value of `Accept`. */

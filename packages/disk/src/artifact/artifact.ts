@@ -7,10 +7,14 @@ export const annotation = {
   layerSource: "dev.sluice.layer.source",
   layerDiffId: "dev.sluice.layer.diff-id",
   uncompressedSize: "dev.sluice.uncompressed.size",
+  startupRecordings: "dev.sluice.startup.recordings",
 } as const;
 
 /** The version of the format that is written and read. */
 export const artifactFormatVersion = "1";
+
+/** Recordings that an artifact carries; older ones are only counted. */
+export const maxRecordingBlobs = 16;
 
 /** A blob with a footer, as the artifact's manifest names it. */
 export interface ArtifactBlob {
@@ -37,6 +41,13 @@ export interface Artifact {
   readonly toc: Descriptor;
   readonly metadata: ArtifactBlob;
   readonly startup: ArtifactBlob | undefined;
+  /**
+   * Starts that the startup blob was learned from; 0 when it was predicted, or there is none. A blob learned from starts holds the
+   * metadata that they read; a predicted one holds none.
+   */
+  readonly recordings: number;
+  /** The last of these recordings, for whoever merges them with more. Nodes do not need them. */
+  readonly recordingBlobs: readonly Descriptor[];
   /** In the order of the image's layers. */
   readonly layers: readonly ArtifactLayer[];
   /** Manifest and all blobs, repeated ones once. Bytes. */

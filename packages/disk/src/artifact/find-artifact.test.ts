@@ -22,13 +22,16 @@ const source = { manifest: image, diffIds: [sha256Of("tar")] };
 
 interface Made {
   readonly startup?: boolean;
+  readonly recordings?: string;
+  readonly recordingBlobs?: number;
   readonly version?: string;
   readonly diffId?: Digest;
   readonly layers?: number;
 }
 
 /** An artifact of the image; `name` makes its digest another one. */
-function artifact(name: string, { startup = false, version = "1", diffId, layers = 1 }: Made = {}): ImageManifest {
+function artifact(name: string, made: Made = {}): ImageManifest {
+  const { startup = false, recordings, recordingBlobs = 0, version = "1", diffId, layers = 1 } = made;
   const footer = { [annotation.footerDigest]: sha256Of(name) };
   const blob = (mediaType: string, annotations: Record<string, string> = {}) => ({
     mediaType,
@@ -51,8 +54,12 @@ function artifact(name: string, { startup = false, version = "1", diffId, layers
       blob(sluiceMediaTypes.metadata, footer),
       ...(startup ? [blob(sluiceMediaTypes.startup, footer)] : []),
       ...Array.from({ length: layers }, () => blob(sluiceMediaTypes.layer, ofLayer)),
+      ...Array.from({ length: recordingBlobs }, () => blob(sluiceMediaTypes.recording)),
     ],
-    annotations: { [annotation.formatVersion]: version },
+    annotations: {
+      [annotation.formatVersion]: version,
+      ...(recordings !== undefined && { [annotation.startupRecordings]: recordings }),
+    },
   });
 }
 
@@ -85,6 +92,30 @@ describe("findArtifact", () => {
     expect(await chosen(plain.toReversed())).toBe(first);
     const started = artifact("d", { startup: true });
     expect(await chosen([...plain, started])).toBe(started.digest);
+  });
+
+  it("chooses the one learned from most starts, in whatever order they are listed", async () => {
+    const predicted = artifact("predicted", { startup: true });
+    const [ten, nine] = ["10", "9"].map((recordings) => artifact(recordings, { startup: true, recordings }));
+    const all = [predicted, artifact("plain"), ...(ten && nine ? [nine, ten] : [])];
+    expect(await chosen(all)).toBe(ten?.digest);
+    expect(await chosen(all.toReversed())).toBe(ten?.digest);
+    expect(await chosen(all.slice(0, 3))).toBe(nine?.digest);
+  });
+
+  it("looks first at what is listed with most recordings, and believes the manifest alone", async () => {
+    const plain = Array.from({ length: 40 }, (_, i) => artifact(`${i}`)).sort((a, b) => (a.digest < b.digest ? -1 : 1));
+    const learned = artifact("learned", { startup: true, recordings: "3" });
+    const liar = plain[30];
+    const { repository, read } = repositoryOf([...plain, learned]);
+    const listed = (count: string) => ({ annotations: { [annotation.startupRecordings]: count } });
+    const referrers = [
+      ...plain.map(({ digest }) => ({ digest, ...(digest === liar?.digest ? listed("99") : listed("many")) })),
+      { digest: learned.digest, ...listed("3") },
+    ];
+    expect((await findArtifact(repository, source, { referrers })).artifact?.digest).toBe(learned.digest);
+    expect(read.slice(0, 3)).toEqual([liar?.digest, learned.digest, plain[0]?.digest]);
+    expect(read.length).toBe(16);
   });
 
   it("finds the good one behind hundreds that are not, and reads no further", async () => {
@@ -152,10 +183,37 @@ describe("parseArtifact", () => {
     expect(parsed.sizeBytes).toBe(good.bytes.byteLength + 4 * 7);
   });
 
+  it("says how many starts the startup blob was learned from, and which recordings it carries", () => {
+    const parsed = parseArtifact(artifact("x", { startup: true, recordings: "20", recordingBlobs: 2 }));
+    expect([parsed.recordings, parsed.recordingBlobs.length, parsed.layers.length]).toEqual([20, 2, 1]);
+    expect(parseArtifact(good)).toMatchObject({ recordings: 0, recordingBlobs: [] });
+  });
+
   it.each([
     ["another artifact type", changed({ artifactType: "application/x" }), /artifactType is "application\/x"/],
     ["no subject", changed({ subject: undefined }), /no subject/],
     ["a config that is not empty", changed({ config: layer }), /its config is not the empty one/],
+    [
+      "a count that is none",
+      artifact("x", { startup: true, recordings: "-1" }),
+      /startup\.recordings is "-1", no count/,
+    ],
+    ["starts and no startup blob", artifact("x", { recordings: "1" }), /is 1, and there is no startup blob/],
+    [
+      "more recordings than starts",
+      artifact("x", { startup: true, recordings: "1", recordingBlobs: 2 }),
+      /2 recordings, expected at most 1/,
+    ],
+    [
+      "more recordings than it may carry",
+      artifact("x", { startup: true, recordings: "99", recordingBlobs: 17 }),
+      /17 recordings, expected at most 16/,
+    ],
+    [
+      "a layer behind the recordings",
+      changed({ layers: [...good.layers, { ...layer, mediaType: sluiceMediaTypes.recording }, layer] }),
+      /behind the recordings: media type/,
+    ],
     ["no TOC", changed({ layers: good.layers.slice(1) }), /layer 0: media type/],
     ["no metadata", changed({ layers: good.layers.slice(0, 1) }), /layer 1: media type undefined/],
     [

@@ -1,7 +1,8 @@
-import { type AbortOptions, type Digest, type Repository, sluiceMediaTypes } from "@sluice/oci";
+import { type AbortOptions, type Descriptor, type Digest, type Repository, sluiceMediaTypes } from "@sluice/oci";
 import type { Artifact, ArtifactSource } from "./artifact.js";
 import { InvalidArtifactError } from "./invalid-artifact-error.js";
 import { parseArtifact } from "./parse-artifact.js";
+import { recordingsCount } from "./recordings-count.js";
 import { requireFit } from "./require-fit.js";
 
 /** Manifests that are read at once: as many as an honest repository ever lists for one image. */
@@ -11,20 +12,21 @@ const maxCandidates = 64 * batchSize;
 
 export interface FindArtifactOptions extends AbortOptions {
   /** What refers to the image, when it was listed already. */
-  readonly referrers?: readonly { readonly digest: Digest }[] | undefined;
+  readonly referrers?: readonly Pick<Descriptor, "digest" | "annotations">[] | undefined;
   /** Rejects an artifact that fits but is not wanted. */
   readonly accept?: ((artifact: Artifact) => Promise<void>) | undefined;
 }
 
 export interface ArtifactChoice {
   readonly artifact: Artifact | undefined;
-  /** Why each candidate that was looked at is not the one; in the order of their digests. */
+  /** Why each candidate that was looked at is not the one; in the order they were looked at. */
   readonly rejections: readonly unknown[];
 }
 
 /**
- * The artifact that stands for an image: the same for whoever asks, because artifacts carry no time. Candidates are looked at in the order of
- * their digests, 16 at once, until one is good; of the good ones among these, one with a startup blob wins, then the first. docs/format.md §6
+ * The artifact that stands for an image: the same for whoever asks, because artifacts carry no time. Candidates are looked at 16 at once, those
+ * that are listed with more recordings first, then by digest, until one is good. Of the good ones among these, the one learned from most starts
+ * wins, then one with a startup blob, then the first digest. docs/format.md §6
  *
  * Rejects only when the candidates cannot be listed, or with the signal's reason.
  */
@@ -36,7 +38,7 @@ export async function findArtifact(
   const { signal } = options;
   const asked = { signal, artifactType: sluiceMediaTypes.artifact };
   const referrers = options.referrers ?? (await repository.referrers(source.manifest.digest, asked));
-  const digests = [...new Set(referrers.map(({ digest }) => digest))].sort().slice(0, maxCandidates);
+  const digests = candidatesAmong(referrers);
   const rejections: unknown[] = [];
   for (let at = 0; at < digests.length; at += batchSize) {
     const batch = digests.slice(at, at + batchSize);
@@ -44,11 +46,32 @@ export async function findArtifact(
     signal?.throwIfAborted();
     const good = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
     rejections.push(...outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : [])));
-    const artifact = good.find(({ startup }) => startup !== undefined) ?? good[0];
+    const [artifact] = good.sort(byPreference);
     if (artifact !== undefined) return { artifact, rejections };
   }
   return { artifact: undefined, rejections };
 }
+
+/** Each once, in the order they are looked at. What a list says of recordings decides the order and nothing else. */
+function candidatesAmong(referrers: readonly Pick<Descriptor, "digest" | "annotations">[]): Digest[] {
+  const listed = new Map<Digest, number>();
+  for (const { digest, annotations } of referrers) {
+    listed.set(digest, recordingsCount(annotations) ?? 0);
+  }
+  const byRecordings = ([a, ofA]: [Digest, number], [b, ofB]: [Digest, number]): number =>
+    ofA === ofB ? compareDigests(a, b) : ofB - ofA;
+  return [...listed]
+    .sort(byRecordings)
+    .map(([digest]) => digest)
+    .slice(0, maxCandidates);
+}
+
+function byPreference(a: Artifact, b: Artifact): number {
+  const byStartup = Number(b.startup !== undefined) - Number(a.startup !== undefined);
+  return b.recordings - a.recordings || byStartup || compareDigests(a.digest, b.digest);
+}
+
+const compareDigests = (a: Digest, b: Digest): number => (a < b ? -1 : a > b ? 1 : 0);
 
 async function judged(
   repository: Repository,

@@ -5,6 +5,7 @@ export {
   type ArtifactSource,
   annotation,
   artifactFormatVersion,
+  maxRecordingBlobs,
 } from "./artifact.js";
 export { type ArtifactChoice, type FindArtifactOptions, findArtifact } from "./find-artifact.js";
 export { InvalidArtifactError } from "./invalid-artifact-error.js";

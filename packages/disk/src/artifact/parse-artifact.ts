@@ -6,8 +6,16 @@ import {
   ociMediaTypes,
   sluiceMediaTypes,
 } from "@sluice/oci";
-import { type Artifact, type ArtifactBlob, type ArtifactLayer, annotation, artifactFormatVersion } from "./artifact.js";
+import {
+  type Artifact,
+  type ArtifactBlob,
+  type ArtifactLayer,
+  annotation,
+  artifactFormatVersion,
+  maxRecordingBlobs,
+} from "./artifact.js";
 import { InvalidArtifactError } from "./invalid-artifact-error.js";
+import { recordingsCount } from "./recordings-count.js";
 
 /** @throws {InvalidArtifactError} naming the first thing in the manifest that is wrong */
 export function parseArtifact(manifest: ImageManifest): Artifact {
@@ -17,6 +25,8 @@ export function parseArtifact(manifest: ImageManifest): Artifact {
   requireType(toc, sluiceMediaTypes.toc, `${name}: layer 0`);
   requireType(metadata, sluiceMediaTypes.metadata, `${name}: layer 1`);
   const startup = rest[0]?.mediaType === sluiceMediaTypes.startup ? rest.shift() : undefined;
+  const firstRecording = rest.findIndex(({ mediaType }) => mediaType === sluiceMediaTypes.recording);
+  const recordingBlobs = firstRecording < 0 ? [] : rest.splice(firstRecording);
   const sizes = new Map(manifest.layers.map(({ digest, size }) => [digest, size]));
   return {
     manifest,
@@ -25,6 +35,8 @@ export function parseArtifact(manifest: ImageManifest): Artifact {
     toc,
     metadata: blobOf(metadata, name),
     startup: startup && blobOf(startup, name),
+    recordings: recordingsOf(manifest, startup, recordingBlobs),
+    recordingBlobs,
     layers: rest.map((layer, i) => layerOf(layer, `${name}: layer blob ${i}`, name)),
     sizeBytes: manifest.bytes.byteLength + [...sizes.values()].reduce((sum, size) => sum + size, 0),
   };
@@ -48,6 +60,33 @@ function checkHead({ artifactType, annotations, config, subject }: ImageManifest
   }
   if (subject === undefined) throw new InvalidArtifactError(`${name}: it has no subject`);
   return subject.digest;
+}
+
+/** How many starts the startup blob was learned from. */
+function recordingsOf(
+  manifest: ImageManifest,
+  startup: Descriptor | undefined,
+  recordingBlobs: readonly Descriptor[],
+): number {
+  const name = nameOf(manifest);
+  for (const [i, { mediaType }] of recordingBlobs.entries())
+    requireType(recordingBlobs[i], sluiceMediaTypes.recording, `${name}: ${mediaType} behind the recordings`);
+  const count = recordingsCount(manifest.annotations);
+  if (count === undefined) {
+    const found = JSON.stringify(manifest.annotations[annotation.startupRecordings]?.slice(0, 40));
+    const problem = `${annotation.startupRecordings} is ${found}, no count`;
+    throw new InvalidArtifactError(`${name}: ${problem}`);
+  }
+  if (count > 0 && startup === undefined) {
+    throw new InvalidArtifactError(
+      `${name}: ${annotation.startupRecordings} is ${count}, and there is no startup blob`,
+    );
+  }
+  if (recordingBlobs.length > Math.min(count, maxRecordingBlobs)) {
+    const most = Math.min(count, maxRecordingBlobs);
+    throw new InvalidArtifactError(`${name}: ${recordingBlobs.length} recordings, expected at most ${most}`);
+  }
+  return count;
 }
 
 function blobOf(descriptor: Descriptor, name: string): ArtifactBlob {

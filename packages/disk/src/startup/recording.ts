@@ -16,7 +16,7 @@ export interface RecordedRun extends DiskRun {
   readonly milliseconds: number;
 }
 
-/** What one start touched. docs/format.md §8 */
+/** What one start touched. docs/format.md §7 */
 export interface Recording {
   readonly disk: RecordedDisk;
   /** How long it was watched. */
@@ -37,7 +37,7 @@ const maxSeconds = 7 * 24 * 3600;
 const version = 1;
 const part = "recording";
 
-/** The document. Equal recordings give equal bytes. @throws {InvalidFormatError} when it breaks a rule of docs/format.md §8 */
+/** The document. Equal recordings give equal bytes. @throws {InvalidFormatError} when it breaks a rule of docs/format.md §7 */
 export function encodeRecording(recording: Recording): Uint8Array {
   const { disk, seconds, runs } = checkRecording(recording);
   const document = {
@@ -51,7 +51,7 @@ export function encodeRecording(recording: Recording): Uint8Array {
   return bytes;
 }
 
-/** @throws {InvalidFormatError} naming the field that breaks a rule of docs/format.md §8 */
+/** @throws {InvalidFormatError} naming the field that breaks a rule of docs/format.md §7 */
 export function decodeRecording(bytes: Uint8Array): Recording {
   if (bytes.length > maxRecordingBytes) throw tooLong(bytes.length);
   const document = objectIn(parsed(bytes), "document");

@@ -5,7 +5,7 @@ import { ioctlLater } from "./libc.js";
 /** include/uapi/linux/loop.h */
 const getFreeRequest = 0x4c82;
 const configureRequest = 0x4c0a;
-const flags = { readOnly: 1, autoClear: 4 } as const;
+const flags = { readOnly: 1, autoClear: 4, directIo: 16 } as const;
 /** struct loop_config: 4 fd + 4 block size + struct loop_info64 + 64 reserved; loop_info64: 5 × 8 + 4 × 4 + 64 + 64 + 32 + 16. Bytes. */
 const configBytes = 4 + 4 + (40 + 16 + 64 + 64 + 32 + 16) + 64;
 /** Of lo_flags: behind fd, block size, five 8-byte and three 4-byte fields of loop_info64. */
@@ -22,7 +22,12 @@ export interface LoopDevice {
   release(): Promise<void>;
 }
 
-/** A read-only loop device over `path`. Linux ≥ 5.8. @throws {KernelCallError} */
+/**
+ * A read-only loop device over `path`. Linux ≥ 5.8. It reads `path` directly: reading through the page cache, the kernel's one thread for the device waits for
+ * each read to end before it begins the next, and one reader whose bytes are still to come would stop everybody else on the disk.
+ *
+ * @throws {KernelCallError}
+ */
 export async function attachLoop(path: string): Promise<LoopDevice> {
   const backing = await open(path, "r");
   const control = await open("/dev/loop-control", "r+");
@@ -51,7 +56,7 @@ function configuration(fd: number): Uint8Array {
   const view = new DataView(config.buffer);
   view.setUint32(0, fd, true);
   view.setUint32(blockSizeAt, 4096, true);
-  view.setUint32(flagsAt, flags.readOnly | flags.autoClear, true);
+  view.setUint32(flagsAt, flags.readOnly | flags.autoClear | flags.directIo, true);
   return config;
 }
 

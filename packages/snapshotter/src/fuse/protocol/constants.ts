@@ -33,6 +33,7 @@ export const changingOpcodes: ReadonlySet<number> = new Set([
 /** Flags of INIT, low 32 bits. */
 export const initFlags = {
   asyncRead: 0x1,
+  asyncDio: 0x8000,
   parallelDirops: 0x4_0000,
   maxPages: 0x40_0000,
   explicitInvalData: 0x200_0000,

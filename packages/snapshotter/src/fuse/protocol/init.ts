@@ -38,8 +38,14 @@ const maxBackground = 256;
 /** Read-ahead in flight above which the kernel calls the device congested. */
 const congestionThreshold = 192;
 
+/** asyncDio: a loop device over a disk has many reads under way at once, see kernel/loop.ts. */
 const wantedFlags =
-  initFlags.asyncRead | initFlags.parallelDirops | initFlags.maxPages | initFlags.explicitInvalData | initFlags.initExt;
+  initFlags.asyncRead |
+  initFlags.asyncDio |
+  initFlags.parallelDirops |
+  initFlags.maxPages |
+  initFlags.explicitInvalData |
+  initFlags.initExt;
 
 /**
  * Answers INIT.

@@ -13,7 +13,7 @@ import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { digestOfHash } from "@sluice/oci";
-import { FuseSession, isMountpoint, unmount } from "@sluice/snapshotter";
+import { FuseSession, isMountpoint, type MountableDisk, unmount } from "@sluice/snapshotter";
 import { type ChunkStore, openChunkStore, verifyChunk } from "@sluice/store";
 
 const run = promisify(execFile);
@@ -96,7 +96,7 @@ async function serveOurs(work: string, content: Buffer): Promise<Server> {
 async function fill(
   chunks: ChunkStore,
   content: Buffer,
-): Promise<{ startBlock: Uint32Array; blocks: Uint32Array; slots: Int32Array }> {
+): Promise<Pick<MountableDisk, "startBlock" | "blocks" | "slots" | "offsetInChunk">> {
   const count = Math.ceil(content.length / (chunkBlocks * 4096));
   const piece = (row: number): Buffer => content.subarray(row * chunkBlocks * 4096, (row + 1) * chunkBlocks * 4096);
   const ids = Buffer.concat(
@@ -110,7 +110,8 @@ async function fill(
     ids,
     blocks.map((each) => each * 4096),
   );
-  return { startBlock: Uint32Array.from({ length: count }, (_, row) => row * chunkBlocks), blocks, slots };
+  const startBlock = Uint32Array.from({ length: count }, (_, row) => row * chunkBlocks);
+  return { startBlock, blocks, slots, offsetInChunk: new Uint32Array(count) };
 }
 
 async function serveRaw(work: string, source: string): Promise<Server> {

@@ -14,6 +14,7 @@ export class ServedDisk implements MountableDisk {
   readonly startBlock: Uint32Array;
   readonly blocks: Uint32Array;
   readonly slots: Int32Array;
+  readonly offsetInChunk: Uint32Array;
   /** Reads that came through here: misses, and every read of a driver that knows no store. */
   reads = 0;
   onRead: OnRead = async () => undefined;
@@ -29,6 +30,7 @@ export class ServedDisk implements MountableDisk {
     this.startBlock = columns.startBlock;
     this.blocks = columns.blocks;
     this.slots = columns.slots;
+    this.offsetInChunk = columns.offsetInChunk;
   }
 
   /** Takes the chunks of the data out of the store, or puts them back; those of the metadata stay. */

@@ -69,6 +69,7 @@ export {
   type Recording,
 } from "./startup/recording.js";
 export { chunkIndexAtBlock } from "./toc/chunk-at-block.js";
+export { type DiskPieces, diskPieces, type StartupRun, startupRuns } from "./toc/disk-pieces.js";
 export { DiskRegions } from "./toc/disk-regions.js";
 export * from "./toc/toc.js";
 export { type BlobReference, type StartupChunks, TocBuilder } from "./toc/toc-builder.js";

@@ -2,6 +2,7 @@ import { blobKind, type ChunkTable, type Toc } from "@sluice/disk";
 import { sha256Of } from "@sluice/oci";
 import { expect, it } from "vitest";
 import { ChunksAhead } from "./chunks-ahead.js";
+import { DiskMap } from "./disk-map.js";
 
 /** Two regions of `count` chunks each, of 100,000 compressed bytes; the first is the metadata. */
 function testDisk(count: number) {
@@ -27,16 +28,15 @@ function testDisk(count: number) {
       chunkCount: count,
     })),
     chunks,
-    startup: chunks,
+    startup: { ...chunks, count: 0 },
   };
   const asked: string[] = [];
   const stored = new Set<number>();
   const marked = new Set<number>();
   const slots = Int32Array.from(rows, (row) => 1000 + row);
   const ahead = new ChunksAhead(
-    toc,
-    slots,
-    { isStored: (slot) => stored.has(slot - 1000), mark: (slot) => marked.add(slot) },
+    new DiskMap(toc, { slots }, { isStored: (slot) => stored.has(slot - 1000) }),
+    { mark: (slot) => marked.add(slot) },
     {
       get: async (place, cause) => {
         const row = rows.find((one) => Buffer.alloc(32, one + 1).toString("hex") === place.id.slice(7)) ?? -1;

@@ -19,7 +19,7 @@ const empty = {
 const stored = {
   image: {
     artifact: { manifest: { digest: artifact } },
-    toc: { diskBlocks: 1, blobs: [], regions: [], chunks: empty },
+    toc: { diskBlocks: 1, blobs: [], regions: [], chunks: empty, startup: empty },
   },
   addresses: [{ reference: "r.example/a:1" }],
 } as unknown as StoredDisk;

@@ -3,8 +3,9 @@ import type { ChunkStore } from "@sluice/store";
 import type { ImageAddress } from "../control/api.js";
 import type { BlobPlaces } from "./blob-places.js";
 import { type ChunkGetter, ChunksAhead } from "./chunks-ahead.js";
+import { chunkClaims, DiskMap } from "./disk-map.js";
 import type { StoredDisk } from "./disk-store.js";
-import { chunkLengths, createOpenDisk, type OpenDisk } from "./open-disk.js";
+import { createOpenDisk, type OpenDisk } from "./open-disk.js";
 
 /** One user's hold on an open disk. */
 export interface DiskLease {
@@ -101,12 +102,14 @@ export class Disks {
   async #open(digest: Digest, stored: StoredDisk): Promise<Opened> {
     const { store, chunks, places, openRepository, around = (disk) => disk } = this.#parts;
     const { toc } = stored.image;
-    const binding = await store.bind(toc.chunks.sha256, chunkLengths(toc.chunks));
+    const { ids, lengths } = chunkClaims(toc);
+    const binding = await store.bind(ids, lengths);
     const blobs = toc.blobs.map((blob) => blob.digest);
     const forget = stored.addresses.map((address) => places.add(blobs, openRepository(address)));
-    const ahead = new ChunksAhead(toc, binding.slots, store, chunks);
+    const map = new DiskMap(toc, binding, store);
+    const ahead = new ChunksAhead(map, store, chunks);
     const opened: Opened = {
-      disk: around(createOpenDisk(digest, toc, binding, ahead)),
+      disk: around(createOpenDisk(digest, map, ahead)),
       chunks: ahead,
       close: async () => {
         this.#opened.delete(opened);

@@ -2,7 +2,7 @@ import type { AbortOptions } from "@sluice/oci";
 
 /**
  * A converted image as a driver sees it. The caller keeps everything in it readable until {@link MountedDisk.released}.
- * The columns are those of the TOC's chunks, in disk order; blocks in no chunk read as zeros.
+ * The columns are disjoint pieces of chunks in disk order; blocks in no piece read as zeros.
  */
 export interface MountableDisk {
   /** Tells it from every other disk mounted at the time. ASCII letters, digits, `.`, `_`, `-`; at most 200. */
@@ -11,8 +11,10 @@ export interface MountableDisk {
   readonly sizeBytes: number;
   readonly startBlock: Uint32Array;
   readonly blocks: Uint32Array;
-  /** Slot of each chunk in the store, below 0 for zero chunks; as `ChunkStore.bind` gives them. */
+  /** Slot of each piece's chunk in the store, below 0 for zero chunks; as `ChunkStore.bind` gives them. */
   readonly slots: Int32Array;
+  /** Where in its chunk each piece starts. Blocks. */
+  readonly offsetInChunk: Uint32Array;
 
   /**
    * Exactly `length` verified bytes at `offset`, which lie inside the disk, from the store or from the network. Rejects with the signal's reason once

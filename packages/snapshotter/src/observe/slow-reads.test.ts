@@ -11,6 +11,7 @@ const disk = (read: OpenDisk["read"]): OpenDisk => ({
   startBlock: new Uint32Array(0),
   blocks: new Uint32Array(0),
   slots: new Int32Array(0),
+  offsetInChunk: new Uint32Array(0),
   read,
 });
 const watched = (read: OpenDisk["read"]) => {

@@ -20,6 +20,7 @@ export interface FileColumns {
   readonly startBlock: Uint32Array;
   readonly blocks: Uint32Array;
   readonly slots: Int32Array;
+  readonly offsetInChunk: Uint32Array;
   readonly sizeBytes: number;
 }
 
@@ -59,6 +60,7 @@ export class FileChunks implements ChunkReaders {
       startBlock: new Uint32Array(count),
       blocks: new Uint32Array(count),
       slots: new Int32Array(count),
+      offsetInChunk: new Uint32Array(count),
       sizeBytes,
     };
     for (let row = 0; row < count; row++) {

@@ -1,6 +1,6 @@
 /**
  * One file of the FUSE mount: a disk as the worker threads see it. Everything is either plain or lies in a SharedArrayBuffer, so it may be posted as it is.
- * Columns are those of a TOC: row `i` belongs to chunk `i`, `startBlock` rises, chunks do not overlap. Blocks in no chunk read as zeros.
+ * Its rows are disjoint pieces of chunks: `startBlock` rises. Blocks in no piece read as zeros.
  */
 export interface DiskFile {
   /** Above {@link lastReservedInode}. Never given to another disk while this mount lives. */
@@ -11,8 +11,10 @@ export interface DiskFile {
   readonly sizeBytes: number;
   readonly startBlock: Uint32Array;
   readonly blocks: Uint32Array;
-  /** Slot of the chunk in the store; below 0 for a zero chunk. */
+  /** Slot of the piece's chunk in the store; below 0 for a zero chunk. */
   readonly slots: Int32Array;
+  /** Where in its chunk the piece starts. Blocks. */
+  readonly offsetInChunk: Uint32Array;
 }
 
 /** Inodes up to here are the root's and room for more directories. */

@@ -3,31 +3,36 @@ import { describe, expect, it } from "vitest";
 import type { DiskFile } from "./disk-file.js";
 import { type ChunkReader, chunkRowAt, readDisk } from "./read-disk.js";
 
-/** Runs of blocks in disk order: a gap, or a chunk that is stored, zero, or missing. */
+/** Runs of blocks in disk order: a gap, or a piece of a chunk that is stored, zero, or missing. */
 const layout = fc.array(
-  fc.record({ kind: fc.constantFrom("gap", "stored", "zero", "missing"), blocks: fc.integer({ min: 1, max: 4 }) }),
+  fc.record({
+    kind: fc.constantFrom("gap", "stored", "zero", "missing"),
+    blocks: fc.integer({ min: 1, max: 4 }),
+    offsetInChunk: fc.nat(3),
+  }),
   { maxLength: 12 },
 );
 
 /** A disk, its bytes, and which of its blocks are missing. */
-function diskOf(runs: readonly { kind: string; blocks: number }[]): {
+function diskOf(runs: readonly { kind: string; blocks: number; offsetInChunk: number }[]): {
   disk: DiskFile;
   bytes: Buffer;
   missing: boolean[];
   reader: ChunkReader;
 } {
-  const rows: { start: number; blocks: number; slot: number }[] = [];
+  const rows: { start: number; blocks: number; slot: number; offsetInChunk: number }[] = [];
   const stored: Buffer[] = [];
   const pieces: Buffer[] = [];
   const missing: boolean[] = [];
-  for (const { kind, blocks } of runs) {
+  for (const { kind, blocks, offsetInChunk } of runs) {
     const start = missing.length;
     const content = Buffer.alloc(blocks * 4096, kind === "stored" ? `${start + 1}` : 0);
     pieces.push(content);
     for (let block = 0; block < blocks; block++) missing.push(kind === "missing");
     if (kind === "gap") continue;
-    rows.push({ start, blocks, slot: kind === "zero" ? -1 : kind === "missing" ? 1_000_000 : stored.length });
-    if (kind === "stored") stored.push(content);
+    const slot = kind === "zero" ? -1 : kind === "missing" ? 1_000_000 : stored.length;
+    rows.push({ start, blocks, slot, offsetInChunk });
+    if (kind === "stored") stored.push(Buffer.concat([Buffer.alloc(offsetInChunk * 4096, "before"), content, content]));
   }
   const column = (value: (row: (typeof rows)[number]) => number): number[] => rows.map(value);
   const disk: DiskFile = {
@@ -37,6 +42,7 @@ function diskOf(runs: readonly { kind: string; blocks: number }[]): {
     startBlock: Uint32Array.from(column(({ start }) => start)),
     blocks: Uint32Array.from(column(({ blocks }) => blocks)),
     slots: Int32Array.from(column(({ slot }) => slot)),
+    offsetInChunk: Uint32Array.from(column(({ offsetInChunk }) => offsetInChunk)),
   };
   const reader: ChunkReader = {
     read: (slot, offset, length, into, intoOffset) => {
@@ -67,7 +73,7 @@ describe("readDisk", () => {
   });
 
   it("takes a chunk that gives fewer bytes than it should for missing", () => {
-    const { disk } = diskOf([{ kind: "stored", blocks: 1 }]);
+    const { disk } = diskOf([{ kind: "stored", blocks: 1, offsetInChunk: 0 }]);
     expect(readDisk(disk, { read: () => 100 }, 0, 4096, new Uint8Array(4096), 0)).toBe(false);
   });
 });

@@ -11,7 +11,7 @@ export interface ChunkReader {
   read(slot: number, offsetInChunk: number, length: number, into: Uint8Array, intoOffset: number): number;
 }
 
-/** Row of the last chunk that starts at or before `block`; −1 if there is none. Binary search. */
+/** Row of the last piece that starts at or before `block`; −1 if there is none. Binary search. */
 export function chunkRowAt(startBlock: Uint32Array, block: number): number {
   let low = 0;
   let high = startBlock.length;
@@ -45,7 +45,7 @@ export function readDisk(
     const inRow = Math.min(endOf(disk, row), end) - at;
     if (inRow > 0) {
       const slot = disk.slots[row] ?? -1;
-      const fromStart = at - startOf(disk, row);
+      const fromStart = at - startOf(disk, row) + (disk.offsetInChunk[row] ?? 0) * blockSizeBytes;
       if (slot < 0) into.fill(0, place, place + inRow);
       else if (reader.read(slot, fromStart, inRow, into, place) !== inRow) return false;
       at += inRow;
@@ -59,10 +59,10 @@ export function readDisk(
   return true;
 }
 
-/** Offset of the first byte of a chunk; behind the last chunk, infinitely far. */
+/** Offset of the first byte of a piece; behind the last one, infinitely far. */
 const startOf = (disk: DiskFile, row: number): number =>
   row < disk.startBlock.length ? (disk.startBlock[row] ?? 0) * blockSizeBytes : Number.POSITIVE_INFINITY;
 
-/** Offset behind the last byte of a chunk; row −1 is an empty one at 0. */
+/** Offset behind the last byte of a piece; row −1 is an empty one at 0. */
 const endOf = (disk: DiskFile, row: number): number =>
   row < 0 ? 0 : ((disk.startBlock[row] ?? 0) + (disk.blocks[row] ?? 0)) * blockSizeBytes;

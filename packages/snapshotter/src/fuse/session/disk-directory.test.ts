@@ -8,6 +8,7 @@ const disk = (name: string, more: Partial<NewDisk> = {}): NewDisk => ({
   startBlock: Uint32Array.of(0, 4),
   blocks: Uint32Array.of(2, 4),
   slots: Int32Array.of(3, -1),
+  offsetInChunk: Uint32Array.of(0, 0),
   ...more,
 });
 

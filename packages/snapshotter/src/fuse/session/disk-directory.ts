@@ -8,6 +8,7 @@ export interface NewDisk {
   readonly startBlock: Uint32Array;
   readonly blocks: Uint32Array;
   readonly slots: Int32Array;
+  readonly offsetInChunk: Uint32Array;
   /** Of a disk that an earlier process of this very mount showed. */
   readonly inode?: number | undefined;
 }
@@ -47,6 +48,7 @@ export class DiskDirectory {
       startBlock: inSharedMemory(disk.startBlock, (buffer) => new Uint32Array(buffer)),
       blocks: inSharedMemory(disk.blocks, (buffer) => new Uint32Array(buffer)),
       slots: inSharedMemory(disk.slots, (buffer) => new Int32Array(buffer)),
+      offsetInChunk: inSharedMemory(disk.offsetInChunk, (buffer) => new Uint32Array(buffer)),
     };
     this.#byName.set(file.name, file);
     this.#byInode.set(inode, file);
@@ -80,14 +82,15 @@ function checkColumns(disk: NewDisk): void {
     throw wrong(disk, `${disk.sizeBytes} bytes are not whole blocks`);
   }
   const rows = disk.startBlock.length;
-  if (disk.blocks.length !== rows || disk.slots.length !== rows) throw wrong(disk, "its columns differ in length");
+  if ([disk.blocks, disk.slots, disk.offsetInChunk].some(({ length }) => length !== rows))
+    throw wrong(disk, "its columns differ in length");
   let end = 0;
   for (let row = 0; row < rows; row++) {
     const start = disk.startBlock[row] ?? 0;
-    if (start < end) throw wrong(disk, `chunk ${row} starts at block ${start}, inside the one before`);
+    if (start < end) throw wrong(disk, `piece ${row} starts at block ${start}, inside the one before`);
     end = start + (disk.blocks[row] ?? 0);
   }
-  if (end * blockSizeBytes > disk.sizeBytes) throw wrong(disk, `its chunks end at block ${end}, behind its end`);
+  if (end * blockSizeBytes > disk.sizeBytes) throw wrong(disk, `its pieces end at block ${end}, behind its end`);
 }
 
 type Column = Uint32Array | Int32Array;

@@ -3,7 +3,12 @@ import type { DiskFile } from "../serve/disk-file.js";
 import type { MissMessage } from "../serve/messages.js";
 import { Misses, type ReadFailedError, type ReadMiss } from "./misses.js";
 
-const columns = { startBlock: new Uint32Array(), blocks: new Uint32Array(), slots: new Int32Array() };
+const columns = {
+  startBlock: new Uint32Array(),
+  blocks: new Uint32Array(),
+  slots: new Int32Array(),
+  offsetInChunk: new Uint32Array(),
+};
 const disk: DiskFile = { inode: 16, name: "disk", sizeBytes: 2 ** 20, ...columns };
 const miss: MissMessage = {
   kind: "miss",

@@ -1,0 +1,169 @@
+import type { ChunkTable, Toc } from "./toc.js";
+
+/**
+ * The disk as disjoint pieces in disk order, each a run of blocks inside one chunk. A piece's `chunk` counts the rows of the TOC's chunks first, then those of
+ * its startup chunks. Blocks in no piece read as zeros.
+ */
+export interface DiskPieces {
+  readonly count: number;
+  readonly startBlock: Uint32Array;
+  readonly blocks: Uint32Array;
+  readonly chunk: Uint32Array;
+  /** Where in its chunk the piece starts. Blocks. */
+  readonly offsetInChunk: Uint32Array;
+}
+
+/** A run of disk blocks that lies in a startup chunk. */
+export interface StartupRun {
+  readonly startBlock: number;
+  readonly blocks: number;
+  /** Row of the startup table. */
+  readonly row: number;
+  /** Blocks of the chunk before the run. */
+  readonly offsetInChunk: number;
+}
+
+/** The runs of the startup chunks in stream order. The only place that knows how a startup chunk lies on the disk. */
+export function* startupRuns(toc: Toc): Generator<StartupRun> {
+  const { startup } = toc;
+  for (let row = 0; row < startup.count; row++) {
+    yield { startBlock: startup.startBlock[row] ?? 0, blocks: startup.blocks[row] ?? 0, row, offsetInChunk: 0 };
+  }
+}
+
+/** Far above what a start reads. Beyond it the startup blob is left alone: nothing depends on it, and a hostile table costs no memory. */
+const maxRuns = 2 ** 19;
+
+/**
+ * Who owns each block of a disk: a block that startup chunks hold belongs to the first of them in stream order, any other to the chunk of its region.
+ *
+ * @param toc as `checkToc` accepts it: what startup chunks hold lies in regions
+ * @param isOffered startup chunks for which it answers false own nothing
+ */
+export function diskPieces(toc: Toc, isOffered: (startupRow: number) => boolean = () => true): DiskPieces {
+  const runs: StartupRun[] = [];
+  for (const run of startupRuns(toc)) {
+    if (isOffered(run.row)) runs.push(run);
+    if (runs.length > maxRuns) return piecesOfChunks(toc.chunks);
+  }
+  if (runs.length === 0) return piecesOfChunks(toc.chunks);
+  return overlaid(toc.chunks, disjointRuns(runs));
+}
+
+function piecesOfChunks({ count, startBlock, blocks }: ChunkTable): DiskPieces {
+  const chunk = Uint32Array.from({ length: count }, (_, row) => row);
+  return { count, startBlock, blocks, chunk, offsetInChunk: new Uint32Array(count) };
+}
+
+/** Parts of the runs that no earlier run holds, in disk order. */
+function disjointRuns(runs: readonly StartupRun[]): StartupRun[] {
+  const cuts = Float64Array.from(runs.flatMap(({ startBlock, blocks }) => [startBlock, startBlock + blocks])).sort();
+  const owner = new Int32Array(cuts.length).fill(-1); // of the blocks from one cut to the next
+  const free = Uint32Array.from(cuts, (_, cut) => cut); // the next cut whose blocks nobody owns, as a forest of hints
+  for (const [index, run] of runs.entries()) {
+    const end = run.startBlock + run.blocks;
+    let cut = nextFree(free, firstAtLeast(cuts, run.startBlock));
+    while ((cuts[cut] ?? end) < end) {
+      owner[cut] = index;
+      free[cut] = cut + 1;
+      cut = nextFree(free, cut);
+    }
+  }
+  const parts: StartupRun[] = [];
+  for (let cut = 0; cut + 1 < cuts.length; cut++) {
+    const run = runs[owner[cut] ?? -1];
+    const startBlock = cuts[cut] ?? 0;
+    const blocks = (cuts[cut + 1] ?? 0) - startBlock;
+    if (run === undefined || blocks === 0) continue;
+    parts.push({ startBlock, blocks, row: run.row, offsetInChunk: run.offsetInChunk + startBlock - run.startBlock });
+  }
+  return parts;
+}
+
+/** Follows the hints and shortens them; the last cut is followed by none. */
+function nextFree(free: Uint32Array, from: number): number {
+  let cut = from;
+  while (cut < free.length && free[cut] !== cut) {
+    const next = free[cut] ?? free.length;
+    free[cut] = next < free.length ? (free[next] ?? next) : next;
+    cut = next;
+  }
+  return cut;
+}
+
+function firstAtLeast(sorted: Float64Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? 0) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The chunks with the parts laid over them. */
+function overlaid(chunks: ChunkTable, parts: readonly StartupRun[]): DiskPieces {
+  const builder = new PiecesBuilder(chunks.count + 2 * parts.length);
+  let next = 0;
+  let covered = 0; // blocks before this one belong to parts that were added
+  for (let row = 0; row < chunks.count; row++) {
+    const start = chunks.startBlock[row] ?? 0;
+    const end = start + (chunks.blocks[row] ?? 0);
+    let at = Math.max(start, covered);
+    for (let part = parts[next]; part !== undefined && part.startBlock < end; part = parts[++next]) {
+      builder.add(at, part.startBlock - at, row, at - start);
+      builder.add(part.startBlock, part.blocks, chunks.count + part.row, part.offsetInChunk);
+      covered = part.startBlock + part.blocks;
+      at = covered;
+    }
+    builder.add(at, end - at, row, at - start);
+  }
+  return builder.build();
+}
+
+/** Joins what goes on in the same chunk. */
+class PiecesBuilder {
+  readonly #pieces: DiskPieces;
+  #count = 0;
+
+  /** @param most pieces that may be added: a part is cut at most where a chunk ends, and cuts a chunk in at most two */
+  constructor(most: number) {
+    const column = (): Uint32Array => new Uint32Array(most + 1);
+    this.#pieces = { count: 0, startBlock: column(), blocks: column(), chunk: column(), offsetInChunk: column() };
+  }
+
+  /** @param length nothing is added when it is 0 or less */
+  add(start: number, length: number, row: number, offset: number): void {
+    if (length <= 0) return;
+    const { startBlock, blocks, chunk, offsetInChunk } = this.#pieces;
+    const last = this.#count - 1;
+    const lastBlocks = blocks[last] ?? 0;
+    const goesOn =
+      last >= 0 &&
+      chunk[last] === row &&
+      (startBlock[last] ?? 0) + lastBlocks === start &&
+      (offsetInChunk[last] ?? 0) + lastBlocks === offset;
+    if (goesOn) {
+      blocks[last] = lastBlocks + length;
+      return;
+    }
+    startBlock[this.#count] = start;
+    blocks[this.#count] = length;
+    chunk[this.#count] = row;
+    offsetInChunk[this.#count] = offset;
+    this.#count++;
+  }
+
+  build(): DiskPieces {
+    const count = this.#count;
+    const { startBlock, blocks, chunk, offsetInChunk } = this.#pieces;
+    return {
+      count,
+      startBlock: startBlock.slice(0, count),
+      blocks: blocks.slice(0, count),
+      chunk: chunk.slice(0, count),
+      offsetInChunk: offsetInChunk.slice(0, count),
+    };
+  }
+}

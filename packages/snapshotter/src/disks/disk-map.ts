@@ -1,0 +1,127 @@
+import { blockSizeBytes, type DiskPieces, diskPieces, startupRuns, type Toc } from "@sluice/disk";
+import type { ChunkBinding, ChunkStore } from "@sluice/store";
+
+/** A run of bytes of the disk inside one chunk. */
+export interface DiskPart {
+  /** As in `DiskPieces`. */
+  readonly chunk: number;
+  readonly diskOffset: number;
+  readonly offsetInChunk: number;
+  readonly length: number;
+}
+
+/** Ids and lengths of all chunks of a disk, numbered as in `DiskPieces`, as `ChunkStore.bind` wants them. */
+export function chunkClaims({ chunks, startup }: Toc): { readonly ids: Uint8Array; readonly lengths: Uint32Array } {
+  const ids = new Uint8Array(chunks.sha256.length + startup.sha256.length);
+  ids.set(chunks.sha256);
+  ids.set(startup.sha256, chunks.sha256.length);
+  const lengths = new Uint32Array(chunks.count + startup.count);
+  lengths.set(chunks.blocks);
+  lengths.set(startup.blocks, chunks.count);
+  return { ids, lengths: lengths.map((blocks) => blocks * blockSizeBytes) };
+}
+
+/** Which chunk each block of an open disk comes from, and whether it is here. */
+export class DiskMap {
+  readonly toc: Toc;
+  readonly pieces: DiskPieces;
+  /** Slot in the store by number of the chunk; below 0 for zero chunks. */
+  readonly slots: Int32Array;
+  readonly #store: Pick<ChunkStore, "isStored">;
+
+  /**
+   * A startup chunk whose blocks are all in stored chunks of the regions, as after an update of the image, owns nothing here, unless it is stored itself: what
+   * the node has is not fetched again.
+   */
+  constructor(toc: Toc, binding: Pick<ChunkBinding, "slots">, store: Pick<ChunkStore, "isStored">) {
+    this.toc = toc;
+    this.slots = binding.slots;
+    this.#store = store;
+    const needless = this.#needlessStartupRows();
+    this.pieces = diskPieces(toc, (row) => !needless.has(row));
+  }
+
+  get sizeBytes(): number {
+    return this.toc.diskBlocks * blockSizeBytes;
+  }
+
+  /** Zero chunks count as stored. */
+  isStored(chunk: number): boolean {
+    const slot = this.slots[chunk] ?? -1;
+    return slot < 0 || this.#store.isStored(slot);
+  }
+
+  isStartup(chunk: number): boolean {
+    return chunk >= this.toc.chunks.count;
+  }
+
+  /**
+   * The chunks to read a range from, in disk order; blocks in none of them are zeros. A piece of a startup chunk that is not here comes from the chunks of its
+   * region when these are.
+   */
+  *parts(offset: number, length: number): Generator<DiskPart> {
+    const { startBlock, blocks, chunk, offsetInChunk, count } = this.pieces;
+    const end = offset + length;
+    for (
+      let piece = firstEndingBehind(startBlock, blocks, Math.floor(offset / blockSizeBytes));
+      piece < count;
+      piece++
+    ) {
+      const pieceStart = (startBlock[piece] ?? 0) * blockSizeBytes;
+      if (pieceStart >= end) return;
+      const from = Math.max(offset, pieceStart);
+      const to = Math.min(end, pieceStart + (blocks[piece] ?? 0) * blockSizeBytes);
+      const owner = chunk[piece] ?? 0;
+      const instead = this.isStartup(owner) && !this.isStored(owner) ? this.#partsOfRegions(from, to) : undefined;
+      if (instead?.every((part) => this.isStored(part.chunk))) yield* instead;
+      else {
+        const inChunk = (offsetInChunk[piece] ?? 0) * blockSizeBytes + from - pieceStart;
+        yield { chunk: owner, diskOffset: from, offsetInChunk: inChunk, length: to - from };
+      }
+    }
+  }
+
+  /** The same bytes in chunks of the regions. */
+  #partsOfRegions(from: number, to: number): DiskPart[] {
+    const { startBlock, blocks, count } = this.toc.chunks;
+    const parts: DiskPart[] = [];
+    let row = firstEndingBehind(startBlock, blocks, Math.floor(from / blockSizeBytes));
+    for (; row < count; row++) {
+      const start = (startBlock[row] ?? 0) * blockSizeBytes;
+      if (start >= to) break;
+      const diskOffset = Math.max(from, start);
+      const length = Math.min(to, start + (blocks[row] ?? 0) * blockSizeBytes) - diskOffset;
+      parts.push({ chunk: row, diskOffset, offsetInChunk: diskOffset - start, length });
+    }
+    return parts;
+  }
+
+  #needlessStartupRows(): Set<number> {
+    const { chunks } = this.toc;
+    const needed = new Set<number>();
+    const needless = new Set<number>();
+    for (const { startBlock, blocks, row } of startupRuns(this.toc)) {
+      if (needed.has(row)) continue;
+      const parts = this.#partsOfRegions(startBlock * blockSizeBytes, (startBlock + blocks) * blockSizeBytes);
+      const isHere = !this.isStored(chunks.count + row) && parts.every((part) => this.isStored(part.chunk));
+      if (isHere) needless.add(row);
+      else {
+        needless.delete(row);
+        needed.add(row);
+      }
+    }
+    return needless;
+  }
+}
+
+/** The first row that ends behind `block`. Binary search; rows are in disk order and disjoint. */
+function firstEndingBehind(startBlock: Uint32Array, blocks: Uint32Array, block: number): number {
+  let low = 0;
+  let high = startBlock.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((startBlock[middle] ?? 0) + (blocks[middle] ?? 0) <= block) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -53,10 +53,11 @@ export {
 export { InvalidLayerError } from "./merge/invalid-layer-error.js";
 export { mergeLayers } from "./merge/merge-layers.js";
 export { type MergedTree, noLayer, pathOf, type XattrWarning } from "./merge/merged-tree.js";
+export { encodeRecipe } from "./recipe/encode-recipe.js";
 export type { RecipeInstruction } from "./recipe/instruction.js";
 export { readRecipe } from "./recipe/read-recipe.js";
 export { type ReadData, type RebuildOptions, rebuildTar } from "./recipe/rebuild-tar.js";
-export { encodeRecipe, RecipeSpool, type SpoolSink } from "./recipe/recipe-spool.js";
+export { RecipeSpool, type SpoolSink } from "./recipe/recipe-spool.js";
 export type { DiskRun } from "./startup/disk-run.js";
 export {
   decodeRecording,

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { blockSizeBytes, growingUint8, growingUint32 } from "@sluice/disk";
 import { FileWriter } from "./file-writer.js";
-import type { TemporaryFile } from "./temporary-file.js";
+import type { NamedFile } from "./temporary-file.js";
 
 const zeroBlock = Buffer.alloc(blockSizeBytes);
 const zeroBlockCrc = crc32(zeroBlock);
@@ -14,20 +14,19 @@ export interface BlockHashes {
 
 /**
  * The contents of a layer's files in tar order, in a temporary file, each run of bytes starting on a block. Every block is hashed
- * as it passes, because the cut points and the search for equal files need it, and reading again costs more than 5 bytes a block.
+ * on its way to the file, because the cut points and the search for equal files need it, and reading again costs more than 5 bytes a block.
  */
 export class ContentSpool implements BlockHashes {
-  readonly #file: TemporaryFile;
+  readonly #file: NamedFile;
   readonly #writer: FileWriter;
   readonly #crc = growingUint32();
   readonly #zero = growingUint8();
-  /** The block under way, when its bytes come in parts. */
-  readonly #block: Buffer = Buffer.alloc(blockSizeBytes);
-  #blockUsed = 0;
+  /** The blocks of each of the writer's few buffers, so that hashing makes no objects. */
+  readonly #views = new WeakMap<Buffer, readonly Buffer[]>();
 
-  constructor(file: TemporaryFile) {
+  constructor(file: NamedFile) {
     this.#file = file;
-    this.#writer = new FileWriter(file.handle, file.path);
+    this.#writer = new FileWriter(file.handle, file.path, (buffer, bytes) => this.#hash(buffer, bytes));
   }
 
   get descriptor(): number {
@@ -36,9 +35,10 @@ export class ContentSpool implements BlockHashes {
 
   /** Whole blocks so far: where the next run starts. */
   get blocks(): number {
-    return this.#crc.length;
+    return Math.floor(this.#writer.sizeBytes / blockSizeBytes);
   }
 
+  /** Of a block that was flushed. */
   crc(block: number): number {
     return this.#crc.at(block);
   }
@@ -49,23 +49,13 @@ export class ContentSpool implements BlockHashes {
 
   append(bytes: Uint8Array): void {
     this.#writer.append(bytes);
-    let at = 0;
-    if (this.#blockUsed > 0) {
-      at = Math.min(bytes.length, blockSizeBytes - this.#blockUsed);
-      this.#collect(bytes.subarray(0, at));
-    }
-    for (; at + blockSizeBytes <= bytes.length; at += blockSizeBytes) {
-      this.#hash(bytes.subarray(at, at + blockSizeBytes));
-    }
-    if (at < bytes.length) this.#collect(bytes.subarray(at));
   }
 
   /** Zeros up to `position` in the block under way, or to its end. */
   padTo(position: number = blockSizeBytes): void {
-    const count = position - this.#blockUsed;
-    if (this.#blockUsed === 0 && position === blockSizeBytes) return;
-    this.#writer.appendZeros(count);
-    this.#collect(zeroBlock.subarray(0, count));
+    const used = this.#writer.sizeBytes % blockSizeBytes;
+    if (used === 0 && position === blockSizeBytes) return;
+    this.#writer.appendZeros(position - used);
   }
 
   /** See {@link FileWriter.settle}. */
@@ -73,21 +63,29 @@ export class ContentSpool implements BlockHashes {
     return this.#writer.settle();
   }
 
+  /** The last block must be whole. */
   flush(): Promise<void> {
     return this.#writer.flush();
   }
 
-  #collect(part: Uint8Array): void {
-    this.#block.set(part, this.#blockUsed);
-    this.#blockUsed += part.length;
-    if (this.#blockUsed < blockSizeBytes) return;
-    this.#blockUsed = 0;
-    this.#hash(this.#block);
+  #hash(buffer: Buffer, bytes: number): void {
+    const blocks = this.#viewsOf(buffer);
+    for (let i = 0; i * blockSizeBytes < bytes; i++) {
+      const block = blocks[i] ?? zeroBlock;
+      const crc = crc32(block);
+      this.#crc.push(crc);
+      this.#zero.push(crc === zeroBlockCrc && Buffer.compare(block, zeroBlock) === 0 ? 1 : 0);
+    }
   }
 
-  #hash(block: Uint8Array): void {
-    const crc = crc32(block);
-    this.#crc.push(crc);
-    this.#zero.push(crc === zeroBlockCrc && Buffer.compare(block, zeroBlock) === 0 ? 1 : 0);
+  #viewsOf(buffer: Buffer): readonly Buffer[] {
+    let views = this.#views.get(buffer);
+    if (views === undefined) {
+      views = Array.from({ length: buffer.length / blockSizeBytes }, (_, i) =>
+        buffer.subarray(i * blockSizeBytes, (i + 1) * blockSizeBytes),
+      );
+      this.#views.set(buffer, views);
+    }
+    return views;
   }
 }

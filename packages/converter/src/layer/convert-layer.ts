@@ -45,8 +45,6 @@ export interface ConvertLayerOptions extends AbortOptions {
   /** For temporary files, about as large as the tar. */
   readonly temporaryDirectory: string;
   readonly compressor: ChunkCompressor;
-  /** Told of tar bytes as they are read. */
-  readonly onRead?: ((bytes: number) => void) | undefined;
 }
 
 /** A layer after the first pass: its contents lie in temporary files until it is disposed. */
@@ -112,9 +110,9 @@ async function scanSource(
   recipe: TemporaryFile,
   options: ConvertLayerOptions,
 ): Promise<TarScan> {
-  const { signal, onRead } = options;
+  const { signal } = options;
   const tar = unpacked(source.content, source.compression, options);
-  const scan = await scanTar(tar, { contents, recipe, signal, onRead }).catch((error: unknown) => {
+  const scan = await scanTar(tar, { contents, recipe, signal }).catch((error: unknown) => {
     throw error instanceof TarInvalidError || error instanceof DecompressionError
       ? new LayerInvalidError(source.digest, error.message, { cause: error })
       : error;

@@ -1,18 +1,22 @@
-import type { FileHandle } from "node:fs/promises";
 import { writeError } from "./disk-full.js";
+import type { OpenFile } from "./open-file.js";
 
 /** Writes of this size keep system calls few and memory small. Bytes. */
 const bufferBytes = 1024 * 1024;
 /** Buffers on their way to the disk before `settle` waits. */
 const maxWaiting = 2;
 
+/** Sees each buffer, of which `bytes` are used, before it is written: all of it but the last time. There are few, and they are used again. */
+type OnFull = (buffer: Buffer, bytes: number) => void;
+
 /**
  * Appends to a file from code that cannot wait: bytes are copied into buffers of 1 MiB, which are written in the background.
  * The caller awaits {@link settle} now and then, which is the brake, and {@link flush} at the end.
  */
 export class FileWriter {
-  readonly #handle: FileHandle;
+  readonly #handle: Pick<OpenFile, "write">;
   readonly #path: string;
+  readonly #onFull: OnFull | undefined;
   readonly #free: Buffer[] = [];
   readonly #writes: Promise<void>[] = [];
   #buffer: Buffer = Buffer.allocUnsafe(bufferBytes);
@@ -20,9 +24,10 @@ export class FileWriter {
   #written = 0;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(handle: FileHandle, path: string) {
+  constructor(handle: Pick<OpenFile, "write">, path: string, onFull?: OnFull) {
     this.#handle = handle;
     this.#path = path;
+    this.#onFull = onFull;
   }
 
   /** Bytes appended so far. */
@@ -31,12 +36,14 @@ export class FileWriter {
   }
 
   append(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
-      const part = bytes.subarray(at, at + bufferBytes - this.#used);
-      this.#buffer.set(part, this.#used);
-      at += part.length;
-      this.#use(part.length);
+    let rest = bytes;
+    for (let room = bufferBytes - this.#used; rest.length > room; room = bufferBytes) {
+      this.#buffer.set(rest.subarray(0, room), this.#used);
+      rest = rest.subarray(room);
+      this.#use(room);
     }
+    this.#buffer.set(rest, this.#used);
+    this.#use(rest.length);
   }
 
   appendZeros(count: number): void {
@@ -69,6 +76,7 @@ export class FileWriter {
   #writeBuffer(): void {
     if (this.#used === 0) return;
     const full = this.#buffer;
+    this.#onFull?.(full, this.#used);
     const position = this.#written;
     this.#written += this.#used;
     const write = this.#writeAll(full.subarray(0, this.#used), position)

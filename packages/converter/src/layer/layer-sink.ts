@@ -5,6 +5,7 @@ import {
   LayerIndexBuilder,
   maxLayerIndexBytes,
   type NewLayerEntry,
+  type RecipeSpool,
 } from "@sluice/disk";
 import { TarFieldError } from "../tar/errors.js";
 import type { SparsePiece } from "../tar/sparse.js";
@@ -18,35 +19,28 @@ const maxIndexBytes = maxLayerIndexBytes - 1024;
 /** Of all sparse files of a layer: each piece is held in memory until the layer is written. */
 const maxSparsePieces = 500_000;
 
-/** A step of the tar recipe, files by row of {@link StoredFiles}. The bytes of literals are valid until the scanner goes on. */
-export type RecipeStep =
-  | { readonly kind: "literal"; readonly bytes: Uint8Array }
-  | { readonly kind: "file"; readonly file: number; readonly offset: number; readonly sizeBytes: number };
+/** Is told the steps of the tar recipe, files by row of {@link StoredFiles}. The bytes of literals are valid during the call. */
+export type RecipeSteps = Pick<RecipeSpool, "literal" | "file">;
 
 /** Sorts what the scanner reads into the layer index, the spool of contents and the steps of the recipe. */
 export class LayerSink implements TarSink {
   readonly index: LayerIndexBuilder = new LayerIndexBuilder();
   readonly files: StoredFiles = new StoredFiles();
   readonly #spool: ContentSpool;
-  #steps: RecipeStep[] = [];
+  readonly #recipe: RecipeSteps | undefined;
   #file = 0;
   #offset = 0;
   #sparsePieces = 0;
   #sparse: SparseContent | undefined;
 
-  constructor(spool: ContentSpool) {
+  /** @param recipe left out when nobody asks for it */
+  constructor(spool: ContentSpool, recipe?: RecipeSteps) {
     this.#spool = spool;
-  }
-
-  /** The steps since the last call. */
-  takeSteps(): readonly RecipeStep[] {
-    const steps = this.#steps;
-    this.#steps = [];
-    return steps;
+    this.#recipe = recipe;
   }
 
   literal(bytes: Uint8Array): void {
-    this.#steps.push({ kind: "literal", bytes });
+    this.#recipe?.literal(bytes);
   }
 
   entry(entry: TarEntry): void {
@@ -75,21 +69,17 @@ export class LayerSink implements TarSink {
 
   content(bytes: Uint8Array): void {
     if (this.#sparse !== undefined) {
-      for (const [offset, sizeBytes] of this.#sparse.add(bytes)) this.#step(offset, sizeBytes);
+      for (const [offset, sizeBytes] of this.#sparse.add(bytes)) this.#recipe?.file(this.#file, offset, sizeBytes);
       return;
     }
     this.#spool.append(bytes);
-    this.#step(this.#offset, bytes.length);
+    this.#recipe?.file(this.#file, this.#offset, bytes.length);
     this.#offset += bytes.length;
   }
 
   entryEnd(): void {
     this.#spool.padTo();
     if (this.#sparse !== undefined) this.files.setSparse(this.#file, this.#sparse.runs);
-  }
-
-  #step(offset: number, sizeBytes: number): void {
-    this.#steps.push({ kind: "file", file: this.#file, offset, sizeBytes });
   }
 }
 

@@ -1,10 +1,10 @@
-import type { FileHandle } from "node:fs/promises";
+import type { OpenFile } from "./open-file.js";
 
 const pieceBytes = 256 * 1024;
 
 /** A file from `start` to its end or to `end`, in pieces of memory of their own. @throws {Error} if it ends before `end` */
 export async function* readPieces(
-  handle: FileHandle,
+  handle: Pick<OpenFile, "read">,
   start = 0,
   end: number = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<Buffer> {

@@ -2,6 +2,13 @@ import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { writeError } from "./disk-full.js";
+import type { OpenFile } from "./open-file.js";
+
+/** An open file; `path` is for messages. */
+export interface NamedFile {
+  readonly path: string;
+  readonly handle: OpenFile;
+}
 
 /** A file without a name: the kernel takes it away when it is closed, however this process ends. */
 export interface TemporaryFile extends AsyncDisposable {

@@ -2,7 +2,7 @@ import { readU64, viewOf } from "../binary/integers.js";
 import { blockSizeBytes } from "../blocks.js";
 import { decompressStream } from "../frames/zstd-stream.js";
 import { InvalidFormatError } from "../invalid-format-error.js";
-import { opcode, type RecipeInstruction, type SpooledInstruction } from "./instruction.js";
+import { opcode, type RecipeInstruction } from "./instruction.js";
 import { PieceCursor } from "./piece-cursor.js";
 
 const part = "recipe";
@@ -20,10 +20,7 @@ export async function* readRecipe(
   dataBlocks: number,
 ): AsyncGenerator<RecipeInstruction> {
   const dataBytes = dataBlocks * blockSizeBytes;
-  for await (const instruction of decodeInstructions(payload, part)) {
-    if (instruction.kind === "numberedFile") {
-      throw new InvalidFormatError(part, "instruction", "an opcode from 0 to 3", opcode.numberedFile);
-    }
+  for await (const instruction of decodeInstructions(payload)) {
     if (instruction.kind === "file" && instruction.offset + instruction.sizeBytes > dataBytes) {
       const end = instruction.offset + instruction.sizeBytes;
       throw new InvalidFormatError(part, "file", `content that ends by byte ${dataBytes}`, end);
@@ -32,12 +29,10 @@ export async function* readRecipe(
   }
 }
 
-/** Instructions of a recipe or of its spool. @throws {InvalidFormatError} naming `name` */
-export async function* decodeInstructions(
+async function* decodeInstructions(
   compressed: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  name: string,
-): AsyncGenerator<SpooledInstruction> {
-  const cursor = new PieceCursor(decompressStream(compressed, name), name);
+): AsyncGenerator<RecipeInstruction> {
+  const cursor = new PieceCursor(decompressStream(compressed, part), part);
   try {
     let tarBytes = 0;
     for (;;) {
@@ -45,8 +40,8 @@ export async function* decodeInstructions(
       const code = (await cursor.take(1))[0];
       if (code === opcode.literal) {
         const length = viewOf(await cursor.take(4)).getUint32(0, true);
-        requireSome(length, name, at);
-        tarBytes = sum(tarBytes, length, name, at);
+        requireSome(length, at);
+        tarBytes = sum(tarBytes, length, at);
         for (let left = length; left > 0; ) {
           const bytes = await cursor.takeUpTo(left);
           left -= bytes.length;
@@ -54,13 +49,13 @@ export async function* decodeInstructions(
         }
         continue;
       }
-      const instruction = await readFixed(cursor, code, name, at);
+      const instruction = await readFixed(cursor, code, at);
       if (instruction.kind === "end") {
-        await requireEnd(cursor, instruction.tarBytes, tarBytes, name);
+        await requireEnd(cursor, instruction.tarBytes, tarBytes);
         yield instruction;
         return;
       }
-      tarBytes = sum(tarBytes, instruction.sizeBytes, name, at);
+      tarBytes = sum(tarBytes, instruction.sizeBytes, at);
       yield instruction;
     }
   } finally {
@@ -68,53 +63,42 @@ export async function* decodeInstructions(
   }
 }
 
-type FixedInstruction = Exclude<SpooledInstruction, { kind: "literal" }>;
+type FixedInstruction = Exclude<RecipeInstruction, { kind: "literal" }>;
 
-async function readFixed(
-  cursor: PieceCursor,
-  code: number | undefined,
-  name: string,
-  at: number,
-): Promise<FixedInstruction> {
+async function readFixed(cursor: PieceCursor, code: number | undefined, at: number): Promise<FixedInstruction> {
   const place = `byte ${at}`;
   switch (code) {
     case opcode.file: {
       const view = viewOf(await cursor.take(16));
-      const offset = readU64(view, 0, name, place);
-      return { kind: "file", offset, sizeBytes: requireSome(readU64(view, 8, name, place), name, at) };
+      const offset = readU64(view, 0, part, place);
+      return { kind: "file", offset, sizeBytes: requireSome(readU64(view, 8, part, place), at) };
     }
     case opcode.zeros: {
       const view = viewOf(await cursor.take(8));
-      return { kind: "zeros", sizeBytes: requireSome(readU64(view, 0, name, place), name, at) };
-    }
-    case opcode.numberedFile: {
-      const view = viewOf(await cursor.take(20));
-      const offset = readU64(view, 4, name, place);
-      const sizeBytes = requireSome(readU64(view, 12, name, place), name, at);
-      return { kind: "numberedFile", file: view.getUint32(0, true), offset, sizeBytes };
+      return { kind: "zeros", sizeBytes: requireSome(readU64(view, 0, part, place), at) };
     }
     case opcode.end: {
       const bytes = await cursor.take(40);
-      return { kind: "end", tarBytes: readU64(viewOf(bytes), 0, name, place), sha256: bytes.slice(8) };
+      return { kind: "end", tarBytes: readU64(viewOf(bytes), 0, part, place), sha256: bytes.slice(8) };
     }
     default:
-      throw new InvalidFormatError(name, place, "an opcode from 0 to 3", code);
+      throw new InvalidFormatError(part, place, "an opcode from 0 to 3", code);
   }
 }
 
-function requireSome(length: number, name: string, at: number): number {
-  if (length === 0) throw new InvalidFormatError(name, `byte ${at}`, "a length of at least 1", 0);
+function requireSome(length: number, at: number): number {
+  if (length === 0) throw new InvalidFormatError(part, `byte ${at}`, "a length of at least 1", 0);
   return length;
 }
 
-function sum(total: number, length: number, name: string, at: number): number {
+function sum(total: number, length: number, at: number): number {
   const result = total + length;
-  if (!Number.isSafeInteger(result)) throw new InvalidFormatError(name, `byte ${at}`, "a tar under 2^53 bytes", result);
+  if (!Number.isSafeInteger(result)) throw new InvalidFormatError(part, `byte ${at}`, "a tar under 2^53 bytes", result);
   return result;
 }
 
-async function requireEnd(cursor: PieceCursor, declared: number, tarBytes: number, name: string): Promise<void> {
-  if (declared !== tarBytes) throw new InvalidFormatError(name, "end", `a tar of ${tarBytes} bytes`, declared);
+async function requireEnd(cursor: PieceCursor, declared: number, tarBytes: number): Promise<void> {
+  if (declared !== tarBytes) throw new InvalidFormatError(part, "end", `a tar of ${tarBytes} bytes`, declared);
   if (!(await cursor.atEnd()))
-    throw new InvalidFormatError(name, `byte ${cursor.position}`, "nothing after the end", "more");
+    throw new InvalidFormatError(part, `byte ${cursor.position}`, "nothing after the end", "more");
 }

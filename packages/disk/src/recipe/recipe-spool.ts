@@ -1,8 +1,6 @@
-import { blockSizeBytes } from "../blocks.js";
 import { ZstdEncoder } from "../frames/zstd-stream.js";
 import { encodeHead } from "./encode-instruction.js";
 import type { SpooledInstruction } from "./instruction.js";
-import { decodeInstructions } from "./read-recipe.js";
 
 /** Literals are joined up to this length, however they arrive, so that the recipe depends on the tar alone. Bytes. */
 const maxLiteralBytes = 64 * 1024;
@@ -10,7 +8,7 @@ const maxLiteralBytes = 64 * 1024;
 const spoolCompressionLevel = 1;
 
 /** Takes the compressed spool, in order: a temporary file, or an array for small layers. */
-export type SpoolSink = (piece: Uint8Array) => void | Promise<void>;
+export type SpoolSink = (piece: Uint8Array) => void;
 
 type Run =
   | { readonly kind: "numberedFile"; readonly file: number; readonly offset: number; sizeBytes: number }
@@ -40,20 +38,20 @@ export class RecipeSpool {
   }
 
   /** Bytes that are in the tar and in no file: headers, padding. */
-  async literal(bytes: Uint8Array): Promise<void> {
-    if (bytes.length > 0) await this.#endRun();
+  literal(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#endRun();
     for (let at = 0; at < bytes.length; ) {
       const part = bytes.subarray(at, at + maxLiteralBytes - this.#literalBytes);
       this.#literal.set(part, this.#literalBytes);
       this.#literalBytes += part.length;
       at += part.length;
-      if (this.#literalBytes === maxLiteralBytes) await this.#endLiteral();
+      if (this.#literalBytes === maxLiteralBytes) this.#endLiteral();
     }
     this.#tarBytes += bytes.length;
   }
 
   /** `sizeBytes` of the content of file number `file` from byte `offset` of it. */
-  async file(file: number, offset: number, sizeBytes: number): Promise<void> {
+  file(file: number, offset: number, sizeBytes: number): void {
     if (sizeBytes === 0) return;
     this.#tarBytes += sizeBytes;
     const run = this.#run;
@@ -61,79 +59,50 @@ export class RecipeSpool {
       run.sizeBytes += sizeBytes;
       return;
     }
-    await this.#endRun();
-    await this.#endLiteral();
+    this.#endRun();
+    this.#endLiteral();
     this.#run = { kind: "numberedFile", file, offset, sizeBytes };
   }
 
-  async zeros(sizeBytes: number): Promise<void> {
+  zeros(sizeBytes: number): void {
     if (sizeBytes === 0) return;
     this.#tarBytes += sizeBytes;
     if (this.#run?.kind === "zeros") {
       this.#run.sizeBytes += sizeBytes;
       return;
     }
-    await this.#endRun();
-    await this.#endLiteral();
+    this.#endRun();
+    this.#endLiteral();
     this.#run = { kind: "zeros", sizeBytes };
   }
 
-  /** @param sha256 of the whole tar (the DiffID). The spool is complete when the promise resolves. */
-  async finish(sha256: Uint8Array): Promise<void> {
-    await this.#endRun();
-    await this.#endLiteral();
-    await this.#write({ kind: "end", tarBytes: this.#tarBytes, sha256 });
-    for (const piece of this.#encoder.end()) await this.#sink(piece);
+  /** @param sha256 of the whole tar (the DiffID). The spool is complete then. */
+  finish(sha256: Uint8Array): void {
+    this.#endRun();
+    this.#endLiteral();
+    this.#write({ kind: "end", tarBytes: this.#tarBytes, sha256 });
+    for (const piece of this.#encoder.end()) this.#sink(piece);
   }
 
-  async #endRun(): Promise<void> {
+  #endRun(): void {
     const run = this.#run;
     this.#run = undefined;
-    if (run !== undefined) await this.#write(run);
+    if (run !== undefined) this.#write(run);
   }
 
-  async #endLiteral(): Promise<void> {
+  #endLiteral(): void {
     if (this.#literalBytes === 0) return;
     const bytes = this.#literal.subarray(0, this.#literalBytes);
     this.#literalBytes = 0;
-    await this.#write({ kind: "literal", bytes });
-    await this.#push(bytes);
+    this.#write({ kind: "literal", bytes });
+    this.#push(bytes);
   }
 
-  #write(instruction: SpooledInstruction): Promise<void> {
-    return this.#push(encodeHead(instruction));
+  #write(instruction: SpooledInstruction): void {
+    this.#push(encodeHead(instruction));
   }
 
-  async #push(bytes: Uint8Array): Promise<void> {
-    for (const piece of this.#encoder.push(bytes)) await this.#sink(piece);
+  #push(bytes: Uint8Array): void {
+    for (const piece of this.#encoder.push(bytes)) this.#sink(piece);
   }
-}
-
-/**
- * Second pass: the payload of the recipe section, piece by piece.
- *
- * @param spool what the first pass gave its sink
- * @param startBlocks first block in the data space of each file, by the numbers of the first pass; equal files share one
- * @throws {RangeError} if a file number has no start block
- */
-export async function* encodeRecipe(
-  spool: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  startBlocks: Uint32Array,
-): AsyncGenerator<Uint8Array> {
-  const encoder = new ZstdEncoder();
-  for await (const spooled of decodeInstructions(spool, "spooled recipe")) {
-    const instruction = spooled.kind === "numberedFile" ? placed(spooled, startBlocks) : spooled;
-    yield* encoder.push(encodeHead(instruction));
-    if (instruction.kind === "literal") yield* encoder.push(instruction.bytes);
-  }
-  yield* encoder.end();
-}
-
-function placed(
-  spooled: Extract<SpooledInstruction, { kind: "numberedFile" }>,
-  startBlocks: Uint32Array,
-): SpooledInstruction {
-  const startBlock = startBlocks[spooled.file];
-  if (startBlock === undefined) throw new RangeError(`file ${spooled.file}: ${startBlocks.length} start blocks given`);
-  return { kind: "file", offset: startBlock * blockSizeBytes + spooled.offset, sizeBytes: spooled.sizeBytes };
 }

@@ -7,10 +7,11 @@ import { ZstdEncoder } from "../frames/zstd-stream.js";
 import { InvalidFormatError } from "../invalid-format-error.js";
 import { collect, sampleBytes } from "../testing/samples.js";
 import { encodeHead } from "./encode-instruction.js";
+import { encodeRecipe } from "./encode-recipe.js";
 import type { RecipeInstruction, SpooledInstruction } from "./instruction.js";
 import { readRecipe } from "./read-recipe.js";
 import { type ReadData, type RebuildOptions, rebuildTar } from "./rebuild-tar.js";
-import { encodeRecipe, RecipeSpool } from "./recipe-spool.js";
+import { RecipeSpool } from "./recipe-spool.js";
 
 /** A piece of a tar: bytes of its own, a whole file, part of one (as in a sparse file), or zeros. */
 type Piece =
@@ -33,20 +34,32 @@ const bytesOf = (piece: Piece): Uint8Array => {
 
 const tarOf = (pieces: readonly Piece[]): Uint8Array => Buffer.concat(pieces.map(bytesOf));
 
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
+
+function compressed(...parts: Uint8Array[]): Uint8Array {
+  const encoder = new ZstdEncoder();
+  return Buffer.concat([...parts.flatMap((part) => encoder.push(part)), ...encoder.end()]);
+}
+
+const encoded = (instructions: readonly SpooledInstruction[]): Uint8Array =>
+  compressed(
+    ...instructions.flatMap((each) => (each.kind === "literal" ? [encodeHead(each), each.bytes] : [encodeHead(each)])),
+  );
+
 /** @param splitBytes how many bytes the caller hands over at once */
 async function recipeOf(pieces: readonly Piece[], splitBytes = 1e9): Promise<Uint8Array> {
   const spooled: Uint8Array[] = [];
-  const spool = new RecipeSpool(async (piece) => void spooled.push(piece));
+  const spool = new RecipeSpool((piece) => void spooled.push(piece));
   for (const piece of pieces) {
     const size = bytesOf(piece).length;
     for (let at = 0; at < size; at += splitBytes) {
       const count = Math.min(splitBytes, size - at);
-      if (piece.kind === "literal") await spool.literal(piece.bytes.subarray(at, at + count));
-      else if (piece.kind === "zeros") await spool.zeros(count);
-      else await spool.file(piece.file, piece.offset + at, count);
+      if (piece.kind === "literal") spool.literal(piece.bytes.subarray(at, at + count));
+      else if (piece.kind === "zeros") spool.zeros(count);
+      else spool.file(piece.file, piece.offset + at, count);
     }
   }
-  await spool.finish(createHash("sha256").update(tarOf(pieces)).digest());
+  spool.finish(createHash("sha256").update(tarOf(pieces)).digest());
   return collect(encodeRecipe(spooled, startBlocks));
 }
 
@@ -104,9 +117,34 @@ describe("a recipe", () => {
   it("cannot be finished when a file has no place", async () => {
     const spooled: Uint8Array[] = [];
     const spool = new RecipeSpool((piece) => void spooled.push(piece));
-    await spool.file(3, 0, 1);
-    await spool.finish(new Uint8Array(32));
+    spool.file(3, 0, 1);
+    spool.finish(new Uint8Array(32));
     await expect(collect(encodeRecipe(spooled, startBlocks))).rejects.toThrow(/file 3: 3 start blocks given/);
+  });
+
+  it("comes out right when its instructions lie across the pieces of the spool", async () => {
+    const pieces = Array.from({ length: 300 }, (_, i): Piece[] => [
+      { kind: "literal", bytes: sampleBytes(1 + ((i * 7919) % 3000), i) },
+      { kind: "file", file: i % 3, offset: i % 7, sizeBytes: 3 },
+    ]).flat();
+    expect(tarOf(pieces).length).toBeGreaterThan(3 * 128 * 1024);
+    const recipe = await recipeOf(pieces);
+    expect(Buffer.compare(await rebuilt(recipe), tarOf(pieces))).toBe(0);
+    const instructions: SpooledInstruction[] = pieces.map((piece) =>
+      piece.kind === "file"
+        ? { ...piece, offset: (startBlocks[piece.file] ?? 0) * blockSizeBytes + piece.offset }
+        : piece,
+    );
+    instructions.push({ kind: "end", tarBytes: tarOf(pieces).length, sha256: sha256(tarOf(pieces)) });
+    expect(Buffer.compare(recipe, encoded(instructions))).toBe(0);
+  });
+
+  it("cannot be finished from a spool that is cut off, or that has more behind its end", async () => {
+    const spoolOf = (...instructions: Uint8Array[]): Uint8Array[] => [compressed(...instructions)];
+    const end = encodeHead({ kind: "end", tarBytes: 0, sha256: new Uint8Array(32) });
+    for (const spool of [spoolOf(), spoolOf(end.subarray(0, 5)), spoolOf(end, end), spoolOf(Uint8Array.of(9))]) {
+      await expect(collect(encodeRecipe(spool, startBlocks))).rejects.toThrow(InvalidFormatError);
+    }
   });
 
   it("can be of an empty tar", async () => expect((await rebuilt(await recipeOf([]))).length).toBe(0));

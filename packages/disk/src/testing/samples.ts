@@ -9,7 +9,8 @@ import { entryType, type LayerIndex } from "../layer/layer-index.js";
 import { LayerIndexBuilder, type NewLayerEntry } from "../layer/layer-index-builder.js";
 import { encodeLayerIndex } from "../layer/layer-index-codec.js";
 import { encodeXattrs } from "../layer/xattr-list.js";
-import { encodeRecipe, RecipeSpool } from "../recipe/recipe-spool.js";
+import { encodeRecipe } from "../recipe/encode-recipe.js";
+import { RecipeSpool } from "../recipe/recipe-spool.js";
 import { blobKind, type Toc } from "../toc/toc.js";
 import { TocBuilder } from "../toc/toc-builder.js";
 
@@ -104,10 +105,10 @@ export async function sampleLayer(): Promise<SampleLayer> {
   const tar = Buffer.concat([Buffer.alloc(512, "h"), content, Buffer.alloc(216), Buffer.alloc(1024)]);
   const spooled: Uint8Array[] = [];
   const spool = new RecipeSpool((piece) => void spooled.push(piece));
-  await spool.literal(tar.subarray(0, 512));
-  await spool.file(0, 0, content.length);
-  await spool.zeros(216 + 1024);
-  await spool.finish(createHash("sha256").update(tar).digest());
+  spool.literal(tar.subarray(0, 512));
+  spool.file(0, 0, content.length);
+  spool.zeros(216 + 1024);
+  spool.finish(createHash("sha256").update(tar).digest());
   const recipe = await collect(encodeRecipe(spooled, Uint32Array.of(0)));
   const data = new Uint8Array(blocksOf(content.length) * blockSizeBytes);
   data.set(content);

@@ -5,6 +5,7 @@ import type { VerifiedChunk } from "./chunk-source.js";
 import type { PutOutcome } from "./chunk-store.js";
 import type { Evictor } from "./evictor.js";
 import { forgetUnsynced, hideUnsynced } from "./forget-unsynced.js";
+import { isIndexed, reindex } from "./reindex.js";
 import type { Segment } from "./segment.js";
 import { recordBytes } from "./segment-format.js";
 import { SegmentSyncer } from "./segment-syncer.js";
@@ -32,6 +33,7 @@ export class AppendLane {
   /** The active segment was begun, and what it may grow to was not given up elsewhere yet. */
   #owesRoom = false;
   #draining = false;
+  #isClosed = false;
 
   /** @param active the segment to go on appending to, if there is one with room */
   constructor(parts: StoreParts, evictor: Evictor, active: Segment | undefined) {
@@ -86,6 +88,7 @@ export class AppendLane {
 
   /** After this nothing is appended any more. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#lane.onIdle();
     await this.#lane.add(() => this.#seal());
     await this.#syncer.close();
@@ -111,7 +114,7 @@ export class AppendLane {
     while (this.#waiting.size > 0) {
       const batch = this.#nextBatch(batchBytes);
       try {
-        if (this.#parts.health.isIndexSuspect) await this.#parts.index.reopen();
+        if (this.#parts.health.isIndexSuspect) await this.#repairIndex();
         for (const part of await this.#write(batch)) this.#finish(part, "stored");
         this.#parts.health.recover();
       } catch (error) {
@@ -124,6 +127,27 @@ export class AppendLane {
       }
     }
     this.#draining = false;
+  }
+
+  /** A failed database that opens again may have lost anything. */
+  async #repairIndex(): Promise<void> {
+    await this.#parts.index.reopen();
+    for (const segment of this.#parts.segments.live) {
+      if (!(await isIndexed(this.#parts, segment))) await reindex(this.#parts, segment, segment !== this.#active);
+    }
+  }
+
+  /** Compares index and segments, one at a time between the puts, and mends what the index has lost. */
+  async audit(): Promise<void> {
+    for (const segment of this.#parts.segments.live) {
+      await this.exclusive(async () => {
+        if (this.#isClosed || segment.retired || (await isIndexed(this.#parts, segment))) return;
+        await reindex(this.#parts, segment, segment !== this.#active);
+      }).catch((error: unknown) => {
+        if (!isDiskFailure(error)) throw error;
+        this.#parts.health.degrade(error);
+      });
+    }
   }
 
   /** Writes as many as fit into the active segment, at least one. @returns those */

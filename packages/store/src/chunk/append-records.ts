@@ -51,7 +51,10 @@ export async function appendRecords(parts: StoreParts, segment: Segment, records
 function publish(parts: StoreParts, segment: Segment, chunk: IndexedChunk): void {
   const slot = parts.slots.find(chunk.id);
   if (slot < 0) return;
-  if (parts.slots.state(slot) === slotState.damaged) parts.health.heal(chunk.id);
+  if (parts.slots.state(slot) === slotState.damaged) {
+    parts.health.heal(chunk.id);
+    parts.slots.distrust(parts.slots.columns.segment[slot] ?? -1); // damage seldom comes alone
+  }
   const payloadOffset = chunk.offset + recordHeaderBytes;
   parts.slots.publish(
     slot,

@@ -69,13 +69,11 @@ export class Evictor {
     const { segments, index, slots, readers } = this.#parts;
     segment.retired = true;
     for (const slot of slots.pointingTo(segment.place)) slots.drop(slot, slotState.absent);
-    await index.removeSegment(segment.number).catch((error: unknown) => {
-      if (!isDiskFailure(error)) throw error; // a full disk: entries that name a missing segment count as absent
-    });
+    await index.removeSegment(segment.number); // if it cannot: entries that name a missing segment count as absent
     const gone = (async () => {
       await Promise.all([readers.quiesce(), segment.unpinned()]);
       await segments.destroy(segment).catch((error: unknown) => {
-        if (!isErrno(error, "ENOENT", "EIO")) throw error;
+        if (!isErrno(error, "ENOENT") && !isDiskFailure(error)) throw error;
       });
     })();
     const leaving: Promise<void> = gone.finally(() => this.#leaving.delete(leaving));

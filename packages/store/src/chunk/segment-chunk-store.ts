@@ -57,9 +57,9 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
     );
   }
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const index = await openIndex(folder);
-  const shared = createStoreShared(options.maxSlots ?? 2 * 1024 * 1024);
   const health = new StoreHealth(options.onEvent ?? (() => undefined), options.retryAfterMs ?? 5000);
+  const index = await openIndex(folder, health);
+  const shared = createStoreShared(options.maxSlots ?? 2 * 1024 * 1024);
   const segments = new SegmentSet(join(folder, "segments"), shared);
   const slots = new SlotTable(shared);
   const readers = new ReaderRegistry(shared);
@@ -70,7 +70,8 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
     const youngest = await openSegments(segments, index, health, segmentBytes);
     const isOver = segments.bytes > budgetBytes;
     if (isOver) await evictor.makeRoom(undefined);
-    return new SegmentChunkStore(shared, parts, evictor, new AppendLane(parts, evictor, isOver ? undefined : youngest));
+    const lane = new AppendLane(parts, evictor, isOver ? undefined : youngest);
+    return new SegmentChunkStore(shared, parts, evictor, lane, lane.audit());
   } catch (error) {
     await segments.close();
     await index.close();
@@ -79,10 +80,10 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
 }
 
 /** The lock is level's own: it ends with the process that has it. */
-async function openIndex(folder: string): Promise<ChunkIndex> {
+async function openIndex(folder: string, health: StoreHealth): Promise<ChunkIndex> {
   const ownerFile = join(folder, "owner");
   try {
-    const index = await ChunkIndex.open(join(folder, "index"));
+    const index = await ChunkIndex.open(join(folder, "index"), (error) => health.indexFailed(error));
     await writeFile(ownerFile, `process ${process.pid}\n`).catch(() => undefined); // only ever read for an error message
     return index;
   } catch (error) {
@@ -98,12 +99,15 @@ class SegmentChunkStore implements ChunkStore {
   readonly #parts: StoreParts;
   readonly #evictor: Evictor;
   readonly #lane: AppendLane;
+  readonly #audit: Promise<void>;
 
-  constructor(shared: StoreShared, parts: StoreParts, evictor: Evictor, lane: AppendLane) {
+  constructor(shared: StoreShared, parts: StoreParts, evictor: Evictor, lane: AppendLane, audit: Promise<void>) {
     this.shared = shared;
     this.#parts = parts;
     this.#evictor = evictor;
     this.#lane = lane;
+    this.#audit = audit;
+    audit.catch(() => undefined); // close throws it
   }
 
   async get(id: Digest, options?: AbortOptions): Promise<Uint8Array> {
@@ -193,7 +197,9 @@ class SegmentChunkStore implements ChunkStore {
   }
 
   async close(): Promise<void> {
-    await this.#lane.close();
+    const lane = this.#lane.close();
+    await this.#audit;
+    await lane;
     await this.#evictor.settled();
     await this.#parts.segments.close();
     await this.#parts.index.close();

@@ -70,12 +70,14 @@ export class SegmentSet {
   /** Begins a new segment, and a new tick of the clock. Leaves nothing behind if it cannot. */
   async create(): Promise<Segment> {
     const number = this.#nextNumber;
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 }); // somebody may have deleted it
     const file = await open(this.path(number), "wx+", 0o600);
     try {
       await file.write(encodeSegmentHeader(number), 0, segmentHeaderBytes, 0);
     } catch (error) {
       await file.close();
-      await unlink(this.path(number));
+      await unlink(this.path(number)).catch(() => undefined); // a number is never used for two files of one life
+      this.#nextNumber++;
       throw error;
     }
     this.#nextNumber++;
@@ -97,7 +99,7 @@ export class SegmentSet {
   async close(): Promise<void> {
     for (const segment of this.#byNumber.values()) {
       Atomics.store(this.#fds, segment.place, -1);
-      await segment.file.close();
+      await segment.file.close().catch(() => undefined); // what it could not write was reported by its sync
     }
     this.#byNumber.clear();
     this.#byPlace.length = 0;

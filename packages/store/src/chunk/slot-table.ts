@@ -129,6 +129,17 @@ export class SlotTable {
     Atomics.compareExchange(this.columns.word, slot, present, withState(generation, slotState.verified));
   }
 
+  /** What points into the segment at `place` is verified again before its next use. */
+  distrust(place: number): void {
+    const { word } = this.columns;
+    for (const slot of this.pointingTo(place)) {
+      const old = Atomics.load(word, slot);
+      if (stateOf(old) === slotState.verified) {
+        Atomics.compareExchange(word, slot, old, nextGeneration(old, slotState.present));
+      }
+    }
+  }
+
   /** Every slot whose chunk is there. A walk over all slots: a millisecond for a few hundred thousand. */
   *occupied(): Generator<number> {
     for (let slot = 0; slot < this.#high; slot++) {

@@ -1,5 +1,6 @@
 import { digestOfHash } from "@sluice/oci/content";
 import { isErrno } from "../errno.js";
+import { isIndexFailure } from "./chunk-index.js";
 import { EvictionStuckError } from "./store-errors.js";
 
 /** Something the operator of a node should know. `message` is a whole sentence for the log; `level` is the log's. */
@@ -53,6 +54,13 @@ export class StoreHealth {
     this.#degrade(cause, cause instanceof Error ? cause.message : String(cause));
   }
 
+  /** The index cannot be read, or did not take what it was told. */
+  indexFailed(cause: unknown): void {
+    const why = cause instanceof Error ? ((cause.cause as Error | undefined) ?? cause).message : String(cause);
+    this.#isIndexSuspect = true;
+    this.#degrade(cause, `its index failed: ${why}`);
+  }
+
   /** Writing back failed, so that writes succeed proves nothing: until the next sync succeeds. */
   degradeUntilSynced(cause: unknown, path: string): void {
     this.#awaitsSync = true;
@@ -104,5 +112,5 @@ export class StoreHealth {
 export function isDiskFailure(error: unknown): boolean {
   if (error instanceof EvictionStuckError) return true;
   if (isErrno(error, "ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE", "ENFILE", "EFBIG")) return true;
-  return error instanceof Error && "code" in error && String(error.code).startsWith("LEVEL_");
+  return isIndexFailure(error);
 }

@@ -43,6 +43,7 @@ export async function dropDamaged(parts: StoreParts, segment: Segment, chunk: In
   if (slot >= 0 && pointsTo(parts, slot, segment, chunk)) slots.drop(slot, slotState.damaged);
   health.foundDamage(chunk.id, segment.path);
   if (segment.retired) return;
+  slots.distrust(segment.place); // damage seldom comes alone
   segment.chunks--;
   await index.remove([chunk]);
 }

@@ -370,6 +370,18 @@ describe("a chunk fetcher", () => {
     for (let i = 0; i < chunks.length; i++) expectChunk(await fetcher.fetch(registry.place(i), "demand"), i);
     expect(registry.asked).toHaveLength(chunks.length);
     finish();
+    await expect.poll(() => put).toBe(chunks.length); // what it held is put after all
+  });
+
+  it("stores every chunk that it gives out, also on a disk that is slower than the network", async () => {
+    const slow: ChunkStore = Object.create(store, {
+      put: { value: (chunk: VerifiedChunk) => sleep(20).then(() => store.put(chunk)) },
+    });
+    const config = { pendingBytes: 2 * 8192, memoryBytes: 1 };
+    fetcher = new ChunkFetcher({ source: registry, store: bindAll(slow, store), config });
+    await Promise.all(chunks.map((_, i) => fetcher.fetch(registry.place(i), "demand")));
+    await fetcher.close();
+    for (const { id } of chunks) expect(await store.has(id)).toBe(true);
   });
 
   it("fetches a chunk again that was damaged on the disk", async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** How long a request that no reader waits for waits for the store, once, before it goes on without it. Milliseconds. */
+/** How long a request waits for a store that takes nothing, once, before it goes on without it. Milliseconds. */
 const patienceMs = 2000;
 
 /** The chunks that are on their way into the store, within a budget of bytes. */
@@ -33,19 +33,20 @@ export class PendingPuts {
     }
   }
 
-  /** @param put must not reject */
-  add(bytes: number, put: Promise<void>): void {
+  /** @param put must not reject @param onRoom called when it has ended and left room */
+  add(bytes: number, put: Promise<void>, onRoom: () => void): void {
     this.#bytes += bytes;
     const done: Promise<void> = put.finally(() => {
       this.#puts.delete(done);
       this.#bytes -= bytes;
       this.#isStuck = false;
+      onRoom();
     });
     this.#puts.add(done);
   }
 
   /** Resolves when none is on its way. */
   async settled(): Promise<void> {
-    await Promise.all(this.#puts);
+    while (this.#puts.size > 0) await Promise.all(this.#puts);
   }
 }

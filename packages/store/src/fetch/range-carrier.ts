@@ -27,6 +27,8 @@ export interface CarrierParts {
 export class RangeCarrier {
   readonly #parts: CarrierParts;
   readonly #memory: LRUCache<string, Uint8Array>;
+  /** Those in memory that were never put, for lack of room. Put as soon as there is some. */
+  readonly #owed: Map<string, VerifiedChunk> = new Map();
   readonly #puts: PendingPuts;
 
   constructor(parts: CarrierParts) {
@@ -34,7 +36,11 @@ export class RangeCarrier {
     this.#puts = new PendingPuts(parts.config.pendingBytes);
     // lru-cache takes no size of zero
     const maxSize = Math.max(1, parts.config.memoryBytes);
-    this.#memory = new LRUCache({ maxSize, sizeCalculation: (bytes) => bytes.byteLength });
+    this.#memory = new LRUCache({
+      maxSize,
+      sizeCalculation: (bytes) => bytes.byteLength,
+      dispose: (_, id) => this.#owed.delete(id),
+    });
   }
 
   /** A chunk that the store could not keep. */
@@ -43,7 +49,8 @@ export class RangeCarrier {
   }
 
   /**
-   * Lands what it can of `flights`, which are among those of the request. A wrong chunk does not stop the others. Does not wait for the store.
+   * Lands what it can of `flights`, which are among those of the request. A wrong chunk does not stop the others. What lands is given out at once; the next frame
+   * waits for room on the way into the store, so that a disk that is slower than the network loses nothing, but not for a store that hangs.
    *
    * @throws what kept some of them from landing; the signal's reason once it fires
    */
@@ -63,8 +70,7 @@ export class RangeCarrier {
         }
         counted.chunks++;
         of.flight.land(chunk.bytes);
-        // A slow disk slows what nobody waits for, and nothing else.
-        if (request.cause !== "demand") await this.#puts.roomFor(chunk.bytes.byteLength);
+        await this.#puts.roomFor(chunk.bytes.byteLength);
         this.#keep(of.flight, chunk);
       }
     } finally {
@@ -119,16 +125,22 @@ export class RangeCarrier {
   }
 
   #keep(flight: Flight, chunk: VerifiedChunk): void {
-    const sizeBytes = chunk.bytes.byteLength;
-    if (this.#puts.hasRoomFor(sizeBytes)) {
-      this.#puts.add(sizeBytes, this.#put(flight, chunk));
+    if (this.#puts.hasRoomFor(chunk.bytes.byteLength)) {
+      this.#add(chunk, () => this.#parts.onKept(flight));
     } else {
       this.#memory.set(chunk.id, chunk.bytes);
+      this.#owed.set(chunk.id, chunk);
       this.#parts.onKept(flight);
     }
   }
 
-  async #put(flight: Flight, chunk: VerifiedChunk): Promise<void> {
+  #add(chunk: VerifiedChunk, onKept: () => void): void {
+    const put = this.#put(chunk).then(onKept);
+    this.#puts.add(chunk.bytes.byteLength, put, () => this.#payOwed());
+  }
+
+  /** Never rejects. */
+  async #put(chunk: VerifiedChunk): Promise<void> {
     try {
       const outcome = await this.#parts.store.put(chunk);
       if (outcome === "not-stored") this.#memory.set(chunk.id, chunk.bytes);
@@ -136,8 +148,14 @@ export class RangeCarrier {
     } catch (error) {
       this.#memory.set(chunk.id, chunk.bytes);
       this.#parts.onStoreError(error);
-    } finally {
-      this.#parts.onKept(flight);
+    }
+  }
+
+  #payOwed(): void {
+    for (const [id, chunk] of this.#owed) {
+      if (!this.#puts.hasRoomFor(chunk.bytes.byteLength)) return;
+      this.#owed.delete(id);
+      this.#add(chunk, () => undefined);
     }
   }
 }

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { convertImage, verifyImage } from "@sluice/converter";
 import {
   blobKind,
-  type ChunkTable,
   compressFrame,
   decodeToc,
   encodeBlobTail,
@@ -13,6 +12,7 @@ import {
   footerOf,
   SeekTableBuilder,
 } from "@sluice/disk";
+import { startupTable } from "@sluice/disk/testing";
 import {
   createImageManifest,
   type Descriptor,
@@ -108,8 +108,8 @@ describe("verifyImage", () => {
     const region = toc.regions[1];
     const blocks = 3;
     const start = (region?.startBlock ?? 0) + 2;
-    const content = fileOf(tars[0] ?? Buffer.alloc(0)).subarray(2 * 4096, 5 * 4096);
-    const bytes = Buffer.from(content);
+    const content = fileOf(tars[0] ?? Buffer.alloc(0));
+    const bytes = Buffer.concat([content.subarray(4 * 4096, 5 * 4096), content.subarray(2 * 4096, 4 * 4096)]);
     bytes[5000] = (bytes[5000] ?? 0) ^ change;
     const frame = compressFrame(bytes);
     const hash = Buffer.from(sha256Of(bytes).slice("sha256:".length), "hex");
@@ -120,11 +120,11 @@ describe("verifyImage", () => {
     for await (const piece of encodeBlobTail(tail)) parts.push(piece);
     const annotations = { "dev.sluice.footer.digest": footerDigest(footerOf(tail)) };
     const startup = await push(Buffer.concat(parts), { mediaType: sluiceMediaTypes.startup, annotations });
-    const rows: ChunkTable = {
-      ...tail.seekTable,
-      startBlock: Uint32Array.of(start),
-      blob: Uint16Array.of(toc.blobs.length),
-    };
+    const pieces = [
+      { startBlock: start + 2, blocks: 1 },
+      { startBlock: start, blocks: 2 },
+    ];
+    const rows = { ...startupTable([pieces], { blob: toc.blobs.length }), ...tail.seekTable };
     const blobs = [...toc.blobs, { kind: blobKind.startup, digest: startup.digest, sizeBytes: startup.size }];
     const withStartup = await push(encodeToc({ ...toc, blobs, startup: rows }), { mediaType: sluiceMediaTypes.toc });
     await replaceArtifact([withStartup, metadata, startup, ...layers]);

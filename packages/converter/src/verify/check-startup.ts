@@ -4,6 +4,7 @@ import {
   decompressFrame,
   InvalidFormatError,
   type RemoteBlob,
+  type StartupTable,
   type Toc,
 } from "@sluice/disk";
 import { type AbortOptions, type Digest, DigestMismatchError, digestOfHash, sha256Of } from "@sluice/oci";
@@ -36,7 +37,7 @@ export async function checkStartup(
   const disk = new DiskChunks(toc, blobs, options);
   for await (const chunk of readChunks(remote, seekTable, options)) {
     if ("damage" in chunk) throw chunk.damage;
-    const same = "bytes" in chunk && (await disk.holds(startup.startBlock[chunk.row] ?? 0, chunk.bytes));
+    const same = "bytes" in chunk && (await disk.holds(startup, chunk.row, chunk.bytes));
     if (!same) throw new InvalidFormatError(part, `chunk ${chunk.row}`, "a copy of the disk's blocks", "other bytes");
   }
 }
@@ -57,8 +58,19 @@ class DiskChunks {
     this.#options = options;
   }
 
-  /** Whether the disk has these bytes from `startBlock` on. */
-  async holds(startBlock: number, bytes: Uint8Array): Promise<boolean> {
+  /** Whether the disk has these bytes where the pieces of a startup chunk lie. */
+  async holds(startup: StartupTable, row: number, bytes: Uint8Array): Promise<boolean> {
+    let at = 0;
+    const end = startup.firstPiece[row + 1] ?? 0;
+    for (let piece = startup.firstPiece[row] ?? 0; piece < end; piece++) {
+      const next = at + (startup.pieceBlocks[piece] ?? 0) * blockSizeBytes;
+      if (!(await this.#holdsPiece(startup.pieceStartBlock[piece] ?? 0, bytes.subarray(at, next)))) return false;
+      at = next;
+    }
+    return at === bytes.length;
+  }
+
+  async #holdsPiece(startBlock: number, bytes: Uint8Array): Promise<boolean> {
     const { chunks } = this.#toc;
     for (let at = 0; at < bytes.length; ) {
       const block = startBlock + at / blockSizeBytes;

@@ -34,3 +34,13 @@ export function isZero(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (bytes[at] !== 0) return false;
   return true;
 }
+
+export function writeColumn(view: DataView, at: number, column: Uint32Array): void {
+  for (let row = 0; row < column.length; row++) view.setUint32(at + 4 * row, column[row] ?? 0, true);
+}
+
+export function readColumn(view: DataView, at: number, count: number): Uint32Array {
+  const column = new Uint32Array(count);
+  for (let row = 0; row < count; row++) column[row] = view.getUint32(at + 4 * row, true);
+  return column;
+}

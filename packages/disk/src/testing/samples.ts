@@ -88,7 +88,12 @@ export function sampleToc(): Toc {
   startup.add(0, 40, 1, hashOfDigest(sha256Of("startup 0")));
   startup.add(40, 70, 2, hashOfDigest(sha256Of("startup 1")));
   startup.add(110, 30, 1, hashOfDigest(sha256Of("startup 2")));
-  builder.setStartup(blob("startup"), { ...startup.finish(), startBlock: Uint32Array.of(second + 1, 0, 2) });
+  builder.setStartup(blob("startup"), {
+    ...startup.finish(),
+    firstPiece: Uint32Array.of(0, 1, 3, 4),
+    pieceStartBlock: Uint32Array.of(second + 1, 0, second + 5, 2),
+    pieceBlocks: Uint32Array.of(1, 1, 1, 1),
+  });
   return builder.build();
 }
 

@@ -65,14 +65,33 @@ describe("a TOC is refused", () => {
       /startup chunk 1: expected an offset of 40/,
     ],
     [
-      "with a startup chunk outside regions",
-      changed((toc) => toc.startup.startBlock.fill(20, 0, 1)),
-      /blocks of one region/,
+      "with a startup piece outside regions",
+      changed((toc) => toc.startup.pieceStartBlock.fill(20, 0, 1)),
+      /startup chunk 0, piece 0: expected blocks of one region, found 1 from 20/,
     ],
     [
-      "with a startup chunk over the end of a region",
-      changed((toc) => toc.startup.startBlock.fill(12, 1, 2)),
-      /blocks of one region/,
+      "with a startup piece over the end of a region",
+      changed((toc) => {
+        toc.startup.pieceStartBlock.fill(12, 2, 3);
+        toc.startup.pieceBlocks.fill(2, 2, 3);
+      }),
+      /startup chunk 1, piece 2: expected blocks of one region/,
+    ],
+    ["with an empty startup piece", changed((toc) => toc.startup.pieceBlocks.fill(0, 1, 2)), /found 0 from 0/],
+    [
+      "with pieces of other blocks than their chunk has",
+      changed((toc) => toc.startup.pieceBlocks.fill(2, 3, 4)),
+      /startup chunk 2: expected pieces of 1 blocks, found 2/,
+    ],
+    [
+      "with a startup chunk of no pieces",
+      changed((toc) => toc.startup.firstPiece.fill(3, 1, 2)),
+      /startup chunk 0: expected pieces of 1 blocks, found 3/,
+    ],
+    [
+      "with pieces in no startup chunk",
+      changed((toc) => toc.startup.firstPiece.fill(3, 3, 4)),
+      /startup pieces: expected 4/,
     ],
     [
       "with startup chunks and no startup blob",

@@ -1,7 +1,8 @@
 import { regionAlignmentBlocks } from "../blocks.js";
 import { checkChunkRow } from "../frames/seek-table.js";
 import { InvalidFormatError } from "../invalid-format-error.js";
-import { blobKind, type ChunkTable, type Toc, type TocRegion } from "./toc.js";
+import { checkStartupChunks } from "./check-startup-chunks.js";
+import { blobKind, type Toc, type TocRegion } from "./toc.js";
 
 /** The largest disk: 2^32 blocks, 16 TiB. */
 export const maxDiskBlocks: number = 2 ** 32;
@@ -17,7 +18,7 @@ export type TocHead = Pick<Toc, "diskBlocks" | "blobs" | "regions">;
 export function checkToc(toc: Toc): void {
   checkTocHead(toc, toc.chunks.count);
   for (const [i, region] of toc.regions.entries()) checkChunksOfRegion(toc, region, i);
-  checkStartup(toc);
+  checkStartupChunks(toc);
 }
 
 /** The rules for blobs and regions, which must hold before chunks are assigned to them. @throws {InvalidFormatError} */
@@ -105,37 +106,4 @@ function checkChunksOfRegion(toc: Toc, region: TocRegion, i: number): void {
   }
   const end = region.startBlock + region.blocks;
   if (next !== end) throw new InvalidFormatError(part, `region ${i}`, `chunks that fill it to block ${end}`, next);
-}
-
-function checkStartup(toc: Toc): void {
-  const { startup } = toc;
-  const blob = toc.blobs.findIndex(({ kind }) => kind === blobKind.startup);
-  if (startup.count > 0 && blob < 0) throw new InvalidFormatError(part, "startup chunks", "a startup blob", "none");
-  const blobBytes = toc.blobs[blob]?.sizeBytes ?? 0;
-  let nextOffset = 0;
-  for (let row = 0; row < startup.count; row++) {
-    checkChunkRow(startup, row, blobBytes, "TOC, startup chunks");
-    if (startup.compressedSize[row] === 0) throw new InvalidFormatError(part, `startup chunk ${row}`, "data", "zeros");
-    if (startup.offset[row] !== nextOffset || startup.blob[row] !== blob) {
-      throw new InvalidFormatError(part, `startup chunk ${row}`, `an offset of ${nextOffset}`, startup.offset[row]);
-    }
-    nextOffset += startup.compressedSize[row] ?? 0;
-    if (!liesInOneRegion(toc.regions, startup, row)) {
-      throw new InvalidFormatError(part, `startup chunk ${row}`, "blocks of one region", startup.startBlock[row]);
-    }
-  }
-}
-
-/** Binary search: regions are in disk order. */
-function liesInOneRegion(regions: readonly TocRegion[], table: ChunkTable, row: number): boolean {
-  const start = table.startBlock[row] ?? 0;
-  let low = 0;
-  let high = regions.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((regions[middle]?.startBlock ?? 0) <= start) low = middle + 1;
-    else high = middle;
-  }
-  const region = regions[low - 1];
-  return region !== undefined && start + (table.blocks[row] ?? 0) <= region.startBlock + region.blocks;
 }

@@ -1,9 +1,10 @@
 import { sha256Of } from "@sluice/oci/content";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { startupTable } from "../testing/startup-table.js";
 import { chunkIndexAtBlock } from "./chunk-at-block.js";
 import { type DiskPieces, diskPieces, startupRuns } from "./disk-pieces.js";
-import type { ChunkTable, Toc } from "./toc.js";
+import type { ChunkTable, StartupTable, Toc } from "./toc.js";
 
 function table(rows: readonly { start: number; blocks: number }[]): ChunkTable {
   return {
@@ -36,16 +37,16 @@ const tocs: fc.Arbitrary<Toc> = fc
       .map(({ region, from, blocks }) => {
         const { start, end } = bounds[region] ?? { start: 0, end: 1 };
         const first = start + (from % (end - start));
-        return { start: first, blocks: Math.min(blocks, end - first) };
+        return { startBlock: first, blocks: Math.min(blocks, end - first) };
       });
-    return fc.array(startup, { maxLength: 12 }).map(
+    return fc.array(fc.array(startup, { minLength: 1, maxLength: 3 }), { maxLength: 8 }).map(
       (rows): Toc => ({
         diskBlocks: bounds.at(-1)?.end ?? 1,
         source: sha256Of("source"),
         blobs: [],
         regions: [],
         chunks: table(chunks),
-        startup: table(rows),
+        startup: startupTable(rows),
       }),
     );
   });
@@ -108,13 +109,13 @@ describe("the pieces of a disk", () => {
         expect(pieces.blocks).toEqual(toc.chunks.blocks);
         expect([...pieces.chunk]).toEqual([...pieces.chunk].map((_, row) => row));
         expect(Math.max(0, ...pieces.offsetInChunk)).toBe(0);
-        expect(diskPieces({ ...toc, startup: table([]) })).toEqual(pieces);
+        expect(diskPieces({ ...toc, startup: startupTable([]) })).toEqual(pieces);
       }),
     );
   });
 
   it("leave more startup chunks than any start needs alone", () => {
-    const toc = (startup: ChunkTable): Toc => ({
+    const toc = (startup: StartupTable): Toc => ({
       diskBlocks: 4,
       source: sha256Of("source"),
       blobs: [],
@@ -122,9 +123,17 @@ describe("the pieces of a disk", () => {
       chunks: table([{ start: 0, blocks: 4 }]),
       startup,
     });
-    const many = table([]);
+    const none = startupTable([]);
     const count = 2 ** 19 + 1;
-    const hostile = { ...many, count, startBlock: new Uint32Array(count), blocks: new Uint32Array(count).fill(1) };
-    expect(diskPieces(toc(hostile))).toEqual(diskPieces(toc(many)));
+    const blocks = new Uint32Array(count).fill(1);
+    const hostile = {
+      ...none,
+      count,
+      blocks,
+      firstPiece: Uint32Array.from({ length: count + 1 }, (_, row) => row),
+      pieceStartBlock: new Uint32Array(count),
+      pieceBlocks: blocks,
+    };
+    expect(diskPieces(toc(hostile))).toEqual(diskPieces(toc(none)));
   });
 });

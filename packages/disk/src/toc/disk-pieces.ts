@@ -27,7 +27,13 @@ export interface StartupRun {
 export function* startupRuns(toc: Toc): Generator<StartupRun> {
   const { startup } = toc;
   for (let row = 0; row < startup.count; row++) {
-    yield { startBlock: startup.startBlock[row] ?? 0, blocks: startup.blocks[row] ?? 0, row, offsetInChunk: 0 };
+    let offsetInChunk = 0;
+    const end = startup.firstPiece[row + 1] ?? 0;
+    for (let piece = startup.firstPiece[row] ?? 0; piece < end; piece++) {
+      const blocks = startup.pieceBlocks[piece] ?? 0;
+      yield { startBlock: startup.pieceStartBlock[piece] ?? 0, blocks, row, offsetInChunk };
+      offsetInChunk += blocks;
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type SeekTable, SeekTableBuilder } from "../frames/seek-table.js";
 import { sampleSeekTable, sampleToc } from "../testing/samples.js";
+import { startupTable } from "../testing/startup-table.js";
 import { checkToc } from "./check-toc.js";
 import { chunkIndexAtBlock } from "./chunk-at-block.js";
 import { DiskRegions } from "./disk-regions.js";
@@ -53,7 +54,7 @@ describe("the layout of the disk", () => {
 
   it("takes one startup blob", () => {
     const builder = new TocBuilder(sha256Of("source"), blob("metadata"), sampleSeekTable());
-    const startup = { ...new SeekTableBuilder().finish(), startBlock: new Uint32Array(0) };
+    const startup = startupTable([]);
     builder.setStartup(blob("s"), startup);
     expect(() => builder.setStartup(blob("t"), startup)).toThrow(RangeError);
   });

@@ -1,7 +1,15 @@
 import type { Digest } from "@sluice/oci/content";
 import type { SeekTable } from "../frames/seek-table.js";
 import { DiskRegions } from "./disk-regions.js";
-import { blobKind, type ChunkTable, type Toc, type TocBlob, type TocRegion } from "./toc.js";
+import {
+  blobKind,
+  type ChunkTable,
+  type StartupTable,
+  type StoredChunks,
+  type Toc,
+  type TocBlob,
+  type TocRegion,
+} from "./toc.js";
 
 /** A blob as the artifact's manifest names it. */
 export interface BlobReference {
@@ -9,10 +17,10 @@ export interface BlobReference {
   readonly sizeBytes: number;
 }
 
-/** Chunks of a startup blob in stream order, and the disk blocks they are copies of. */
-export interface StartupChunks extends SeekTable {
-  readonly startBlock: Uint32Array;
-}
+/** Chunks of a startup blob in stream order, and the pieces of the disk they are copies of. */
+export interface StartupChunks
+  extends SeekTable,
+    Pick<StartupTable, "firstPiece" | "pieceStartBlock" | "pieceBlocks"> {}
 
 interface PlacedBlob {
   readonly region: TocRegion;
@@ -95,18 +103,30 @@ export class TocBuilder {
     return chunks;
   }
 
-  #startupChunks(): ChunkTable {
+  #startupChunks(): StartupTable {
     const startup = this.#startup;
-    if (startup === undefined) return emptyTable(0);
+    if (startup === undefined) return noStartup();
     const chunks = emptyTable(startup.count);
     copyColumns(chunks, 0, startup);
-    chunks.startBlock.set(startup.startBlock);
     chunks.blob.fill(this.#blobs.findIndex(({ kind }) => kind === blobKind.startup));
-    return chunks;
+    const { firstPiece, pieceStartBlock, pieceBlocks } = startup;
+    const { startBlock: _, ...stored } = chunks;
+    return { ...stored, firstPiece, pieceStartBlock, pieceBlocks };
   }
 }
 
-function copyColumns(target: ChunkTable, firstRow: number, table: SeekTable): void {
+/** The startup table of an image without startup blob. */
+export function noStartup(): StartupTable {
+  const { startBlock: _, ...stored } = emptyTable(0);
+  return {
+    ...stored,
+    firstPiece: new Uint32Array(1),
+    pieceStartBlock: new Uint32Array(0),
+    pieceBlocks: new Uint32Array(0),
+  };
+}
+
+function copyColumns(target: StoredChunks, firstRow: number, table: SeekTable): void {
   target.blocks.set(table.blocks, firstRow);
   target.offset.set(table.offset, firstRow);
   target.compressedSize.set(table.compressedSize, firstRow);

@@ -2,6 +2,7 @@ import { DigestMismatchError, sha256Of } from "@sluice/oci/content";
 import { describe, expect, it } from "vitest";
 import { compressFrame, declaredContentBytes, decompressFrame } from "../frames/zstd-frame.js";
 import { sampleToc } from "../testing/samples.js";
+import { startupTable } from "../testing/startup-table.js";
 import type { Toc } from "./toc.js";
 import { decodeToc, encodeToc } from "./toc-codec.js";
 
@@ -37,6 +38,7 @@ describe("a TOC is refused", () => {
   };
   const blobs = 96;
   const regions = blobs + 5 * 48;
+  const startup = regions + 3 * 32 + 12 * 48;
 
   it.each<[string, (view: DataView) => void, RegExp]>([
     ["another magic", (view) => view.setUint8(0, 0), /magic/],
@@ -46,6 +48,22 @@ describe("a TOC is refused", () => {
     ["more regions than blobs", (view) => view.setUint32(24, 6, true), /regions: expected at most one/],
     ["more chunks than it has room for", (view) => view.setUint32(28, 0xffff_ffff, true), /from the header's counts/],
     ["more startup chunks than it has room for", (view) => view.setUint32(32, 4, true), /from the header's counts/],
+    ["more startup pieces than it has room for", (view) => view.setUint32(36, 5, true), /from the header's counts/],
+    [
+      "more pieces in startup chunks than there are",
+      (view) => view.setUint32(startup, 2 ** 31, true),
+      /startup chunk 0: expected at least 1 block|TOC, startup chunks/,
+    ],
+    [
+      "startup pieces in no chunk",
+      (view) => view.setUint32(startup + 4, 1, true),
+      /startup pieces: expected 4, found 3/,
+    ],
+    [
+      "startup pieces of more blocks than a number holds",
+      (view) => view.setUint32(raw.length - 4, 0xffff_ffff, true),
+      /TOC, startup chunks, row 2/,
+    ],
     ["reserved bytes in the header", (view) => view.setUint8(50, 1), /reserved bytes of the header/],
     [
       "a disk without blocks",
@@ -91,15 +109,6 @@ function largeToc(count: number): Toc {
     blobs: [{ kind: 1, digest: sha256Of("metadata"), sizeBytes: count * 100_000 }],
     regions: [{ startBlock: 0, blocks: 64 * count, blob: 0, firstChunk: 0, chunkCount: count }],
     chunks: columns,
-    startup: {
-      ...sample.startup,
-      count: 0,
-      startBlock: new Uint32Array(0),
-      blocks: new Uint32Array(0),
-      blob: new Uint16Array(0),
-      offset: new Float64Array(0),
-      compressedSize: new Uint32Array(0),
-      sha256: new Uint8Array(0),
-    },
+    startup: startupTable([]),
   };
 }

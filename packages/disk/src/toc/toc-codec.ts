@@ -1,8 +1,9 @@
 import { type Digest, DigestMismatchError, digestOfHash, hashOfDigest, sha256Of } from "@sluice/oci/content";
-import { align8, isZero, readU64, viewOf, writeInt64 } from "../binary/integers.js";
+import { isZero, readColumn, readU64, viewOf, writeColumn, writeInt64 } from "../binary/integers.js";
 import { compressFrame, declaredContentBytes, decompressFrame } from "../frames/zstd-frame.js";
 import { InvalidFormatError } from "../invalid-format-error.js";
 import { checkToc, checkTocHead, maxBlobs } from "./check-toc.js";
+import { readStartup, type StartupCounts, startupTableBytes, writeStartup } from "./startup-codec.js";
 import { type BlobKind, blobKind, type ChunkTable, type Toc, type TocBlob, type TocRegion } from "./toc.js";
 
 /** What a TOC may take decompressed: 256 MiB, about five million chunks. Bytes. docs/format.md §5 */
@@ -20,7 +21,7 @@ interface Counts {
   readonly blobs: number;
   readonly regions: number;
   readonly chunks: number;
-  readonly startup: number;
+  readonly startup: StartupCounts;
 }
 
 /** Where each table starts. Bytes. docs/format.md §5 */
@@ -47,7 +48,7 @@ export function encodeToc(toc: Toc): Uint8Array {
     blobs: toc.blobs.length,
     regions: toc.regions.length,
     chunks: toc.chunks.count,
-    startup: toc.startup.count,
+    startup: { chunks: toc.startup.count, pieces: toc.startup.pieceStartBlock.length },
   };
   const layout = layoutOf(counts);
   if (layout.totalBytes > maxTocBytes)
@@ -61,13 +62,13 @@ export function encodeToc(toc: Toc): Uint8Array {
   writeInt64(view, 16, toc.diskBlocks);
   view.setUint32(24, counts.regions, true);
   view.setUint32(28, counts.chunks, true);
-  view.setUint32(32, counts.startup, true);
+  view.setUint32(32, counts.startup.chunks, true);
+  view.setUint32(36, counts.startup.pieces, true);
   bytes.set(hashOfDigest(toc.source), 64);
   for (const [i, blob] of toc.blobs.entries()) writeBlob(bytes, view, layout.blobs + blobRowBytes * i, blob);
   for (const [i, region] of toc.regions.entries()) writeRegion(view, layout.regions + regionRowBytes * i, region);
-  writeChunks(bytes, view, layout.chunks, [toc.chunks.blocks, toc.chunks.compressedSize], toc.chunks);
-  const { startup } = toc;
-  writeChunks(bytes, view, layout.startup, [startup.startBlock, startup.blocks, startup.compressedSize], startup);
+  writeChunks(bytes, view, layout.chunks, toc.chunks);
+  writeStartup(bytes, view, layout.startup, toc.startup);
   return compressFrame(bytes);
 }
 
@@ -106,13 +107,14 @@ function readToc(bytes: Uint8Array): Toc {
   for (let i = 0; i < counts.regions; i++) regions.push(readRegion(view, layout.regions + regionRowBytes * i, i));
   const diskBlocks = readU64(view, 16, part, "blocks of the disk");
   checkTocHead({ diskBlocks, blobs, regions }, counts.chunks);
+  const startupBlob = blobs.findIndex(({ kind }) => kind === blobKind.startup);
   return {
     diskBlocks,
     source: digestOfHash(bytes, 64),
     blobs,
     regions,
     chunks: readDiskChunks(bytes, view, layout.chunks, counts.chunks, regions),
-    startup: readStartupChunks(bytes, view, layout.startup, counts.startup, blobs),
+    startup: readStartup(bytes, view, layout.startup, counts.startup, startupBlob),
   };
 }
 
@@ -122,19 +124,20 @@ function readCounts(bytes: Uint8Array, view: DataView): Counts {
   if (found !== version) throw new InvalidFormatError(part, "version", `${version}`, found);
   const log2 = view.getUint16(10, true);
   if (log2 !== blockSizeLog2) throw new InvalidFormatError(part, "log2 of the block size", `${blockSizeLog2}`, log2);
-  if (!isZero(bytes, 36, 64)) throw new InvalidFormatError(part, "reserved bytes of the header", "zeros", "others");
+  if (!isZero(bytes, 40, 64)) throw new InvalidFormatError(part, "reserved bytes of the header", "zeros", "others");
   const blobs = view.getUint32(12, true);
   if (blobs > maxBlobs) throw new InvalidFormatError(part, "blobs", `at most ${maxBlobs}`, blobs);
   const regions = view.getUint32(24, true);
   if (regions > blobs) throw new InvalidFormatError(part, "regions", `at most one for each of ${blobs} blobs`, regions);
-  return { blobs, regions, chunks: view.getUint32(28, true), startup: view.getUint32(32, true) };
+  const startup = { chunks: view.getUint32(32, true), pieces: view.getUint32(36, true) };
+  return { blobs, regions, chunks: view.getUint32(28, true), startup };
 }
 
 function layoutOf(counts: Counts): Layout {
   const regions = headerBytes + blobRowBytes * counts.blobs;
   const chunks = regions + regionRowBytes * counts.regions;
   const startup = chunks + (4 + 4 + 8 + 32) * counts.chunks;
-  const totalBytes = align8(startup + (4 + 4 + 4) * counts.startup) + (8 + 32) * counts.startup;
+  const totalBytes = startup + startupTableBytes(counts.startup);
   return { blobs: headerBytes, regions, chunks, startup, totalBytes };
 }
 
@@ -172,21 +175,12 @@ function readRegion(view: DataView, at: number, i: number): TocRegion {
   };
 }
 
-/** 32-bit columns, then offsets on a multiple of 8, then ids. */
-function writeChunks(
-  bytes: Uint8Array,
-  view: DataView,
-  start: number,
-  columns: readonly Uint32Array[],
-  table: ChunkTable,
-): void {
-  for (const [i, column] of columns.entries()) {
-    const at = start + 4 * table.count * i;
-    for (let row = 0; row < table.count; row++) view.setUint32(at + 4 * row, column[row] ?? 0, true);
-  }
-  const offsets = align8(start + 4 * table.count * columns.length);
-  for (let row = 0; row < table.count; row++) writeInt64(view, offsets + 8 * row, table.offset[row] ?? 0);
-  bytes.set(table.sha256, offsets + 8 * table.count);
+function writeChunks(bytes: Uint8Array, view: DataView, start: number, table: ChunkTable): void {
+  const { count } = table;
+  writeColumn(view, start, table.blocks);
+  writeColumn(view, start + 4 * count, table.compressedSize);
+  for (let row = 0; row < count; row++) writeInt64(view, start + 8 * (count + row), table.offset[row] ?? 0);
+  bytes.set(table.sha256, start + 16 * count);
 }
 
 /** Start blocks and blobs are not in the table: they follow from the regions. */
@@ -197,8 +191,13 @@ function readDiskChunks(
   count: number,
   regions: readonly TocRegion[],
 ): ChunkTable {
-  const table = readTable(bytes, view, start, 2, count);
-  const blocks = table.columns[0] ?? new Uint32Array(0);
+  const blocks = readColumn(view, start, count);
+  const compressedSize = readColumn(view, start + 4 * count, count);
+  const offset = new Float64Array(count);
+  for (let row = 0; row < count; row++) {
+    offset[row] = readU64(view, start + 8 * (count + row), part, `offset of chunk ${row}`);
+  }
+  const sha256 = bytes.slice(start + 16 * count, start + 48 * count);
   const startBlock = new Uint32Array(count);
   const blob = new Uint16Array(count);
   for (const region of regions) {
@@ -210,47 +209,5 @@ function readDiskChunks(
       next += blocks[row] ?? 0;
     }
   }
-  return { ...table.rows, count, startBlock, blocks, blob, compressedSize: table.columns[1] ?? new Uint32Array(0) };
-}
-
-function readStartupChunks(
-  bytes: Uint8Array,
-  view: DataView,
-  start: number,
-  count: number,
-  blobs: readonly TocBlob[],
-): ChunkTable {
-  const table = readTable(bytes, view, start, 3, count);
-  const [startBlock, blocks, compressedSize] = table.columns;
-  const blob = new Uint16Array(count).fill(blobs.findIndex(({ kind }) => kind === blobKind.startup));
-  const none = new Uint32Array(0);
-  const padding = start + 12 * count;
-  if (!isZero(bytes, padding, align8(padding)))
-    throw new InvalidFormatError(part, `padding at ${padding}`, "zeros", "others");
-  return {
-    ...table.rows,
-    count,
-    startBlock: startBlock ?? none,
-    blocks: blocks ?? none,
-    blob,
-    compressedSize: compressedSize ?? none,
-  };
-}
-
-interface RawTable {
-  readonly columns: readonly Uint32Array[];
-  readonly rows: Pick<ChunkTable, "offset" | "sha256">;
-}
-
-function readTable(bytes: Uint8Array, view: DataView, start: number, columnCount: number, count: number): RawTable {
-  const columns = Array.from({ length: columnCount }, (_, i) => {
-    const column = new Uint32Array(count);
-    for (let row = 0; row < count; row++) column[row] = view.getUint32(start + 4 * (count * i + row), true);
-    return column;
-  });
-  const offsets = align8(start + 4 * count * columnCount);
-  const offset = new Float64Array(count);
-  for (let row = 0; row < count; row++) offset[row] = readU64(view, offsets + 8 * row, part, `offset of chunk ${row}`);
-  const ids = offsets + 8 * count;
-  return { columns, rows: { offset, sha256: bytes.slice(ids, ids + 32 * count) } };
+  return { count, startBlock, blocks, blob, offset, compressedSize, sha256 };
 }

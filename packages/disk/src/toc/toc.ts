@@ -21,11 +21,9 @@ export interface TocRegion {
   readonly chunkCount: number;
 }
 
-/** Chunks as columns; row `i` of each belongs to chunk `i`. */
-export interface ChunkTable {
+/** Where chunks are stored, as columns; row `i` of each belongs to chunk `i`. */
+export interface StoredChunks {
   readonly count: number;
-  /** First block on the disk. */
-  readonly startBlock: Uint32Array;
   readonly blocks: Uint32Array;
   /** Index into {@link Toc.blobs}. */
   readonly blob: Uint16Array;
@@ -35,6 +33,22 @@ export interface ChunkTable {
   readonly compressedSize: Uint32Array;
   /** 32 bytes a chunk: sha256 of the uncompressed bytes. */
   readonly sha256: Uint8Array;
+}
+
+/** Chunks that are runs of the disk. */
+export interface ChunkTable extends StoredChunks {
+  /** First block on the disk. */
+  readonly startBlock: Uint32Array;
+}
+
+/** Chunks that are put together from pieces of the disk: their blocks are those of their pieces, one piece behind the other. */
+export interface StartupTable extends StoredChunks {
+  /** Chunk `i` has the pieces from `firstPiece[i]` up to, not including, `firstPiece[i + 1]`; one number more than there are chunks. */
+  readonly firstPiece: Uint32Array;
+  /** First block on the disk, by piece. */
+  readonly pieceStartBlock: Uint32Array;
+  /** By piece. */
+  readonly pieceBlocks: Uint32Array;
 }
 
 /** The table of contents of one converted image: where each block of its disk comes from. docs/format.md §5 */
@@ -48,5 +62,5 @@ export interface Toc {
   /** In disk order: `startBlock` rises. */
   readonly chunks: ChunkTable;
   /** Second copies in the startup blob, in stream order; empty when there is none. */
-  readonly startup: ChunkTable;
+  readonly startup: StartupTable;
 }

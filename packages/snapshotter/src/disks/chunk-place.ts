@@ -1,9 +1,9 @@
-import { blockSizeBytes, type ChunkTable, type Toc } from "@sluice/disk";
+import { blockSizeBytes, type StoredChunks, type Toc } from "@sluice/disk";
 import { digestOfHash } from "@sluice/oci/content";
 import type { ChunkPlace } from "@sluice/store";
 
 /** The table and the row in it of a chunk, numbered as in `DiskPieces`: the chunks of the regions first, then those of the startup blob. */
-export function tableOf(toc: Toc, chunk: number): { readonly table: ChunkTable; readonly row: number } {
+export function tableOf(toc: Toc, chunk: number): { readonly table: StoredChunks; readonly row: number } {
   const { chunks, startup } = toc;
   return chunk < chunks.count ? { table: chunks, row: chunk } : { table: startup, row: chunk - chunks.count };
 }

@@ -1,4 +1,5 @@
 import { blobKind, type ChunkTable, type Toc } from "@sluice/disk";
+import { startupTable } from "@sluice/disk/testing";
 import { sha256Of } from "@sluice/oci";
 import { expect, it } from "vitest";
 import { ChunksAhead } from "./chunks-ahead.js";
@@ -28,7 +29,7 @@ function testDisk(count: number) {
       chunkCount: count,
     })),
     chunks,
-    startup: { ...chunks, count: 0 },
+    startup: startupTable([]),
   };
   const asked: string[] = [];
   const stored = new Set<number>();

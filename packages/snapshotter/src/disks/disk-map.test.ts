@@ -1,4 +1,5 @@
 import { blobKind, blockSizeBytes, type ChunkTable, type Toc } from "@sluice/disk";
+import { startupTable } from "@sluice/disk/testing";
 import { sha256Of } from "@sluice/oci";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -32,13 +33,7 @@ const toc: Toc = {
     Array.from({ length: 6 }, (_, row) => ({ start: 4 * row, blocks: 4 })),
     0,
   ),
-  startup: table(
-    [
-      { start: 2, blocks: 8 },
-      { start: 20, blocks: 2 },
-    ],
-    1,
-  ),
+  startup: startupTable([[{ startBlock: 2, blocks: 8 }], [{ startBlock: 20, blocks: 2 }]], { blob: 1, firstId: 101 }),
 };
 const slots = Int32Array.from({ length: 8 }, (_, chunk) => chunk);
 const mapWith = (stored: Set<number>) => new DiskMap(toc, { slots }, { isStored: (slot) => stored.has(slot) });

@@ -1,4 +1,5 @@
 import { blobKind, blockSizeBytes, type Toc } from "@sluice/disk";
+import { startupTable } from "@sluice/disk/testing";
 import { digestOfHash, hashOfDigest, sha256Of } from "@sluice/oci";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -52,7 +53,7 @@ function testDisk(pieces: readonly Piece[]): TestDisk {
       blobs: [blob],
       regions: [],
       chunks,
-      startup: { ...chunks, count: 0 },
+      startup: startupTable([]),
     },
     chunks: {
       asked,

@@ -1,4 +1,5 @@
 import { blobKind, encodeToc, type Toc } from "@sluice/disk";
+import { startupTable } from "@sluice/disk/testing";
 import {
   createImageIndex,
   createImageManifest,
@@ -112,15 +113,6 @@ export async function pushArtifact(
 
 /** A disk of one block, in one chunk of the metadata blob. */
 function tocOf(source: ImageManifest, metadata: Descriptor): Toc {
-  const none = {
-    count: 0,
-    startBlock: new Uint32Array(0),
-    blocks: new Uint32Array(0),
-    blob: new Uint16Array(0),
-    offset: new Float64Array(0),
-    compressedSize: new Uint32Array(0),
-    sha256: new Uint8Array(0),
-  };
   return {
     diskBlocks: 1,
     source: source.digest,
@@ -135,6 +127,6 @@ function tocOf(source: ImageManifest, metadata: Descriptor): Toc {
       compressedSize: Uint32Array.of(10),
       sha256: new Uint8Array(32).fill(7),
     },
-    startup: none,
+    startup: startupTable([]),
   };
 }

@@ -3,6 +3,7 @@
 export * from "./blocks.js";
 export { ChunkAssembler, type CutChunk } from "./chunking/chunk-assembler.js";
 export { ChunkCutter, type ChunkSink } from "./chunking/chunk-cutter.js";
+export { metadataChunkBlocks } from "./chunking/cut-rule.js";
 export {
   compressFrame,
   compressFrameInto,

@@ -8,3 +8,5 @@ export const cutThreshold: number = Math.floor(2 ** 32 / meanBlocksAfterMin);
 export const largeFileBlocks = 64;
 /** Zero runs from this length on become zero chunks: 64 KiB. Shorter ones cost more in rows and split chunks than they save. */
 export const minZeroRunBlocks = 16;
+/** Metadata are cut at every multiple of this, 64 KiB: what moves in one segment of them leaves the others in place. docs/format.md §3 */
+export const metadataChunkBlocks = 16;

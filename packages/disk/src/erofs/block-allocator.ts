@@ -1,9 +1,8 @@
 import { blockSizeBytes } from "../blocks.js";
+import { metadataChunkBlocks } from "../chunking/cut-rule.js";
 import { slotBytes } from "./on-disk.js";
 
 const slotsPerBlock = blockSizeBytes / slotBytes;
-/** Segments start on a multiple of this: 64 KiB, the shortest chunk that the cut rule makes. Blocks. */
-const segmentBlocks = 16;
 
 /**
  * Hands out the metadata region from its start: slots for inodes with what lies behind them, and whole blocks. An item of at most
@@ -38,9 +37,9 @@ export class BlockAllocator {
     return first;
   }
 
-  /** Leaves what is open, and the blocks up to the next multiple of {@link segmentBlocks}, as zeros. */
+  /** Leaves what is open, and the blocks up to the next multiple of {@link metadataChunkBlocks}, as zeros. */
   startSegment(): void {
-    this.blocks = Math.ceil(this.blocks / segmentBlocks) * segmentBlocks;
+    this.blocks = Math.ceil(this.blocks / metadataChunkBlocks) * metadataChunkBlocks;
     this.#older = { nextSlot: 0, freeSlots: 0 };
     this.#newer = { nextSlot: 0, freeSlots: 0 };
   }

@@ -196,18 +196,29 @@ describe("writing", () => {
     expect(uuid([{ path: "c", uid: 1 }])).not.toBe(uuid([{ path: "c" }]));
   });
 
+  const pieces = (entries: TestEntry[]): string[] => {
+    const { image } = disk(entries);
+    return Array.from({ length: Math.ceil(image.length / 65_536) }, (_, i) =>
+      latin1(image.subarray(i * 65_536, (i + 1) * 65_536)),
+    );
+  };
+  const shareKept = (before: ReadonlySet<string>, after: readonly string[]): number =>
+    after.filter((piece) => before.has(piece)).length / after.length;
+
   it("leaves most of a large disk's 64 KiB pieces as they were when fifty files are added somewhere", () => {
-    const tree = Array.from({ length: 40_000 }, (_, i) => ({ path: `lib/package-${i % 4000}/${i}.js` }));
-    const added = Array.from({ length: 50 }, (_, i) => ({ path: `lib/package-2000/added-${i}.js` }));
-    const pieces = (entries: TestEntry[]): string[] => {
-      const { image } = disk(entries);
-      return Array.from({ length: Math.ceil(image.length / 65_536) }, (_, i) =>
-        latin1(image.subarray(i * 65_536, (i + 1) * 65_536)),
-      );
-    };
+    const tree = Array.from({ length: 20_000 }, (_, i) => ({ path: `lib/package-${i % 2000}/${i}.js` }));
     const before = new Set(pieces(tree));
-    const after = pieces([...tree, ...added]);
-    expect(after.filter((piece) => before.has(piece)).length / after.length).toBeGreaterThan(0.7);
+    const kept = [100, 500, 900, 1300, 1700].map((place) => {
+      const added = Array.from({ length: 50 }, (_, i) => ({ path: `lib/package-${place}/added-${i}.js` }));
+      return shareKept(before, pieces([...tree, ...added]));
+    });
+    expect(kept.reduce((sum, share) => sum + share, 0) / kept.length).toBeGreaterThan(0.65);
+  });
+
+  it("leaves the subdirectories of a large directory as they were when files are added beside it", () => {
+    const tree = Array.from({ length: 20_000 }, (_, i) => ({ path: `app/lib/package-${i % 2000}/${i}.js` }));
+    const added = Array.from({ length: 20 }, (_, i) => ({ path: `app/assets/added-${i}.js` }));
+    expect(shareKept(new Set(pieces(tree)), pieces([...tree, ...added]))).toBeGreaterThan(0.95);
   });
 
   it("refuses addresses that would put a file over the metadata or behind the disk", () => {

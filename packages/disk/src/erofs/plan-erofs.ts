@@ -49,7 +49,8 @@ export interface PlanOptions {
 
 /**
  * Lays out the metadata of `tree`: linear, deterministic. Depth first by directory: the blocks of a directory, the inodes of all
- * its names in order, then its subdirectories one after the other. docs/adr/0004-metadata-layout.md
+ * its names in order, then its subdirectories one after the other. The inode of a directory that starts a segment lies at the segment's start, so that
+ * what its subdirectories call `..` stays where it is. docs/adr/0004-metadata-layout.md
  */
 export function planErofs(tree: MergedTree, options?: PlanOptions): ErofsPlan {
   return new Planner(tree, options ?? {}).plan();
@@ -110,13 +111,16 @@ class Planner {
   /** The blocks of a directory, then the inodes of its names. Its subdirectories go on `waiting`, the first one last. */
   #placeDirectory(directory: number, waiting: number[]): void {
     const { firstEntry, entryInode, type } = this.#tree;
-    if (this.#segments.startsAt(directory)) this.#allocator.startSegment();
+    if (this.#segments.startsAt(directory)) {
+      this.#allocator.startSegment();
+      this.#placeInode(directory);
+    }
     this.#placeWholeBlocks(directory);
     const first = firstEntry[directory] ?? 0;
     const end = firstEntry[directory + 1] ?? 0;
     for (let entry = first; entry < end; entry++) {
       const inode = entryInode[entry] ?? 0;
-      if (this.#slot[inode] === 0) this.#placeInode(inode);
+      if (this.#slot[inode] === 0 && !this.#segments.startsAt(inode)) this.#placeInode(inode);
     }
     for (let entry = end - 1; entry >= first; entry--) {
       const inode = entryInode[entry] ?? 0;

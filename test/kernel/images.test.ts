@@ -50,18 +50,34 @@ async function independentListing(layout: string, tag: string, name: string): Pr
   return listing;
 }
 
-async function listingOfMount(reference: string, driver: string, name: string): Promise<string> {
-  const point = join(work, `${name}.${driver}`);
-  const listing = `${point}.listing`;
+async function whileMounted(
+  reference: string,
+  driver: string,
+  name: string,
+  use: (point: string) => Promise<void>,
+): Promise<void> {
+  const point = join(work, name);
   await mkdir(point);
   const mounted = await sluiceJson(["mount", reference, point, "--driver", driver, "--root", root]);
   expect(mounted).toMatchObject({ mountpoint: point, driver });
   try {
-    await listTree(point, listing);
+    await use(point);
   } finally {
     await sluiceJson(["umount", point, "--root", root]);
   }
+}
+
+async function listingOfMount(reference: string, driver: string, name: string): Promise<string> {
+  const listing = join(work, `${name}.${driver}.listing`);
+  await whileMounted(reference, driver, `${name}.${driver}`, (point) => listTree(point, listing));
   return listing;
+}
+
+/** What fsck.erofs says of the disk that is mounted there: the file that the daemon shows, or the loop device over it. */
+async function fsckOf(point: string): Promise<string> {
+  const { stdout: source } = await run("findmnt", ["-n", "-o", "SOURCE", point]);
+  const { stdout, stderr } = await run("fsck.erofs", ["-d3", source.trim()], { maxBuffer: 256e6 });
+  return stdout + stderr;
 }
 
 function suite(name: string, tag: string, layoutOf: () => Promise<string>): void {
@@ -76,19 +92,25 @@ function suite(name: string, tag: string, layoutOf: () => Promise<string>): void
       expected = await independentListing(layout, tag, name);
     });
 
-    it("mounted by the kernel's EROFS, equals an independent unpack in every path and attribute", async () => {
+    it.concurrent("mounted by the kernel's EROFS, equals an independent unpack in every path and attribute", async () => {
       const { compared, differences } = await compareTrees(expected, await listingOfMount(reference, "erofs", name));
       expect(differences).toEqual([]);
       expect(compared).toBeGreaterThan(0);
     });
 
-    it("mounted by fuse-native, equals it too, times to the millisecond", async () => {
+    it.concurrent("has a disk in which fsck.erofs finds no errors", async () => {
+      await whileMounted(reference, "erofs", `${name}.fsck`, async (point) => {
+        expect(await fsckOf(point)).toMatch(/No errors found/);
+      });
+    });
+
+    it.concurrent("mounted by fuse-native, equals it too, times to the millisecond", async () => {
       const actual = await listingOfMount(reference, "fuse-native", name);
       const { differences } = await compareTrees(expected, actual, millisecondTimes);
       expect(differences).toEqual([]);
     });
 
-    it("gives back every layer's tar byte for byte", async () => {
+    it.concurrent("gives back every layer's tar byte for byte", async () => {
       const verified = await sluiceJson(["verify", reference, "--root", root]);
       expect(verified).toMatchObject({ ok: true, problems: [] });
     });

@@ -59,6 +59,8 @@ export { readRecipe } from "./recipe/read-recipe.js";
 export { type ReadData, type RebuildOptions, rebuildTar } from "./recipe/rebuild-tar.js";
 export { RecipeSpool, type SpoolSink } from "./recipe/recipe-spool.js";
 export type { DiskRun } from "./startup/disk-run.js";
+export { isSameDisk, mergeRecordings } from "./startup/merge-recordings.js";
+export { normalRuns } from "./startup/normal-runs.js";
 export {
   decodeRecording,
   encodeRecording,
@@ -69,6 +71,7 @@ export {
   type RecordedRun,
   type Recording,
 } from "./startup/recording.js";
+export { startupChunks } from "./startup/startup-chunks.js";
 export { chunkIndexAtBlock } from "./toc/chunk-at-block.js";
 export { type DiskPieces, diskPieces, type StartupRun, startupRuns } from "./toc/disk-pieces.js";
 export { DiskRegions } from "./toc/disk-regions.js";

@@ -2,24 +2,17 @@ import { sha256Of } from "@sluice/oci/content";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InvalidFormatError } from "../invalid-format-error.js";
+import { sampleRecording } from "../testing/samples.js";
 import {
   decodeRecording,
   encodeRecording,
   maxRecordedBlocks,
   maxRecordedRuns,
   maxRecordingBytes,
-  type Recording,
 } from "./recording.js";
 
-const disk = { metadata: sha256Of("metadata"), layers: [sha256Of("a"), sha256Of("b"), sha256Of("a")] };
-const recording: Recording = {
-  disk,
-  seconds: 2.5,
-  runs: [
-    { startBlock: 262_144, blocks: 3, milliseconds: 0 },
-    { startBlock: 0, blocks: 1, milliseconds: 12.5 },
-  ],
-};
+const recording = sampleRecording();
+const { disk } = recording;
 const document = (change: Record<string, unknown> = {}): Uint8Array =>
   Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(encodeRecording(recording)).toString()), ...change }));
 

@@ -9,10 +9,19 @@ import { decodeLayerIndex, encodeLayerIndex, maxLayerIndexBytes } from "../layer
 import { encodeHead } from "../recipe/encode-instruction.js";
 import type { RecipeInstruction } from "../recipe/instruction.js";
 import { readRecipe } from "../recipe/read-recipe.js";
+import { decodeRecording, encodeRecording } from "../startup/recording.js";
 import { blobKind } from "../toc/toc.js";
 import { decodeToc, encodeToc } from "../toc/toc-codec.js";
 import type { FuzzTarget } from "./fuzz-codec.js";
-import { collect, sampleBytes, sampleLayer, sampleLayerIndex, sampleSeekTable, sampleToc } from "./samples.js";
+import {
+  collect,
+  sampleBytes,
+  sampleLayer,
+  sampleLayerIndex,
+  sampleRecording,
+  sampleSeekTable,
+  sampleToc,
+} from "./samples.js";
 
 const dataBlocks = 3;
 const footerBlobBytes = 5000;
@@ -54,6 +63,7 @@ export async function fuzzTargets(): Promise<FuzzTarget[]> {
       (raw) => decodeToc(compressFrame(raw)),
       (value) => contentOf(encodeToc(value)),
     ),
+    target("recording", encodeRecording(sampleRecording()), decodeRecording, encodeRecording),
     target("recipe", recipe, decode, (value) => compressStream(encode(value))),
     target(
       "recipe, inside",

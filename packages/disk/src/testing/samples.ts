@@ -11,6 +11,7 @@ import { encodeLayerIndex } from "../layer/layer-index-codec.js";
 import { encodeXattrs } from "../layer/xattr-list.js";
 import { encodeRecipe } from "../recipe/encode-recipe.js";
 import { RecipeSpool } from "../recipe/recipe-spool.js";
+import type { Recording } from "../startup/recording.js";
 import { blobKind, type Toc } from "../toc/toc.js";
 import { TocBuilder } from "../toc/toc-builder.js";
 
@@ -95,6 +96,18 @@ export function sampleToc(): Toc {
     pieceBlocks: Uint32Array.of(1, 1, 1, 1),
   });
   return builder.build();
+}
+
+/** A start that read the disk of {@link sampleToc}: data, then metadata. */
+export function sampleRecording(): Recording {
+  return {
+    disk: { metadata: sha256Of("metadata"), layers: [sha256Of("layer 0"), sha256Of("empty layer")] },
+    seconds: 2.5,
+    runs: [
+      { startBlock: 262_144, blocks: 3, milliseconds: 0 },
+      { startBlock: 0, blocks: 1, milliseconds: 12.5 },
+    ],
+  };
 }
 
 /** A layer whose tar is a header of 512 times `h`, the content of `etc/hosts`, padding and 1024 zeros. */

@@ -1,3 +1,4 @@
+import { disjointRuns } from "../startup/disjoint-runs.js";
 import type { ChunkTable, Toc } from "./toc.js";
 
 /**
@@ -53,7 +54,7 @@ export function diskPieces(toc: Toc, isOffered: (startupRow: number) => boolean 
     if (runs.length > maxRuns) return piecesOfChunks(toc.chunks);
   }
   if (runs.length === 0) return piecesOfChunks(toc.chunks);
-  return overlaid(toc.chunks, disjointRuns(runs));
+  return overlaid(toc.chunks, ownParts(runs));
 }
 
 function piecesOfChunks({ count, startBlock, blocks }: ChunkTable): DiskPieces {
@@ -62,50 +63,12 @@ function piecesOfChunks({ count, startBlock, blocks }: ChunkTable): DiskPieces {
 }
 
 /** Parts of the runs that no earlier run holds, in disk order. */
-function disjointRuns(runs: readonly StartupRun[]): StartupRun[] {
-  const cuts = Float64Array.from(runs.flatMap(({ startBlock, blocks }) => [startBlock, startBlock + blocks])).sort();
-  const owner = new Int32Array(cuts.length).fill(-1); // of the blocks from one cut to the next
-  const free = Uint32Array.from(cuts, (_, cut) => cut); // the next cut whose blocks nobody owns, as a forest of hints
-  for (const [index, run] of runs.entries()) {
-    const end = run.startBlock + run.blocks;
-    let cut = nextFree(free, firstAtLeast(cuts, run.startBlock));
-    while ((cuts[cut] ?? end) < end) {
-      owner[cut] = index;
-      free[cut] = cut + 1;
-      cut = nextFree(free, cut);
-    }
-  }
-  const parts: StartupRun[] = [];
-  for (let cut = 0; cut + 1 < cuts.length; cut++) {
-    const run = runs[owner[cut] ?? -1];
-    const startBlock = cuts[cut] ?? 0;
-    const blocks = (cuts[cut + 1] ?? 0) - startBlock;
-    if (run === undefined || blocks === 0) continue;
-    parts.push({ startBlock, blocks, row: run.row, offsetInChunk: run.offsetInChunk + startBlock - run.startBlock });
-  }
-  return parts;
-}
-
-/** Follows the hints and shortens them; the last cut is followed by none. */
-function nextFree(free: Uint32Array, from: number): number {
-  let cut = from;
-  while (cut < free.length && free[cut] !== cut) {
-    const next = free[cut] ?? free.length;
-    free[cut] = next < free.length ? (free[next] ?? next) : next;
-    cut = next;
-  }
-  return cut;
-}
-
-function firstAtLeast(sorted: Float64Array, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] ?? 0) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function ownParts(runs: readonly StartupRun[]): StartupRun[] {
+  return disjointRuns(runs).flatMap(({ startBlock, blocks, run: index }) => {
+    const run = runs[index];
+    if (run === undefined) return [];
+    return [{ startBlock, blocks, row: run.row, offsetInChunk: run.offsetInChunk + startBlock - run.startBlock }];
+  });
 }
 
 /** The chunks with the parts laid over them. */

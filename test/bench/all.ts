@@ -1,9 +1,9 @@
 /**
- * Every figure that the documents quote, one bench after the other on a machine that should do nothing else. Needs root; about ten minutes.
+ * Every figure that the documents quote, one bench after the other on a machine that should do nothing else. Needs root; about twenty minutes.
  *
  *     node test/bench/run.js all [DIRECTORY]
  *
- * Writes one JSON file a bench into DIRECTORY (default `.bench`), each with commit and machine.
+ * Writes one JSON file a bench into DIRECTORY (default `.bench`), each with commit and machine, and docs/benchmarks.md from them.
  */
 import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -14,18 +14,21 @@ import { realImage } from "../support/fixture-images.js";
 
 export async function main([directory = ".bench"]: readonly string[]): Promise<void> {
   await mkdir(directory, { recursive: true });
-  const node = await realImage("node");
-  const benches: readonly (readonly [name: string, ...args: string[]])[] = [
-    ["convert", node, "latest"],
-    ["fuse-read"],
-    ["chunk-store"],
-    ["tree-walk"],
-    ["start"],
-  ];
+  const benches: Readonly<Record<string, readonly [name: string, ...args: string[]]>> = {
+    "convert-node": ["convert", await realImage("node"), "latest"],
+    "convert-python": ["convert", await realImage("python"), "latest"],
+    "fuse-read": ["fuse-read"],
+    "chunk-store": ["chunk-store"],
+    "tree-walk": ["tree-walk"],
+    start: ["start"],
+  };
   const script = fileURLToPath(new URL("./run.js", import.meta.url));
-  for (const [name, ...args] of benches) {
-    const { stdout } = await promisify(execFile)(process.execPath, [script, name, ...args], { maxBuffer: 16e6 });
-    await writeFile(join(directory, `${name}.json`), stdout);
-    console.log(`${name}: ${stdout.replace(/\s+/g, " ").slice(0, 300)}`);
+  const run = (...args: readonly string[]): Promise<{ readonly stdout: string }> =>
+    promisify(execFile)(process.execPath, [script, ...args], { maxBuffer: 16e6 });
+  for (const [file, args] of Object.entries(benches)) {
+    const { stdout } = await run(...args);
+    await writeFile(join(directory, `${file}.json`), stdout);
+    console.log(`${file}: ${stdout.replace(/\s+/g, " ").slice(0, 300)}`);
   }
+  await run("tables", directory);
 }

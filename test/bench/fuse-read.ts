@@ -9,12 +9,13 @@ import { execFile, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { cpus, release, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { digestOfHash } from "@sluice/oci";
 import { FuseSession, isMountpoint, type MountableDisk, unmount } from "@sluice/snapshotter";
 import { type ChunkStore, openChunkStore, verifyChunk } from "@sluice/store";
+import { median, thisMachine } from "./figures.js";
 
 const run = promisify(execFile);
 const script = (name: string): string => new URL(name, import.meta.url).pathname;
@@ -44,13 +45,10 @@ export async function main([rounds = "5", mebibytes = "256"]: readonly string[])
     await servers.raw.stop();
     await rm(work, { recursive: true, force: true });
   }
-  console.log(JSON.stringify(report(figures), null, 2));
+  console.log(JSON.stringify({ bench: "fuse-read", ...(await thisMachine()), ...report(figures) }, null, 2));
 }
 
 const emptyFigures = (): Figures => ({ random: [], sequential: [], fourReaders: [] });
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 function report(figures: { readonly ours: Figures; readonly raw: Figures }): Record<string, unknown> {
   const of = (name: "ours" | "raw", figure: keyof Figures): number =>
@@ -61,7 +59,6 @@ function report(figures: { readonly ours: Figures; readonly raw: Figures }): Rec
     ratio: Math.round((of("ours", figure) / of("raw", figure)) * 100) / 100,
   });
   return {
-    machine: { cpus: cpus().length, model: cpus()[0]?.model, linux: release(), node: process.version },
     randomMicroseconds: pair("random"),
     sequentialMegabytesPerSecond: pair("sequential"),
     fourReadersMegabytesPerSecond: pair("fourReaders"),

@@ -101,8 +101,9 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
     store,
     places,
     openRepository,
-    chunks: { get: (place, cause, options) => fetcher.fetch(place, cause, options) },
+    chunks: fetcher,
     around: (disk) => watchSlowReads(disk, log),
+    onStreamBroken: (artifact, error) => log.warn({ err: error, artifact }, "startup stream ended early"),
   });
 
   const journal = new MountJournal(paths.mounts);

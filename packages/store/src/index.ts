@@ -22,7 +22,7 @@ export { type ChunkStoreOptions, minBudgetBytes, openChunkStore } from "./chunk/
 export { EvictionStuckError, StoreLockedError } from "./chunk/store-errors.js";
 export type { ChunkStoreEvent } from "./chunk/store-health.js";
 export type { BlobRangeSource } from "./fetch/blob-ranges.js";
-export { ChunkFetcher, type ChunkFetcherOptions } from "./fetch/chunk-fetcher.js";
+export { ChunkFetcher, type ChunkFetcherOptions, type StreamOptions } from "./fetch/chunk-fetcher.js";
 export { defaultFetchConfig, type FetchConfig } from "./fetch/fetch-config.js";
 export { ChunkFetchError, FetcherClosedError } from "./fetch/fetch-errors.js";
 export type { ChunkPlace, FetchCause } from "./fetch/fetch-request.js";

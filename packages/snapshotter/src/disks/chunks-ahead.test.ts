@@ -1,26 +1,32 @@
 import { blobKind, type ChunkTable, type Toc } from "@sluice/disk";
 import { startupTable } from "@sluice/disk/testing";
 import { sha256Of } from "@sluice/oci";
-import { expect, it } from "vitest";
+import type { ChunkPlace } from "@sluice/store";
+import { describe, expect, it } from "vitest";
 import { ChunksAhead } from "./chunks-ahead.js";
 import { DiskMap } from "./disk-map.js";
 
-/** Two regions of `count` chunks each, of 100,000 compressed bytes; the first is the metadata. */
-function testDisk(count: number) {
+/**
+ * Two regions of `count` chunks each, of 100,000 compressed bytes; the first is the metadata. Startup chunks of a block each, over the blocks of `startup`.
+ */
+function testDisk(count: number, startup: readonly number[] = []) {
   const rows = Array.from({ length: 2 * count }, (_, row) => row);
-  const chunks: ChunkTable = {
-    count: rows.length,
-    startBlock: Uint32Array.from(rows),
-    blocks: new Uint32Array(rows.length).fill(1),
-    blob: Uint16Array.from(rows, (row) => (row < count ? 0 : 1)),
-    offset: Float64Array.from(rows, (row) => (row % count) * 100_000),
-    compressedSize: new Uint32Array(rows.length).fill(100_000),
-    sha256: Buffer.concat(rows.map((row) => Buffer.alloc(32, row + 1))),
-  };
+  const all = [...rows, ...startup.map((_, row) => rows.length + row)];
+  const idOf = (chunk: number): Uint8Array => Buffer.alloc(32, chunk + 1);
+  const table = (chunks: readonly number[], blocks: readonly number[], blob: (row: number) => number): ChunkTable => ({
+    count: chunks.length,
+    startBlock: Uint32Array.from(blocks),
+    blocks: new Uint32Array(chunks.length).fill(1),
+    blob: Uint16Array.from(chunks, (_, row) => blob(row)),
+    offset: Float64Array.from(chunks, (_, row) => (row % count) * 100_000),
+    compressedSize: new Uint32Array(chunks.length).fill(100_000),
+    sha256: Buffer.concat(chunks.map(idOf)),
+  });
+  const kinds = [blobKind.metadata, blobKind.layer, blobKind.startup];
   const toc: Toc = {
     diskBlocks: rows.length,
     source: sha256Of("source"),
-    blobs: [blobKind.metadata, blobKind.layer].map((kind) => ({ kind, digest: sha256Of(`${kind}`), sizeBytes: 1e9 })),
+    blobs: kinds.map((kind) => ({ kind, digest: sha256Of(`${kind}`), sizeBytes: 1e9 })),
     regions: [0, 1].map((blob) => ({
       startBlock: blob * count,
       blocks: count,
@@ -28,26 +34,45 @@ function testDisk(count: number) {
       firstChunk: blob * count,
       chunkCount: count,
     })),
-    chunks,
-    startup: startupTable([]),
+    chunks: table(rows, rows, (row) => (row < count ? 0 : 1)),
+    startup: startupTable(
+      startup.map((startBlock) => [{ startBlock, blocks: 1 }]),
+      { blob: 2, firstId: rows.length + 1 },
+    ),
   };
   const asked: string[] = [];
+  const arrived: number[] = [];
   const stored = new Set<number>();
   const marked = new Set<number>();
-  const slots = Int32Array.from(rows, (row) => 1000 + row);
-  const ahead = new ChunksAhead(
-    new DiskMap(toc, { slots }, { isStored: (slot) => stored.has(slot - 1000) }),
-    { mark: (slot) => marked.add(slot) },
-    {
-      get: async (place, cause) => {
-        const row = rows.find((one) => Buffer.alloc(32, one + 1).toString("hex") === place.id.slice(7)) ?? -1;
-        asked.push(`${cause} ${row}`);
-        stored.add(row);
-        return new Uint8Array(1);
+  const slots = Int32Array.from(all, (chunk) => 1000 + chunk);
+  const chunkOf = ({ id }: ChunkPlace): number =>
+    all.find((chunk) => Buffer.from(idOf(chunk)).toString("hex") === id.slice(7)) ?? -1;
+  /** What a stream does before it brings everything. */
+  const stream = { before: async (): Promise<void> => undefined };
+  const open = (): ChunksAhead => {
+    const map = new DiskMap(toc, { slots }, { isStored: (slot) => stored.has(slot - 1000) });
+    return new ChunksAhead(map, {
+      store: { mark: (slot) => marked.add(slot) },
+      chunks: {
+        fetch: async (place, cause) => {
+          asked.push(`${cause} ${chunkOf(place)}`);
+          stored.add(chunkOf(place));
+          return new Uint8Array(1);
+        },
+        stream: async (places, options) => {
+          asked.push(`stream ${places.map(chunkOf)}`);
+          await stream.before();
+          for (const place of places) {
+            stored.add(chunkOf(place));
+            options?.onStored?.(place);
+          }
+        },
       },
-    },
-  );
-  return { ahead, asked, stored, marked };
+      onArrived: (chunk) => arrived.push(chunk),
+      onStreamBroken: (error) => asked.push(`${error}`),
+    });
+  };
+  return { ahead: open(), open, asked, arrived, stored, marked, stream };
 }
 
 it("asks for the neighbour in the same turn as for the chunk a reader waits for", () => {
@@ -81,9 +106,70 @@ it("tells how much was fetched that nobody has read", async () => {
   expect(ahead.unreadBytes).toBe(100_000);
 });
 
-it("fetches the metadata that is not there, and only that", () => {
-  const { ahead, asked, stored } = testDisk(4);
-  stored.add(1);
-  ahead.fetchMetadata();
-  expect(asked).toEqual(["startup 0", "startup 2", "startup 3"]);
+describe("a start", () => {
+  it("streams the startup chunks in their order, and the metadata beside them, without what is there", async () => {
+    const { open, asked, arrived, stored } = testDisk(4, [7, 5, 6]);
+    stored.add(1).add(9);
+    await open().start();
+    expect(asked).toEqual(["stream 8,10", "stream 0,2,3"]);
+    expect(arrived).toEqual([8, 10, 0, 2, 3]);
+  });
+
+  it("does not fetch the metadata whole when the startup chunks hold what it needs of it", async () => {
+    const { ahead, asked } = testDisk(4, [2, 7]);
+    await ahead.start();
+    expect(asked).toEqual(["stream 8,9"]);
+  });
+
+  it("asks for no startup chunk whose blocks are all here", async () => {
+    const { open, asked, stored } = testDisk(4, [2, 7]);
+    stored.add(7);
+    await open().start();
+    expect(asked).toEqual(["stream 8"]);
+  });
+
+  it("has the link for itself and the readers", async () => {
+    const { ahead, asked, stream } = testDisk(4, [2, 7]);
+    let go: () => void = () => undefined;
+    stream.before = () =>
+      new Promise((resolve) => {
+        go = resolve;
+      });
+    const started = ahead.start();
+    await ahead.get(5);
+    expect(asked).toEqual(["stream 8,9", "demand 5"]);
+    go();
+    await started;
+    await ahead.get(4);
+    expect(asked.slice(2)).toEqual(["demand 4"]); // 5 is here
+    await ahead.get(6);
+    expect(asked.slice(3)).toEqual(["demand 6"]); // 7 belongs to a startup chunk
+  });
+
+  it("counts what it brought as unread until somebody reads it", async () => {
+    const { ahead } = testDisk(4, [2, 7]);
+    const started = ahead.start();
+    expect(ahead.unreadBytes).toBe(0);
+    await started;
+    expect(ahead.unreadBytes).toBe(20);
+    ahead.onMark(1009);
+    await ahead.get(8);
+    expect(ahead.unreadBytes).toBe(0);
+  });
+
+  it("tells that its stream broke", async () => {
+    const { ahead, asked, stream } = testDisk(4, [2, 7]);
+    stream.before = () => Promise.reject(new Error("gone"));
+    await ahead.start();
+    expect(asked).toEqual(["stream 8,9", "Error: gone"]);
+  });
+
+  it("is silent about a stream that ends with the disk", async () => {
+    const { ahead, asked, stream } = testDisk(4, [2, 7]);
+    stream.before = () => Promise.reject(new Error("gone"));
+    const started = ahead.start();
+    ahead.close();
+    await started;
+    expect(asked).toEqual(["stream 8,9"]);
+  });
 });

@@ -1,32 +1,41 @@
 import type { Toc } from "@sluice/disk";
 import type { AbortOptions } from "@sluice/oci/content";
-import { type ChunkPlace, type ChunkStore, type FetchCause, ReadAhead } from "@sluice/store";
+import { type ChunkPlace, type ChunkStore, type FetchCause, ReadAhead, type StreamOptions } from "@sluice/store";
 import { chunkPlace, tableOf } from "./chunk-place.js";
 import type { DiskMap } from "./disk-map.js";
 import type { DiskChunks } from "./open-disk.js";
 
-/** Brings chunks, from the store or the network. */
+/** Brings chunks, from the store or the network. `ChunkFetcher` of `@sluice/store` is one. */
 export interface ChunkGetter {
-  get(place: ChunkPlace, cause: FetchCause, options?: AbortOptions): Promise<Uint8Array>;
+  fetch(place: ChunkPlace, cause: FetchCause, options?: AbortOptions): Promise<Uint8Array>;
+  stream(places: readonly ChunkPlace[], options?: StreamOptions): Promise<void>;
+}
+
+export interface ChunksAheadParts {
+  readonly store: Pick<ChunkStore, "mark">;
+  readonly chunks: ChunkGetter;
+  /** A chunk that nobody had asked for came into the store. */
+  readonly onArrived?: ((chunk: number) => void) | undefined;
+  /** A stream ended early; what it did not bring comes when it is read. */
+  readonly onStreamBroken?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * The chunks of one open disk, fetched ahead of its readers: what {@link ReadAhead} guesses is asked for in the same turn as the chunk a
- * reader waits for, so that one request brings both.
+ * The chunks of one open disk, fetched ahead of its readers: what a start needs in long streams, and later what {@link ReadAhead} guesses, which is
+ * asked for in the same turn as the chunk a reader waits for, so that one request brings both.
  */
 export class ChunksAhead implements DiskChunks {
   readonly #map: DiskMap;
-  readonly #store: Pick<ChunkStore, "mark">;
-  readonly #chunks: ChunkGetter;
+  readonly #parts: ChunksAheadParts;
   readonly #readAhead: ReadAhead;
   /** Slots that were marked when their chunks were fetched ahead, with the numbers of these; none of them has been read yet. */
   readonly #marked: Map<number, number> = new Map();
   readonly #stop = new AbortController();
+  #streams = 0;
 
-  constructor(map: DiskMap, store: Pick<ChunkStore, "mark">, chunks: ChunkGetter) {
+  constructor(map: DiskMap, parts: ChunksAheadParts) {
     this.#map = map;
-    this.#store = store;
-    this.#chunks = chunks;
+    this.#parts = parts;
     this.#readAhead = new ReadAhead({
       compressedSize: sizesWithoutHidden(map),
       endOfRegion: (row) => endOfRegion(map.toc, row),
@@ -34,14 +43,14 @@ export class ChunksAhead implements DiskChunks {
     });
   }
 
-  /** What lies behind a startup chunk on the disk is no guess worth paying for: the startup chunks that follow are on their way anyhow. */
   async get(chunk: number, options?: AbortOptions): Promise<Uint8Array> {
     this.#marked.delete(this.#map.slots[chunk] ?? -1);
+    const { chunks } = this.#parts;
     const place = chunkPlace(this.#map.toc, chunk);
-    if (this.#map.isStartup(chunk)) return await this.#chunks.get(place, "demand", options);
+    if (!this.#guesses(chunk)) return await chunks.fetch(place, "demand", options);
     const ahead = this.#readAhead.onRead(chunk);
     this.#readAhead.fetching(chunk);
-    const wanted = this.#chunks.get(place, "demand", options);
+    const wanted = chunks.fetch(place, "demand", options);
     this.#fetchAhead(ahead);
     try {
       return await wanted;
@@ -55,22 +64,28 @@ export class ChunksAhead implements DiskChunks {
     const chunk = this.#marked.get(slot);
     if (chunk === undefined) return;
     this.#marked.delete(slot);
-    if (!this.#map.isStartup(chunk)) this.#fetchAhead(this.#readAhead.onRead(chunk));
+    if (this.#guesses(chunk)) this.#fetchAhead(this.#readAhead.onRead(chunk));
   }
 
-  /** Everything of the metadata region in one request: a start walks directories all over it. */
-  fetchMetadata(): void {
-    const metadata = this.#map.toc.regions[0];
-    if (metadata === undefined) return;
-    for (let row = metadata.firstChunk; row < metadata.firstChunk + metadata.chunkCount; row++) {
-      if (!this.#map.isStored(row)) this.#fetchUnasked(row, "startup");
-    }
+  /**
+   * Fetches what a start needs and is not here: the startup chunks in the order of the stream, and beside them the metadata, unless the startup chunks hold
+   * the part of it that a start walks through. Resolves when all of it has come, or will not.
+   */
+  async start(): Promise<void> {
+    const startup = this.#startupChunks();
+    const { regions } = this.#map.toc;
+    const metadataEnd = regions[0]?.blocks ?? 0;
+    const hasMetadata = this.#map.toc.startup.pieceStartBlock.some((block) => block < metadataEnd);
+    const metadata = hasMetadata ? [] : this.#metadataChunks();
+    await Promise.all([this.#stream(startup, () => this.#map.loseStartup()), this.#stream(metadata)]);
   }
 
   /** Compressed bytes of chunks that were fetched before anybody asked for them and that nobody has read yet. */
   get unreadBytes(): number {
     let bytes = 0;
-    for (const chunk of this.#marked.values()) bytes += compressedBytes(this.#map.toc, chunk);
+    for (const chunk of this.#marked.values()) {
+      if (this.#map.isStored(chunk)) bytes += compressedBytes(this.#map.toc, chunk);
+    }
     return bytes;
   }
 
@@ -78,19 +93,67 @@ export class ChunksAhead implements DiskChunks {
     this.#stop.abort(new Error("the disk was closed"));
   }
 
-  #fetchAhead(rows: readonly number[]): void {
-    for (const row of rows) this.#fetchUnasked(row, "read-ahead");
+  /**
+   * While a start streams in, the link is its own and the readers'. What lies behind a startup chunk on the disk is no guess worth paying for: what follows it
+   * in the stream is.
+   */
+  #guesses(chunk: number): boolean {
+    return this.#streams === 0 && !this.#map.isStartup(chunk);
   }
 
-  #fetchUnasked(row: number, cause: FetchCause): void {
-    const slot = this.#map.slots[row] ?? -1;
-    this.#marked.set(slot, row);
-    this.#store.mark(slot);
-    this.#readAhead.fetching(row);
-    this.#chunks
-      .get(chunkPlace(this.#map.toc, row), cause, { signal: this.#stop.signal })
-      .catch(() => undefined) // counted by the fetcher; a reader who wants the chunk will learn why
-      .finally(() => this.#readAhead.landed(row));
+  #startupChunks(): number[] {
+    const { pieces, toc } = this.#map;
+    const owners = new Set(pieces.chunk.filter((chunk) => this.#map.isStartup(chunk) && !this.#map.isStored(chunk)));
+    return Array.from(toc.startup.blocks, (_, row) => toc.chunks.count + row).filter((chunk) => owners.has(chunk));
+  }
+
+  #metadataChunks(): number[] {
+    const { regions, chunks } = this.#map.toc;
+    const [metadata] = regions;
+    if (metadata === undefined) return [];
+    const rows = Array.from({ length: metadata.chunkCount }, (_, row) => metadata.firstChunk + row);
+    const missing = rows.filter((row) => !this.#map.isStored(row));
+    return missing.sort((a, b) => (chunks.offset[a] ?? 0) - (chunks.offset[b] ?? 0));
+  }
+
+  async #stream(chunks: readonly number[], onBroken: () => void = () => undefined): Promise<void> {
+    if (chunks.length === 0) return;
+    const { onArrived, onStreamBroken } = this.#parts;
+    const byId = new Map(chunks.map((chunk) => [chunkPlace(this.#map.toc, chunk).id, chunk]));
+    const onStored = ({ id }: ChunkPlace): void => {
+      const chunk = byId.get(id);
+      if (chunk !== undefined) onArrived?.(chunk);
+    };
+    const places = chunks.map((chunk) => this.#unasked(chunk));
+    this.#streams++;
+    try {
+      await this.#parts.chunks.stream(places, { signal: this.#stop.signal, onStored });
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      onBroken();
+      onStreamBroken?.(error);
+    } finally {
+      this.#streams--;
+    }
+  }
+
+  #fetchAhead(rows: readonly number[]): void {
+    for (const row of rows) {
+      const place = this.#unasked(row);
+      this.#readAhead.fetching(row);
+      this.#parts.chunks
+        .fetch(place, "read-ahead", { signal: this.#stop.signal })
+        .catch(() => undefined) // counted by the fetcher; a reader who wants the chunk will learn why
+        .finally(() => this.#readAhead.landed(row));
+    }
+  }
+
+  /** Its first reader will be noticed. */
+  #unasked(chunk: number): ChunkPlace {
+    const slot = this.#map.slots[chunk] ?? -1;
+    this.#marked.set(slot, chunk);
+    this.#parts.store.mark(slot);
+    return chunkPlace(this.#map.toc, chunk);
   }
 }
 

@@ -93,6 +93,26 @@ describe("the map of a disk", () => {
     expect(sources(map, 2, 1)).toEqual(["6+0"]);
   });
 
+  it("does without a lost startup blob, but for what is stored of it", () => {
+    const map = mapWith(new Set([7]));
+    map.loseStartup();
+    expect(sources(map, 2, 3)).toEqual(["0+2", "0+3", "1+0"]);
+    expect(sources(map, 20, 3)).toEqual(["7+0", "7+1", "5+2"]);
+  });
+
+  it("knows what of the disk belongs to a chunk", () => {
+    const map = mapWith(new Set());
+    const piece = (block: number, blocks: number, slot: number, offset: number) => ({
+      diskOffset: block * 4096,
+      length: blocks * 4096,
+      slot,
+      offsetInChunk: offset * 4096,
+    });
+    expect(map.piecesOf(6)).toEqual([piece(2, 8, 6, 0)]);
+    expect(map.piecesOf(2)).toEqual([piece(10, 2, 2, 2)]);
+    expect(map.piecesOf(1)).toEqual([]);
+  });
+
   it("leaves out startup chunks whose blocks were all here already when it was opened, and keeps stored ones", () => {
     expect(sources(mapWith(new Set([0, 1, 2, 5])), 2, 2)).toEqual(["0+2", "0+3"]);
     expect([...mapWith(new Set([0, 1, 2, 5])).pieces.chunk]).toEqual([0, 1, 2, 3, 4, 5]);

@@ -10,6 +10,14 @@ export interface DiskPart {
   readonly length: number;
 }
 
+/** A run of bytes of the disk that lies in the store. Bytes. */
+export interface StoredPiece {
+  readonly diskOffset: number;
+  readonly length: number;
+  readonly slot: number;
+  readonly offsetInChunk: number;
+}
+
 /** Ids and lengths of all chunks of a disk, numbered as in `DiskPieces`, as `ChunkStore.bind` wants them. */
 export function chunkClaims({ chunks, startup }: Toc): { readonly ids: Uint8Array; readonly lengths: Uint32Array } {
   const ids = new Uint8Array(chunks.sha256.length + startup.sha256.length);
@@ -28,6 +36,8 @@ export class DiskMap {
   /** Slot in the store by number of the chunk; below 0 for zero chunks. */
   readonly slots: Int32Array;
   readonly #store: Pick<ChunkStore, "isStored">;
+  #piecesByChunk: ReadonlyMap<number, readonly number[]> | undefined;
+  #isStartupLost = false;
 
   /**
    * A startup chunk whose blocks are all in stored chunks of the regions, as after an update of the image, owns nothing here, unless it is stored itself: what
@@ -51,13 +61,30 @@ export class DiskMap {
     return slot < 0 || this.#store.isStored(slot);
   }
 
+  /** The startup blob cannot be had: from now on only what is stored of it is read from it. */
+  loseStartup(): void {
+    this.#isStartupLost = true;
+  }
+
   isStartup(chunk: number): boolean {
     return chunk >= this.toc.chunks.count;
   }
 
+  /** What of the disk belongs to a chunk, in disk order. */
+  piecesOf(chunk: number): StoredPiece[] {
+    this.#piecesByChunk ??= piecesByChunk(this.pieces);
+    const { startBlock, blocks, offsetInChunk } = this.pieces;
+    return (this.#piecesByChunk.get(chunk) ?? []).map((piece) => ({
+      diskOffset: (startBlock[piece] ?? 0) * blockSizeBytes,
+      length: (blocks[piece] ?? 0) * blockSizeBytes,
+      slot: this.slots[chunk] ?? -1,
+      offsetInChunk: (offsetInChunk[piece] ?? 0) * blockSizeBytes,
+    }));
+  }
+
   /**
    * The chunks to read a range from, in disk order; blocks in none of them are zeros. A piece of a startup chunk that is not here comes from the chunks of its
-   * region when these are.
+   * region when these are, or when it is {@link loseStartup lost}.
    */
   *parts(offset: number, length: number): Generator<DiskPart> {
     const { startBlock, blocks, chunk, offsetInChunk, count } = this.pieces;
@@ -72,8 +99,8 @@ export class DiskMap {
       const from = Math.max(offset, pieceStart);
       const to = Math.min(end, pieceStart + (blocks[piece] ?? 0) * blockSizeBytes);
       const owner = chunk[piece] ?? 0;
-      const instead = this.isStartup(owner) && !this.isStored(owner) ? this.#partsOfRegions(from, to) : undefined;
-      if (instead?.every((part) => this.isStored(part.chunk))) yield* instead;
+      const instead = this.isStartup(owner) && !this.isStored(owner) ? this.partsOfRegions(from, to) : undefined;
+      if (instead && (this.#isStartupLost || instead.every((part) => this.isStored(part.chunk)))) yield* instead;
       else {
         const inChunk = (offsetInChunk[piece] ?? 0) * blockSizeBytes + from - pieceStart;
         yield { chunk: owner, diskOffset: from, offsetInChunk: inChunk, length: to - from };
@@ -81,8 +108,8 @@ export class DiskMap {
     }
   }
 
-  /** The same bytes in chunks of the regions. */
-  #partsOfRegions(from: number, to: number): DiskPart[] {
+  /** The bytes from one offset of the disk to another in chunks of its regions, whoever owns them. */
+  partsOfRegions(from: number, to: number): DiskPart[] {
     const { startBlock, blocks, count } = this.toc.chunks;
     const parts: DiskPart[] = [];
     let row = firstEndingBehind(startBlock, blocks, Math.floor(from / blockSizeBytes));
@@ -102,7 +129,7 @@ export class DiskMap {
     const needless = new Set<number>();
     for (const { startBlock, blocks, row } of startupRuns(this.toc)) {
       if (needed.has(row)) continue;
-      const parts = this.#partsOfRegions(startBlock * blockSizeBytes, (startBlock + blocks) * blockSizeBytes);
+      const parts = this.partsOfRegions(startBlock * blockSizeBytes, (startBlock + blocks) * blockSizeBytes);
       const isHere = !this.isStored(chunks.count + row) && parts.every((part) => this.isStored(part.chunk));
       if (isHere) needless.add(row);
       else {
@@ -112,6 +139,17 @@ export class DiskMap {
     }
     return needless;
   }
+}
+
+function piecesByChunk({ chunk, count }: DiskPieces): Map<number, number[]> {
+  const found = new Map<number, number[]>();
+  for (let piece = 0; piece < count; piece++) {
+    const owner = chunk[piece] ?? 0;
+    const known = found.get(owner);
+    if (known === undefined) found.set(owner, [piece]);
+    else known.push(piece);
+  }
+  return found;
 }
 
 /** The first row that ends behind `block`. Binary search; rows are in disk order and disjoint. */

@@ -1,3 +1,4 @@
+import { startupTable } from "@sluice/disk/testing";
 import { sha256Of } from "@sluice/oci";
 import type { ChunkBinding } from "@sluice/store";
 import { describe, expect, it } from "vitest";
@@ -19,7 +20,7 @@ const empty = {
 const stored = {
   image: {
     artifact: { manifest: { digest: artifact } },
-    toc: { diskBlocks: 1, blobs: [], regions: [], chunks: empty, startup: empty },
+    toc: { diskBlocks: 1, blobs: [], regions: [], chunks: empty, startup: startupTable([]) },
   },
   addresses: [{ reference: "r.example/a:1" }],
 } as unknown as StoredDisk;
@@ -36,9 +37,10 @@ function setUp(bind?: () => Promise<ChunkBinding>) {
   const disks = new Disks({
     store: { bind: bind ?? binding, isStored: () => false, mark: () => undefined },
     chunks: {
-      get: () => {
+      fetch: () => {
         throw new Error("no chunks here");
       },
+      stream: async () => undefined,
     },
     places: new BlobPlaces(),
     openRepository: () => ({}) as never,

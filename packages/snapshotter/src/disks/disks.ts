@@ -3,7 +3,7 @@ import type { ChunkStore } from "@sluice/store";
 import type { ImageAddress } from "../control/api.js";
 import type { BlobPlaces } from "./blob-places.js";
 import { type ChunkGetter, ChunksAhead } from "./chunks-ahead.js";
-import { chunkClaims, DiskMap } from "./disk-map.js";
+import { chunkClaims, DiskMap, type StoredPiece } from "./disk-map.js";
 import type { StoredDisk } from "./disk-store.js";
 import { createOpenDisk, type OpenDisk } from "./open-disk.js";
 
@@ -21,6 +21,9 @@ export interface DisksParts {
   readonly openRepository: (address: ImageAddress) => Repository;
   /** Puts something around each disk's reads, such as a watch. */
   readonly around?: ((disk: OpenDisk) => OpenDisk) | undefined;
+  /** Pieces of an open disk came into the store before anybody read them: what its start needs. */
+  readonly onArrived?: ((artifact: Digest, pieces: readonly StoredPiece[]) => void) | undefined;
+  readonly onStreamBroken?: ((artifact: Digest, error: unknown) => void) | undefined;
 }
 
 interface Opened {
@@ -100,14 +103,19 @@ export class Disks {
   }
 
   async #open(digest: Digest, stored: StoredDisk): Promise<Opened> {
-    const { store, chunks, places, openRepository, around = (disk) => disk } = this.#parts;
+    const { store, chunks, places, openRepository, around = (disk) => disk, onArrived, onStreamBroken } = this.#parts;
     const { toc } = stored.image;
     const { ids, lengths } = chunkClaims(toc);
     const binding = await store.bind(ids, lengths);
     const blobs = toc.blobs.map((blob) => blob.digest);
     const forget = stored.addresses.map((address) => places.add(blobs, openRepository(address)));
     const map = new DiskMap(toc, binding, store);
-    const ahead = new ChunksAhead(map, store, chunks);
+    const ahead = new ChunksAhead(map, {
+      store,
+      chunks,
+      onArrived: onArrived && ((chunk) => onArrived(digest, map.piecesOf(chunk))),
+      onStreamBroken: (error) => onStreamBroken?.(digest, error),
+    });
     const opened: Opened = {
       disk: around(createOpenDisk(digest, map, ahead)),
       chunks: ahead,
@@ -119,7 +127,7 @@ export class Disks {
       },
     };
     this.#opened.add(opened);
-    ahead.fetchMetadata();
+    void ahead.start();
     return opened;
   }
 }

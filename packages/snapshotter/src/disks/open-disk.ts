@@ -62,13 +62,13 @@ async function readDisk(
   const into = new Uint8Array(length); // zeros, as are zero chunks and blocks in no piece
   const work: Promise<void>[] = [];
   for (const part of map.parts(offset, length)) {
-    if ((map.slots[part.chunk] ?? -1) >= 0) work.push(copyPart(map, chunks, part, into, offset, options));
+    work.push(copyPart(map, chunks, part, into, offset, options));
   }
   await Promise.all(work);
   return into;
 }
 
-/** @throws {ChunkLengthError} */
+/** Nothing depends on the startup blob: what it does not give comes from the chunks of the regions. */
 async function copyPart(
   map: DiskMap,
   chunks: DiskChunks,
@@ -77,6 +77,26 @@ async function copyPart(
   offset: number,
   options?: AbortOptions,
 ): Promise<void> {
+  try {
+    await copyFromChunk(map, chunks, part, into, offset, options);
+  } catch (error) {
+    options?.signal?.throwIfAborted();
+    if (!map.isStartup(part.chunk)) throw error;
+    const instead = map.partsOfRegions(part.diskOffset, part.diskOffset + part.length);
+    await Promise.all(instead.map((other) => copyFromChunk(map, chunks, other, into, offset, options)));
+  }
+}
+
+/** @throws {ChunkLengthError} */
+async function copyFromChunk(
+  map: DiskMap,
+  chunks: DiskChunks,
+  part: DiskPart,
+  into: Uint8Array,
+  offset: number,
+  options?: AbortOptions,
+): Promise<void> {
+  if ((map.slots[part.chunk] ?? -1) < 0) return; // zeros
   const bytes = await chunks.get(part.chunk, options);
   const { table, row } = tableOf(map.toc, part.chunk);
   const expectedBytes = (table.blocks[row] ?? 0) * blockSizeBytes;

@@ -2,66 +2,14 @@ import { mkdtemp, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { compressFrame } from "@sluice/disk";
-import { type AbortOptions, type ByteRange, type Digest, sha256Of } from "@sluice/oci/content";
+import { sha256Of } from "@sluice/oci/content";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { VerifiedChunk } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";
 import { openChunkStore } from "../chunk/segment-chunk-store.js";
 import { claimsOf, seededChunk } from "../testing/chunks.js";
-import type { BlobRangeSource } from "./blob-ranges.js";
+import { blob, FakeRegistry } from "../testing/fake-registry.js";
 import { ChunkFetcher, type ChunkFetcherOptions } from "./chunk-fetcher.js";
-import type { ChunkPlace } from "./fetch-request.js";
-
-const blob = sha256Of("the blob");
-
-/** A blob of frames back to back, served in small pieces; records who asks, and does to the stream what a test wants. */
-class Registry implements BlobRangeSource {
-  readonly places: ChunkPlace[] = [];
-  readonly asked: ByteRange[] = [];
-  readonly #bytes: Buffer;
-  open = 0;
-  /** Called before each piece. */
-  before: (range: ByteRange, position: number, signal: AbortSignal | undefined) => Promise<void> = async () =>
-    undefined;
-  /** What becomes of the bytes. */
-  change: (piece: Buffer, attempt: number) => Buffer | undefined = (piece) => piece;
-
-  constructor(chunks: readonly VerifiedChunk[]) {
-    const frames: Uint8Array[] = [];
-    let at = 0;
-    for (const { id, bytes } of chunks) {
-      const frame = compressFrame(bytes);
-      frames.push(frame);
-      this.places.push({ id, sizeBytes: bytes.length, blob, frame: { start: at, end: at + frame.length } });
-      at += frame.length;
-    }
-    this.#bytes = Buffer.concat(frames);
-  }
-
-  async *read(_blob: Digest, range: ByteRange, options?: AbortOptions): AsyncGenerator<Uint8Array> {
-    this.asked.push(range);
-    const attempt = this.asked.length;
-    this.open++;
-    try {
-      for (let at = range.start; at < range.end; at += 1000) {
-        await this.before(range, at, options?.signal);
-        options?.signal?.throwIfAborted();
-        const piece = this.change(Buffer.from(this.#bytes.subarray(at, Math.min(at + 1000, range.end))), attempt);
-        if (piece === undefined) return;
-        yield piece;
-      }
-    } finally {
-      this.open--;
-    }
-  }
-
-  place(i: number): ChunkPlace {
-    const place = this.places[i];
-    if (place === undefined) throw new RangeError(`no chunk ${i}`);
-    return place;
-  }
-}
 
 const untilAborted = (signal: AbortSignal | undefined): Promise<void> =>
   new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
@@ -70,7 +18,7 @@ describe("a chunk fetcher", () => {
   const chunks = Array.from({ length: 12 }, (_, i) => seededChunk(i, 8192));
   let folder: string;
   let store: ChunkStore;
-  let registry: Registry;
+  let registry: FakeRegistry;
   let fetcher: ChunkFetcher;
 
   const start = (config: ChunkFetcherOptions["config"] = {}): void => {
@@ -82,7 +30,7 @@ describe("a chunk fetcher", () => {
     store = await openChunkStore({ folder, budgetBytes: 32 * 1024 * 1024, maxSlots: 1000 });
     const { ids, lengths } = claimsOf(chunks);
     await store.bind(ids, lengths); // as a mounted disk does; lookups answer at once then, so plans do not depend on time
-    registry = new Registry(chunks);
+    registry = new FakeRegistry(chunks);
     start();
   });
   afterEach(async () => {
@@ -306,40 +254,6 @@ describe("a chunk fetcher", () => {
     await fetcher.prefetch([lie, ...registry.places], "background");
     for (const { id } of registry.places) await expect.poll(() => store.has(id)).toBe(true);
     expect(fetcher.stats()).toMatchObject({ failures: 1, byCause: { background: { chunks: 11 } } });
-  });
-
-  it("lets readers wait for the startup stream instead of asking again", async () => {
-    let begin: () => void = () => undefined;
-    const begun = new Promise<void>((resolve) => {
-      begin = resolve;
-    });
-    registry.before = () => begun;
-    const streaming = fetcher.stream(registry.places.slice(0, 10));
-    await expect.poll(() => registry.open).toBe(1);
-    const reading = fetcher.fetch({ ...registry.place(8), blob: sha256Of("a layer") }, "demand");
-    begin();
-    expectChunk(await reading, 8);
-    await streaming;
-    expect(registry.asked).toEqual([{ start: 0, end: registry.place(9).frame.end }]);
-    expect(fetcher.stats().byCause.startup).toMatchObject({ requests: 1, chunks: 10 });
-  });
-
-  it("fetches from elsewhere what a broken startup stream did not bring, if a reader waits", async () => {
-    let breakOff: (error: Error) => void = () => undefined;
-    const broken = new Promise<void>((_, reject) => {
-      breakOff = reject;
-    });
-    registry.before = async () => {
-      if (registry.asked.length === 1) await broken;
-    };
-    const streaming = fetcher.stream(registry.places);
-    await expect.poll(() => registry.open).toBe(1);
-    const reading = fetcher.fetch(registry.place(11), "demand");
-    breakOff(new Error("stream broken"));
-    await expect(streaming).rejects.toThrow("stream broken");
-    expectChunk(await reading, 11);
-    expect(registry.asked).toHaveLength(2);
-    expect(registry.asked[1]).toEqual(registry.place(11).frame);
   });
 
   it("serves from memory what the store cannot keep", async () => {

@@ -23,6 +23,11 @@ export interface ChunkFetcherOptions {
   readonly onStoreError?: ((error: unknown) => void) | undefined;
 }
 
+export interface StreamOptions extends AbortOptions {
+  /** Called for each chunk that the stream was to bring once it is in the store, whoever brought it. Must not throw. */
+  readonly onStored?: ((place: ChunkPlace) => void) | undefined;
+}
+
 /**
  * Chunks from the store, else from their blobs: verified, kept, each on its way only once.
  *
@@ -58,7 +63,10 @@ export class ChunkFetcher {
       store,
       config,
       counters: this.#counters,
-      onKept: (flight) => this.#forget(flight),
+      onKept: (flight, isStored) => {
+        this.#forget(flight);
+        if (isStored) flight.onStored?.();
+      },
       onStoreError: this.#onStoreError,
     });
     this.#runner = new RequestRunner({
@@ -113,24 +121,20 @@ export class ChunkFetcher {
 
   /**
    * One streaming request for chunks that lie in this order in one blob; those in the store already are left out. Readers who ask for one of
-   * them meanwhile wait for the stream. What it does not bring is fetched as usual, if a reader waits for it.
+   * them meanwhile wait for the stream, but not for long where it is late. A stream that breaks is taken up again where it stopped; what it does not bring is
+   * fetched as usual, if a reader waits for it.
    *
    * @param places by rising start of their frames
    * @throws what ended the stream early
    */
-  async stream(places: readonly ChunkPlace[], options?: AbortOptions): Promise<void> {
+  async stream(places: readonly ChunkPlace[], options?: StreamOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     if (this.#isClosed) throw new FetcherClosedError();
-    const flights = await this.#expect(places, options);
-    const first = flights[0];
-    const last = flights.at(-1);
-    if (first === undefined || last === undefined) return;
-    const range = { start: first.place.frame.start, end: last.place.frame.end };
-    await this.#runner.stream(first.place.blob, range, flights, options?.signal);
+    await this.#runner.stream(await this.#expect(places, options), options?.signal);
   }
 
   /** A flight for each chunk that is neither here nor on its way. The stream itself counts as a waiter of each. */
-  async #expect(places: readonly ChunkPlace[], options?: AbortOptions): Promise<Flight[]> {
+  async #expect(places: readonly ChunkPlace[], options?: StreamOptions): Promise<Flight[]> {
     const flights: Flight[] = [];
     try {
       for (const place of places) {
@@ -138,6 +142,7 @@ export class ChunkFetcher {
         if (this.#isClosed) throw new FetcherClosedError();
         const flight = new Flight(place, "startup");
         flight.waiters = 1;
+        flight.onStored = () => options?.onStored?.(place);
         this.#flights.set(place.id, flight);
         flights.push(flight);
       }
@@ -198,6 +203,7 @@ export class ChunkFetcher {
   /** A chunk that failed until a waiter's time was up is remembered as failed, so that the kernel's next try for the same pages is told at once. */
   async #wait(flight: Flight, options?: AbortOptions): Promise<Uint8Array> {
     flight.waiters++;
+    if (flight.cause === "demand") flight.stream?.awaited(flight);
     try {
       return await abortable(flight.result, options);
     } catch (error) {

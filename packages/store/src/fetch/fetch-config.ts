@@ -8,6 +8,8 @@ export interface FetchConfig {
   readonly coalesceGapBytes: number;
   /** The longest range of one request, unless a single frame is longer. */
   readonly maxRangeBytes: number;
+  /** How long a reader waits for a chunk of the startup stream before it is fetched for him alone; also when it is foreseen. */
+  readonly streamPatienceMs: number;
   /** Ends an attempt on which nothing arrives for so long. */
   readonly stallTimeoutMs: number;
   /**
@@ -33,6 +35,7 @@ export const defaultFetchConfig: FetchConfig = {
   demandRequests: 2,
   coalesceGapBytes: 64 * 1024, // 5 ms at 100 Mbit/s, less than another round trip
   maxRangeBytes: 4 * 1024 * 1024,
+  streamPatienceMs: 1000, // the chunk comes twice then, so only where the stream brings it late by much more than a round trip
   stallTimeoutMs: 10_000, // leaves time for more attempts within the default deadline of 60 s a read
   maxAttempts: 3,
   retryDelayMs: 100,

@@ -1,10 +1,14 @@
 import { InvalidFormatError } from "@sluice/disk";
 import { type ByteRange, type Digest, DigestMismatchError } from "@sluice/oci/content";
 
+/** The source answered, and some bytes are not what was asked for. */
+export const isWrongBytes = (error: unknown): boolean =>
+  error instanceof InvalidFormatError || error instanceof DigestMismatchError;
+
 /** Whether another attempt will most likely fail alike: wrong bytes, or an error that says so by `retryable: false`. */
 export function looksPermanent(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.every(looksPermanent);
-  if (error instanceof InvalidFormatError || error instanceof DigestMismatchError) return true;
+  if (isWrongBytes(error)) return true;
   return error instanceof Error && "retryable" in error && error.retryable === false;
 }
 

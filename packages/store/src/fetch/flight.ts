@@ -1,5 +1,6 @@
 import type { AbortOptions, ByteRange, Digest } from "@sluice/oci/content";
 import type { ChunkPlace, FetchCause } from "./fetch-request.js";
+import type { StartupStream } from "./startup-stream.js";
 
 /** One chunk on its way, and all who wait for it. */
 export class Flight {
@@ -14,6 +15,10 @@ export class Flight {
   failure: { readonly attempts: number; readonly cause: unknown } | undefined;
   /** The request that brings it, once there is one. */
   request: RangeRequest | undefined;
+  /** The stream that is to bring it. */
+  stream: StartupStream | undefined;
+  /** Called once it is in the store; not when the store could not keep it. */
+  onStored: (() => void) | undefined;
   readonly result: Promise<Uint8Array>;
   #settled = false;
   #resolve: (bytes: Uint8Array) => void = () => undefined;
@@ -72,4 +77,6 @@ export interface RangeRequest {
   readonly stop: AbortController;
   /** Once it has, its chunks come, and moving them to a more urgent request would fetch them twice. */
   started: boolean;
+  /** Of the attempt under way: bytes that came since then, from this byte of the blob on. Milliseconds of `performance.now()`. */
+  progress: { readonly start: number; readonly sinceMs: number; bytes: number } | undefined;
 }

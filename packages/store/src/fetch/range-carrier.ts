@@ -18,7 +18,7 @@ export interface CarrierParts {
   readonly config: FetchConfig;
   readonly counters: FetchCounters;
   /** The chunk is in the store, or in memory in its place. */
-  readonly onKept: (flight: Flight) => void;
+  readonly onKept: (flight: Flight, isStored: boolean) => void;
   /** The store failed in a way that is not the disk's. The readers have their bytes all the same. */
   readonly onStoreError: (error: unknown) => void;
 }
@@ -63,6 +63,7 @@ export class RangeCarrier {
     counters.inFlight++;
     try {
       for await (const { of, bytes } of this.#frames(request, range, flights)) {
+        if (of.flight.settled) continue; // somebody was faster
         const chunk = this.#open(of.flight.place, bytes);
         if (chunk instanceof Error) {
           failure = chunk;
@@ -100,11 +101,14 @@ export class RangeCarrier {
     const stalled = new AbortController();
     const stall = (): void => stalled.abort(new StalledRangeError(request.blob, range, config.stallTimeoutMs));
     const signal = AbortSignal.any([request.stop.signal, stalled.signal]);
+    const progress = { start: range.start, sinceMs: performance.now(), bytes: 0 };
+    request.progress = progress;
     let timer = setTimeout(stall, config.stallTimeoutMs);
     try {
       for await (const piece of source.read(request.blob, range, { signal })) {
         clearTimeout(timer); // the time that we take is not the source's
         counters.of(request.cause).bytes += piece.byteLength;
+        progress.bytes += piece.byteLength;
         yield piece;
         signal.throwIfAborted();
         timer = setTimeout(stall, config.stallTimeoutMs);
@@ -126,28 +130,30 @@ export class RangeCarrier {
 
   #keep(flight: Flight, chunk: VerifiedChunk): void {
     if (this.#puts.hasRoomFor(chunk.bytes.byteLength)) {
-      this.#add(chunk, () => this.#parts.onKept(flight));
+      this.#add(chunk, (isStored) => this.#parts.onKept(flight, isStored));
     } else {
       this.#memory.set(chunk.id, chunk.bytes);
       this.#owed.set(chunk.id, chunk);
-      this.#parts.onKept(flight);
+      this.#parts.onKept(flight, false);
     }
   }
 
-  #add(chunk: VerifiedChunk, onKept: () => void): void {
+  #add(chunk: VerifiedChunk, onKept: (isStored: boolean) => void): void {
     const put = this.#put(chunk).then(onKept);
     this.#puts.add(chunk.bytes.byteLength, put, () => this.#payOwed());
   }
 
-  /** Never rejects. */
-  async #put(chunk: VerifiedChunk): Promise<void> {
+  /** Never rejects. @returns whether the store has it */
+  async #put(chunk: VerifiedChunk): Promise<boolean> {
     try {
-      const outcome = await this.#parts.store.put(chunk);
-      if (outcome === "not-stored") this.#memory.set(chunk.id, chunk.bytes);
-      else this.#memory.delete(chunk.id);
+      const isStored = (await this.#parts.store.put(chunk)) !== "not-stored";
+      if (isStored) this.#memory.delete(chunk.id);
+      else this.#memory.set(chunk.id, chunk.bytes);
+      return isStored;
     } catch (error) {
       this.#memory.set(chunk.id, chunk.bytes);
       this.#parts.onStoreError(error);
+      return false;
     }
   }
 

@@ -9,6 +9,7 @@ import type { Flight, RangeRequest } from "./flight.js";
 import { planRanges } from "./plan-ranges.js";
 import type { RangeCarrier } from "./range-carrier.js";
 import { RangeQueue } from "./range-queue.js";
+import { StartupStream } from "./startup-stream.js";
 
 export interface RunnerParts {
   readonly carrier: RangeCarrier;
@@ -68,27 +69,55 @@ export class RequestRunner {
   }
 
   /**
-   * One attempt at one long request. The caller counts as a waiter of each flight and stops being one here.
+   * One long request for what a start needs. The caller counts as a waiter of each flight and stops being one here.
    *
-   * @param flights by rising start of their frames, of one blob; not empty
+   * @param flights by rising start of their frames, of one blob
    * @throws what ended it early
    */
-  async stream(blob: Digest, range: ByteRange, flights: Flight[], signal: AbortSignal | undefined): Promise<void> {
-    const request = this.#request(blob, range, "startup", flights);
+  async stream(flights: readonly Flight[], signal: AbortSignal | undefined): Promise<void> {
+    const { config, isPermanent } = this.#parts;
+    const stream = new StartupStream(
+      {
+        config,
+        isPermanent: (error) => this.#isClosed || isPermanent(error),
+        carry: (part, stop, onBegin) => this.#carryPart(part, stop, onBegin),
+        pause: async (flight, stop) => {
+          this.#parts.counters.retries++;
+          this.#backoff.failed(flight.place.blob);
+          await pauseFor(this.#backoff.remainingMs(flight.place.blob), stop);
+        },
+        release: (flight) => this.leaveStream([flight]),
+      },
+      flights,
+    );
+    await stream.run(signal);
+  }
+
+  /** One attempt at the flights of a stream, which may leave it meanwhile. */
+  async #carryPart(
+    flights: readonly Flight[],
+    signal: AbortSignal | undefined,
+    onBegin: (request: RangeRequest) => void,
+  ): Promise<void> {
+    const [first] = flights;
+    if (first === undefined) return;
+    const range = { start: first.place.frame.start, end: flights.at(-1)?.place.frame.end ?? 0 };
+    const request = this.#request(first.place.blob, range, "startup", [...flights]);
     request.started = true;
+    onBegin(request);
     const onAbort = (): void => request.stop.abort(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       signal?.throwIfAborted();
       await this.#run(request, () => this.#parts.carrier.attempt(request, flights));
+      this.#backoff.succeeded(request.blob);
     } finally {
       signal?.removeEventListener("abort", onAbort);
       this.#requests.delete(request);
-      this.leaveStream(flights);
     }
   }
 
-  /** What a stream did not bring is fetched as usual if somebody else waits for it. */
+  /** What a stream does not bring is fetched as usual if somebody else waits for it. */
   leaveStream(flights: readonly Flight[]): void {
     for (const flight of flights) flight.waiters--;
     this.#sweep(flights);
@@ -137,8 +166,7 @@ export class RequestRunner {
     const { signal } = request.stop;
     let permanent = 0;
     for (let attempt = 1; request.flights.some(isWanted) && !signal.aborted; attempt++) {
-      const pauseMs = this.#backoff.remainingMs(request.blob);
-      if (pauseMs > 0) await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+      await pauseFor(this.#backoff.remainingMs(request.blob), signal);
       try {
         await this.#run(request, () => this.#attempt(request));
         return;
@@ -200,7 +228,15 @@ export class RequestRunner {
   }
 
   #request(blob: Digest, range: ByteRange, cause: FetchCause, flights: Flight[]): RangeRequest {
-    const request: RangeRequest = { blob, range, cause, flights, stop: new AbortController(), started: false };
+    const request: RangeRequest = {
+      blob,
+      range,
+      cause,
+      flights,
+      stop: new AbortController(),
+      started: false,
+      progress: undefined,
+    };
     for (const flight of flights) flight.request = request;
     this.#requests.add(request);
     return request;
@@ -208,3 +244,8 @@ export class RequestRunner {
 }
 
 const isWanted = (flight: Flight): boolean => flight.waiters > 0 && !flight.settled;
+
+/** Ends early when the signal fires. */
+const pauseFor = async (pauseMs: number, signal: AbortSignal | undefined): Promise<void> => {
+  if (pauseMs > 0) await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => undefined);
+};

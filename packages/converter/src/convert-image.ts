@@ -5,6 +5,7 @@ import { buildArtifact } from "./build-artifact.js";
 import { ConversionError } from "./conversion-error.js";
 import { type ConversionResult, conversionResult } from "./conversion-result.js";
 import { CompressorPool } from "./layer/compressor-pool.js";
+import { ScannerPool } from "./layer/scanner-pool.js";
 import { OpenResources } from "./open-resources.js";
 import { type OnProgress, ProgressMeter } from "./progress.js";
 import { copyImage } from "./publish/copy-image.js";
@@ -60,6 +61,7 @@ export async function convertImage(source: ImagePlace, options: ConvertOptions):
   }
   const temporaryDirectory = join(options.root, "tmp");
   const progress = new ProgressMeter(options.onProgress);
+  await using scanner = new ScannerPool();
   await using compressor = new CompressorPool(options.threads);
   await using open = new OpenResources();
   const cache = await LayerCache.open(join(options.root, "convert-cache"), options.cacheBudgetBytes);
@@ -68,7 +70,7 @@ export async function convertImage(source: ImagePlace, options: ConvertOptions):
     from: source.repository,
     cache,
     force: options.force ?? false,
-    ...{ compressor, temporaryDirectory, progress, open, signal },
+    ...{ scanner, compressor, temporaryDirectory, progress, open, signal },
   });
   progress.merging();
   const { manifest, blobs, warnings } = await buildArtifact(image.manifest, layers, {

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { compress as zstdCompress } from "zstd-napi";
 import { LayerInvalidError } from "../tar/errors.js";
 import { InlineCompressor } from "../testing/inline-compressor.js";
+import { InlineScanner } from "../testing/inline-scanner.js";
 import { endOfTar, rawFile, rawHeader, rawPax } from "../testing/raw-tar.js";
 import { rebuiltTar } from "../verify/rebuilt-tar.js";
 import { type ConvertedLayer, convertLayer } from "./convert-layer.js";
@@ -38,7 +39,7 @@ async function convert(tar: Buffer, compression: LayerCompression = "none", pack
   const layer = await convertLayer(
     { digest: sha256Of(packed), compression, diffId: sha256Of(tar), content: inPieces(packed) },
     { handle, path },
-    { temporaryDirectory: directory, compressor: new InlineCompressor() },
+    { temporaryDirectory: directory, scanner: new InlineScanner(), compressor: new InlineCompressor() },
   );
   const parts: Buffer[] = [];
   const blob = localBlob(handle, layer.sizeBytes);
@@ -177,7 +178,7 @@ describe("convertLayer", () => {
     const converting = convertLayer(
       { digest, compression: "gzip", diffId: digest, content: failing() },
       { handle, path },
-      { temporaryDirectory: directory, compressor: new InlineCompressor() },
+      { temporaryDirectory: directory, scanner: new InlineScanner(), compressor: new InlineCompressor() },
     );
     await expect(converting).rejects.toThrow(/^connection reset$/);
     expect(await readdir(directory)).toEqual(["blob"]);

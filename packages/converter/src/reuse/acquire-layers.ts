@@ -8,8 +8,10 @@ import {
   DigestMismatchError,
   type Repository,
 } from "@sluice/oci";
+import PQueue from "p-queue";
 import type { ChunkCompressor } from "../layer/chunk-compressor.js";
-import { type ScannedLayer, scanLayer, writeLayer } from "../layer/convert-layer.js";
+import { firstPass, type ScannedLayer, secondPass } from "../layer/convert-layer.js";
+import type { LayerScanner } from "../layer/layer-scanner.js";
 import { readPieces } from "../layer/read-pieces.js";
 import type { OpenResources } from "../open-resources.js";
 import type { ProgressMeter } from "../progress.js";
@@ -17,12 +19,13 @@ import type { SourceImage } from "../source/select-image.js";
 import { LayerInvalidError } from "../tar/errors.js";
 import { type AcquiredLayer, cachedLayer } from "./acquired-layer.js";
 import type { LayerCache } from "./layer-cache.js";
-import { OneAhead } from "./one-ahead.js";
+import { OneAtATime } from "./one-at-a-time.js";
 
 export interface AcquireOptions extends AbortOptions {
   /** Where the image's layers are. */
   readonly from: Repository;
   readonly cache: LayerCache;
+  readonly scanner: LayerScanner;
   readonly compressor: ChunkCompressor;
   readonly temporaryDirectory: string;
   /** Converts every layer, whatever was converted before. */
@@ -40,8 +43,9 @@ interface WantedLayer {
 
 /**
  * The layer blobs of an image, in its order; a layer that occurs twice is acquired once. What was converted before is taken from the cache
- * of this host, the rest is converted, one layer being scanned while the one before is compressed, the largest first so that the compressing
- * threads have work from early on; what the target has already is not sent again. docs/adr/0007-reuse.md
+ * of this host, the rest is converted: some layers are scanned at once, and one at a time is compressed as it is ready.
+ * A scan is not over before its layer's turn to be compressed, so temporary files are those of `maxScans` layers and one more.
+ * What the target has already is not sent again. docs/adr/0007-reuse.md
  *
  * @throws {LayerInvalidError} {DiskFullError}
  */
@@ -49,32 +53,44 @@ export async function acquireLayers(image: SourceImage, options: AcquireOptions)
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const acquired = new Map<Digest, AcquiredLayer>();
-  await using writing = new OneAhead();
-  try {
-    for (const [digest, layer] of wantedLayers(image)) {
-      signal.throwIfAborted();
-      const own = { ...options, signal };
-      const known = options.force ? undefined : await knownLayer(layer, own);
-      if (known !== undefined) {
-        acquired.set(digest, known);
-        options.progress.layerDone(layer.descriptor, true);
-        continue;
-      }
-      const scanned = await scan(layer, own);
-      await writing.next(scanned, async () => {
-        acquired.set(digest, await written(scanned, layer, own));
-        options.progress.layerDone(layer.descriptor, false);
-      });
+  const scans = new PQueue({ concurrency: options.scanner.maxScans });
+  await using writing = new OneAtATime();
+  const own = { ...options, signal };
+  const acquire = async (digest: Digest, layer: WantedLayer): Promise<void> => {
+    signal.throwIfAborted();
+    const known = options.force ? undefined : await knownLayer(layer, own);
+    if (known !== undefined) {
+      acquired.set(digest, known);
+      options.progress.layerDone(layer.descriptor, true);
+      return;
     }
-    await writing.done();
-  } catch (error) {
-    stop.abort(error);
-    throw error;
-  }
+    const scanned = await scan(layer, own);
+    await writing.start(scanned, async () => {
+      acquired.set(digest, await written(scanned, layer, own));
+      options.progress.layerDone(layer.descriptor, false);
+    });
+  };
+  const orStop = (error: unknown): void => stop.abort(error);
+  await Promise.all(
+    inScanOrder(wantedLayers(image), scans.concurrency).map((wanted) =>
+      scans.add(() => acquire(...wanted)).catch(orStop),
+    ),
+  );
+  await writing.done().catch(orStop);
+  stop.signal.throwIfAborted();
   return image.manifest.layers.flatMap(({ digest }) => acquired.get(digest) ?? []);
 }
 
-/** The distinct layers, the largest first. @throws {LayerInvalidError} when one layer is to have two DiffIDs */
+/**
+ * Scanned one by one, small layers come first, so that compressing them fills what a large one leaves of the processors while it is scanned.
+ * Scanned side by side, the largest come first, so that none is left to the end.
+ */
+function inScanOrder(layers: ReadonlyMap<Digest, WantedLayer>, scans: number): [Digest, WantedLayer][] {
+  const rising = [...layers].sort(([, a], [, b]) => a.descriptor.size - b.descriptor.size);
+  return scans === 1 ? rising : rising.reverse();
+}
+
+/** The distinct layers. @throws {LayerInvalidError} when one layer is to have two DiffIDs */
 function wantedLayers({ manifest, config }: SourceImage): ReadonlyMap<Digest, WantedLayer> {
   const wanted = new Map<Digest, WantedLayer>();
   for (const [i, descriptor] of manifest.layers.entries()) {
@@ -87,7 +103,7 @@ function wantedLayers({ manifest, config }: SourceImage): ReadonlyMap<Digest, Wa
       throw new LayerInvalidError(descriptor.digest, problem);
     }
   }
-  return new Map([...wanted].sort(([, a], [, b]) => b.descriptor.size - a.descriptor.size));
+  return wanted;
 }
 
 /** Undefined for what has to be converted; whatever is wrong with what was kept is a reason to convert, and no other. */
@@ -116,7 +132,7 @@ function scan({ descriptor, diffId }: WantedLayer, options: AcquireOptions): Pro
     diffId,
     content: progress.counted(from.readBlob(descriptor, { signal })),
   };
-  return scanLayer(source, options);
+  return firstPass(source, options);
 }
 
 async function written(
@@ -125,7 +141,7 @@ async function written(
   options: AcquireOptions,
 ): Promise<AcquiredLayer> {
   await using file = await options.cache.create();
-  const { index, seekTable, ...blob } = await writeLayer(scanned, file, options);
+  const { index, seekTable, ...blob } = await secondPass(scanned, file, options);
   const layer: ArtifactLayer = {
     digest: blob.digest,
     sizeBytes: blob.sizeBytes,

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { convertLayer } from "../layer/convert-layer.js";
 import { localBlob } from "../layer/local-blob.js";
 import { InlineCompressor } from "../testing/inline-compressor.js";
+import { InlineScanner } from "../testing/inline-scanner.js";
 import { endOfTar, rawFile, rawHeader, rawPax } from "../testing/raw-tar.js";
 import type { OpenedBlob } from "./artifact-reader.js";
 import { proveLayer } from "./prove-layer.js";
@@ -47,7 +48,7 @@ beforeEach(async () => {
   const layer = await convertLayer(
     { digest: sha256Of(tar), compression: "none", diffId: sha256Of(tar), content: content() },
     { handle, path },
-    { temporaryDirectory: directory, compressor: new InlineCompressor() },
+    { temporaryDirectory: directory, scanner: new InlineScanner(), compressor: new InlineCompressor() },
   );
   index = layer.index;
   blob = { remote: localBlob(handle, layer.sizeBytes), footer: layer.footer, seekTable: layer.seekTable };

@@ -1,0 +1,77 @@
+import type { ImageFiles } from "../image-files.js";
+import type { StartupSet } from "../startup-set.js";
+import { type ElfFile, readElf } from "./elf-file.js";
+import { LibrarySearch, withOrigin } from "./library-search.js";
+import { type ElfRole, loadedRanges } from "./loaded-ranges.js";
+
+/** Directories that libraries inherit from what asked for them. */
+const maxRpath = 100;
+/** Files up to this size are predicted whole: reading around covers them. Bytes. */
+const smallFileBytes = 32 * 1024;
+
+/** The C library: every process runs code from all over it. */
+const isOfEveryProcess = /^libc\.(so\.6|musl)/;
+
+interface Mapped {
+  readonly inode: number;
+  readonly role: ElfRole;
+  /** RPATHs of what asked for it. */
+  readonly rpath: readonly string[];
+}
+
+/** Predicts what mapping programs and libraries reads: each file once, and with it the libraries it needs. */
+export class ElfLoader {
+  readonly #files: ImageFiles;
+  readonly #set: StartupSet;
+  readonly #search: LibrarySearch;
+  readonly #loaded = new Set<number>();
+
+  constructor(files: ImageFiles, set: StartupSet, environment: ReadonlyMap<string, string>) {
+    this.#files = files;
+    this.#set = set;
+    this.#search = new LibrarySearch(files, environment);
+  }
+
+  /** A file and the closure of its libraries, breadth first as the loader maps them. Nothing for what is no ELF file. */
+  async load(inode: number, role: ElfRole): Promise<void> {
+    const waiting: Mapped[] = [{ inode, role, rpath: [] }];
+    for (const next of waiting) {
+      if (this.#loaded.has(next.inode)) continue;
+      this.#loaded.add(next.inode);
+      const elf = await readElf(this.#files, next.inode);
+      if (elf === undefined) continue;
+      await this.#loadInterpreter(elf.interpreter);
+      this.#addRanges(next.inode, elf, next.role);
+      waiting.push(...(await this.#neededBy(elf, next)));
+    }
+  }
+
+  async #neededBy(elf: ElfFile, { inode, rpath: inherited }: Mapped): Promise<Mapped[]> {
+    const path = this.#files.path(inode);
+    const origin = path.slice(0, Math.max(1, path.lastIndexOf("/")));
+    const own = elf.rpath.map((directory) => withOrigin(directory, origin));
+    const rpath = [...own, ...inherited].slice(0, maxRpath);
+    const found: Mapped[] = [];
+    for (const name of elf.needed) {
+      const library = await this.#search.find(name, elf, path, inherited);
+      const role = isOfEveryProcess.test(name) ? "program" : "library";
+      if (library !== -1) found.push({ inode: library, role, rpath });
+    }
+    return found;
+  }
+
+  #addRanges(inode: number, elf: ElfFile, role: ElfRole): void {
+    if (elf.sizeBytes <= smallFileBytes) this.#set.addFile(inode);
+    else for (const { start, end } of loadedRanges(elf, role)) this.#set.addRange(inode, start, end);
+  }
+
+  /** The loader itself and the cache it opens first. */
+  async #loadInterpreter(path: string | undefined): Promise<void> {
+    const inode = path === undefined ? -1 : this.#files.findFile(path);
+    if (inode === -1 || this.#loaded.has(inode)) return;
+    this.#loaded.add(inode);
+    const elf = await readElf(this.#files, inode);
+    if (elf !== undefined) this.#addRanges(inode, elf, "program");
+    this.#set.addFile(this.#files.findFile("/etc/ld.so.cache"));
+  }
+}

@@ -1,0 +1,94 @@
+/** One import statement. `import a.b` has names `["a.b"]`; `from .a import b, c` has level 1, module `a` and names `["b", "c"]`. */
+export interface PythonImport {
+  /** Leading dots of `from`; -1 for `import`. */
+  readonly level: number;
+  readonly module: string;
+  readonly names: readonly string[];
+}
+
+const maxImports = 5000;
+const maxStatementChars = 64 * 1024;
+const fromStatement = /^from\s+(?:([\w.]+)\s+import\b|(\.+)import\b)(.+)$/s;
+const plainStatement = /^import\s+(.+)$/s;
+
+/**
+ * The imports that running a module executes: those outside of functions, and outside of `if TYPE_CHECKING`. It goes by lines and indents as Python does, but weighs no
+ * conditions: all branches of `if` and `try` count.
+ */
+export function scanPythonImports(text: string): readonly PythonImport[] {
+  const imports: PythonImport[] = [];
+  /** Lines indented more than this are in a function. */
+  let skippedIndent = Number.POSITIVE_INFINITY;
+  for (const line of logicalLines(text)) {
+    if (imports.length >= maxImports) break;
+    const indent = line.length - line.trimStart().length;
+    if (indent > skippedIndent) continue;
+    skippedIndent = Number.POSITIVE_INFINITY;
+    const trimmed = line.trim();
+    if (/^(async\s+def|def|if\s+(typing\.|t\.)?TYPE_CHECKING|if\s+__name__)\b/.test(trimmed)) skippedIndent = indent;
+    else addImports(trimmed, imports);
+  }
+  return imports;
+}
+
+function addImports(line: string, imports: PythonImport[]): void {
+  if (!line.includes("import") || line.length > maxStatementChars) return;
+  // `try: import x` and `import a; import b` stand on one line.
+  for (const part of line.split(/;|:(?=\s)/)) {
+    const [, module, dots, from] = fromStatement.exec(part.trim()) ?? [];
+    const [, plain] = plainStatement.exec(part.trim()) ?? [];
+    const source = module ?? dots ?? "";
+    const level = source.length - source.replace(/^\.+/, "").length;
+    if (from !== undefined) imports.push({ level, module: source.slice(level), names: namesOf(from) });
+    else if (plain !== undefined) imports.push({ level: -1, module: "", names: namesOf(plain) });
+  }
+}
+
+const namesOf = (list: string): string[] =>
+  list
+    .replace(/[()\\]/g, " ")
+    .split(",")
+    .map((name) => name.trim().split(/\s+/)[0] ?? "")
+    .filter((name) => name !== "");
+
+/** Lines without strings and comments, those in brackets and those that end in a backslash joined. */
+function* logicalLines(text: string): Generator<string> {
+  const token = /"""|'''|"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?|#[^\n]*|\\\r?\n|\n|[([{]|[)\]}]/gs;
+  let line = "";
+  let from = 0;
+  let depth = 0;
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const [found] = match;
+    if (line.length < maxStatementChars) line += text.slice(from, match.index);
+    if (found === '"""' || found === "'''") token.lastIndex = endOfLong(text, token.lastIndex, found);
+    from = token.lastIndex;
+    depth = Math.max(0, depth + depthChange(found));
+    if (found === "\n" && depth === 0) {
+      yield line;
+      line = "";
+    } else line += standsFor(found);
+  }
+  yield line + text.slice(from);
+}
+
+const depthChange = (token: string): number => {
+  if (token.length !== 1) return 0;
+  return "([{".includes(token) ? 1 : ")]}".includes(token) ? -1 : 0;
+};
+
+/** What is left of a token in the line: brackets; of a string that it was there. */
+function standsFor(token: string): string {
+  if (token.startsWith("#")) return "";
+  if (token.startsWith('"') || token.startsWith("'")) return '""';
+  return token.length === 1 && token !== "\n" ? token : " ";
+}
+
+/** Behind the quotes that end a long string. */
+function endOfLong(text: string, start: number, quotes: string): number {
+  for (let at = text.indexOf(quotes, start); at !== -1; at = text.indexOf(quotes, at + 1)) {
+    let backslashes = 0;
+    while (backslashes < at - start && text.charCodeAt(at - 1 - backslashes) === 0x5c) backslashes++;
+    if (backslashes % 2 === 0) return at + 3;
+  }
+  return text.length;
+}

@@ -7,6 +7,7 @@ import type { Prediction } from "../prediction.js";
 import { addPythonStart } from "../python/python-start.js";
 import { findProgram } from "./program-search.js";
 import { runShell } from "./run-shell.js";
+import type { RunState } from "./run-state.js";
 import { parseShebang } from "./shebang.js";
 
 /** Programs that start one another. */
@@ -16,18 +17,10 @@ const wrappers =
   /^(env|tini|tini-static|dumb-init|docker-init|catatonit|gosu|su-exec|setpriv|nice|ionice|nohup|time|timeout|chroot|stdbuf|sudo|runuser)$/;
 const shells = /^(sh|ash|dash|bash|busybox|ksh|zsh)$/;
 
-/** What has been run on the way here. */
-export interface RunState {
-  readonly depth: number;
-  readonly environment: ReadonlyMap<string, string>;
-  /** Scripts that have been followed: each is, once. */
-  readonly scripts: Set<number>;
-}
-
 /** Predicts what running a command line reads: its program, the interpreter of that, what they are known to load. */
 export async function runCommand(words: readonly string[], prediction: Prediction, state?: RunState): Promise<void> {
   const { files, set, elf, workingDirectory } = prediction;
-  const now = state ?? { depth: 0, environment: prediction.environment, scripts: new Set<number>() };
+  const now = state ?? { depth: 0, environment: prediction.environment, scripts: new Set<number>(), run: runCommand };
   const inode = findProgram(files, words[0] ?? "", now.environment, workingDirectory);
   if (inode === -1 || now.depth > maxDepth) return;
   const next = { ...now, depth: now.depth + 1 };

@@ -1,6 +1,6 @@
 import type { Prediction } from "../prediction.js";
 import { addCopied } from "./copied-files.js";
-import { type RunState, runCommand } from "./run-command.js";
+import type { RunState } from "./run-state.js";
 import { commandsOfLine, linesOf, type ShellCommand } from "./shell-script.js";
 
 const maxScriptBytes = 256 * 1024;
@@ -61,6 +61,6 @@ async function runSimple(
   const [name = "", ...rest] = command;
   if (builtins.has(name)) return;
   if (name === "." || name === "source") return await runScript(rest, variables, prediction, state);
-  await runCommand(command, prediction, state);
+  await state.run(command, prediction, state);
   if (copying.has(name)) for (const word of rest) addCopied(word, prediction);
 }

@@ -27,5 +27,6 @@ export { defaultFetchConfig, type FetchConfig } from "./fetch/fetch-config.js";
 export { ChunkFetchError, FetcherClosedError } from "./fetch/fetch-errors.js";
 export type { ChunkPlace, FetchCause } from "./fetch/fetch-request.js";
 export type { CauseStats, FetchStats } from "./fetch/fetch-stats.js";
+export type { UseBytes } from "./fetch/flight.js";
 export { type ChunkRows, defaultReadAhead, ReadAhead, type ReadAheadConfig } from "./fetch/read-ahead.js";
 export * from "./reader.js";

@@ -54,10 +54,10 @@ function testDisk(count: number, startup: readonly number[] = []) {
     return new ChunksAhead(map, {
       store: { mark: (slot) => marked.add(slot) },
       chunks: {
-        fetch: async (place, cause) => {
+        fetch: async (place, cause, use) => {
           asked.push(`${cause} ${chunkOf(place)}`);
           stored.add(chunkOf(place));
-          return new Uint8Array(1);
+          use(new Uint8Array(1));
         },
         stream: async (places, options) => {
           asked.push(`stream ${places.map(chunkOf)}`);
@@ -77,19 +77,19 @@ function testDisk(count: number, startup: readonly number[] = []) {
 
 it("asks for the neighbour in the same turn as for the chunk a reader waits for", () => {
   const { ahead, asked } = testDisk(10);
-  void ahead.get(12);
+  void ahead.get(12, () => undefined);
   expect(asked).toEqual(["demand 12", "read-ahead 13"]);
 });
 
 it("does not read ahead into the next region", () => {
   const { ahead, asked } = testDisk(10);
-  void ahead.get(8);
+  void ahead.get(8, () => undefined);
   expect(asked).toEqual(["demand 8", "read-ahead 9"]);
 });
 
 it("marks what it fetched ahead, and goes on when a reader gets there", async () => {
   const { ahead, asked, marked } = testDisk(20);
-  await ahead.get(20);
+  await ahead.get(20, () => undefined);
   expect([...marked]).toEqual([1021]);
   ahead.onMark(1021);
   expect(asked.slice(2)).toEqual(["read-ahead 22"]);
@@ -98,11 +98,11 @@ it("marks what it fetched ahead, and goes on when a reader gets there", async ()
 
 it("tells how much was fetched that nobody has read", async () => {
   const { ahead } = testDisk(10);
-  await ahead.get(12);
+  await ahead.get(12, () => undefined);
   expect(ahead.unreadBytes).toBe(100_000);
   ahead.onMark(1013);
   expect(ahead.unreadBytes).toBe(100_000); // the next guess
-  await ahead.get(14);
+  await ahead.get(14, () => undefined);
   expect(ahead.unreadBytes).toBe(100_000);
 });
 
@@ -136,13 +136,13 @@ describe("a start", () => {
         go = resolve;
       });
     const started = ahead.start();
-    await ahead.get(5);
+    await ahead.get(5, () => undefined);
     expect(asked).toEqual(["stream 8,9", "demand 5"]);
     go();
     await started;
-    await ahead.get(4);
+    await ahead.get(4, () => undefined);
     expect(asked.slice(2)).toEqual(["demand 4"]); // 5 is here
-    await ahead.get(6);
+    await ahead.get(6, () => undefined);
     expect(asked.slice(3)).toEqual(["demand 6"]); // 7 belongs to a startup chunk
   });
 
@@ -153,7 +153,7 @@ describe("a start", () => {
     await started;
     expect(ahead.unreadBytes).toBe(20);
     ahead.onMark(1009);
-    await ahead.get(8);
+    await ahead.get(8, () => undefined);
     expect(ahead.unreadBytes).toBe(0);
   });
 

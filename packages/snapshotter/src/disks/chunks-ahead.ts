@@ -1,13 +1,21 @@
 import type { Toc } from "@sluice/disk";
 import type { AbortOptions } from "@sluice/oci/content";
-import { type ChunkPlace, type ChunkStore, type FetchCause, ReadAhead, type StreamOptions } from "@sluice/store";
+import {
+  type ChunkPlace,
+  type ChunkStore,
+  type FetchCause,
+  ReadAhead,
+  type StreamOptions,
+  type UseBytes,
+} from "@sluice/store";
 import { chunkPlace, tableOf } from "./chunk-place.js";
 import type { DiskMap } from "./disk-map.js";
 import type { DiskChunks } from "./open-disk.js";
 
 /** Brings chunks, from the store or the network. `ChunkFetcher` of `@sluice/store` is one. */
 export interface ChunkGetter {
-  fetch(place: ChunkPlace, cause: FetchCause, options?: AbortOptions): Promise<Uint8Array>;
+  /** @param use gets the bytes, verified; not to be written into, and to be copied at once */
+  fetch(place: ChunkPlace, cause: FetchCause, use: UseBytes, options?: AbortOptions): Promise<void>;
   stream(places: readonly ChunkPlace[], options?: StreamOptions): Promise<void>;
 }
 
@@ -43,17 +51,17 @@ export class ChunksAhead implements DiskChunks {
     });
   }
 
-  async get(chunk: number, options?: AbortOptions): Promise<Uint8Array> {
+  async get(chunk: number, use: UseBytes, options?: AbortOptions): Promise<void> {
     this.#marked.delete(this.#map.slots[chunk] ?? -1);
     const { chunks } = this.#parts;
     const place = chunkPlace(this.#map.toc, chunk);
-    if (!this.#guesses(chunk)) return await chunks.fetch(place, "demand", options);
+    if (!this.#guesses(chunk)) return await chunks.fetch(place, "demand", use, options);
     const ahead = this.#readAhead.onRead(chunk);
     this.#readAhead.fetching(chunk);
-    const wanted = chunks.fetch(place, "demand", options);
+    const wanted = chunks.fetch(place, "demand", use, options);
     this.#fetchAhead(ahead);
     try {
-      return await wanted;
+      await wanted;
     } finally {
       this.#readAhead.landed(chunk);
     }
@@ -142,7 +150,7 @@ export class ChunksAhead implements DiskChunks {
       const place = this.#unasked(row);
       this.#readAhead.fetching(row);
       this.#parts.chunks
-        .fetch(place, "read-ahead", { signal: this.#stop.signal })
+        .fetch(place, "read-ahead", () => undefined, { signal: this.#stop.signal })
         .catch(() => undefined) // counted by the fetcher; a reader who wants the chunk will learn why
         .finally(() => this.#readAhead.landed(row));
     }

@@ -57,13 +57,15 @@ function testDisk(pieces: readonly Piece[]): TestDisk {
     },
     chunks: {
       asked,
-      get: async (row, options) => {
+      get: async (row, use, options) => {
         options?.signal?.throwIfAborted();
         asked.push(row);
         const id = digestOfHash(chunks.sha256, row * 32);
         const bytes = stored.get(id);
         if (!bytes) throw new Error(`no chunk ${id}`);
-        return bytes;
+        const lent = new Uint8Array(bytes);
+        use(lent);
+        lent.fill(0xee); // somebody else's by now
       },
     },
   };
@@ -123,10 +125,8 @@ describe("a read of an open disk", () => {
   it.each([-1, 1, -blockSizeBytes])("fails when a chunk is %i bytes longer than the TOC says", async (by) => {
     const disk = testDisk(pieces);
     const wrong: DiskChunks = {
-      get: async (row, options) => {
-        const bytes = await disk.chunks.get(row, options);
-        return row === 0 ? new Uint8Array(bytes.byteLength + by) : bytes;
-      },
+      get: (row, use, options) =>
+        disk.chunks.get(row, (bytes) => use(row === 0 ? new Uint8Array(bytes.byteLength + by) : bytes), options),
     };
     const opened = open({ ...disk, chunks: { ...wrong, asked: [] } });
     await expect(opened.read(0, 100)).rejects.toMatchObject({ code: "CHUNK_LENGTH" });

@@ -1,5 +1,6 @@
 import { blockSizeBytes } from "@sluice/disk";
 import type { AbortOptions, Digest } from "@sluice/oci";
+import type { UseBytes } from "@sluice/store";
 import { tableOf } from "./chunk-place.js";
 import type { DiskMap, DiskPart } from "./disk-map.js";
 
@@ -7,8 +8,11 @@ import type { DiskMap, DiskPart } from "./disk-map.js";
  * The chunks of one disk by their numbers in its pieces; chunks asked for at the same time and lying side by side come in one request.
  */
 export interface DiskChunks {
-  /** The uncompressed bytes of a chunk, verified; not to be written into. Rejects with the signal's reason once it fires. */
-  get(chunk: number, options?: AbortOptions): Promise<Uint8Array>;
+  /**
+   * Gives the uncompressed bytes of a chunk, verified, to `use`, which must not write into them and copies what it wants at once. Rejects with what `use` throws,
+   * or with the signal's reason once it fires.
+   */
+  get(chunk: number, use: UseBytes, options?: AbortOptions): Promise<void>;
 }
 
 /** A disk whose chunks have slots in the store: its columns for the threads that answer hits, and `read` for what they miss. */
@@ -97,9 +101,11 @@ async function copyFromChunk(
   options?: AbortOptions,
 ): Promise<void> {
   if ((map.slots[part.chunk] ?? -1) < 0) return; // zeros
-  const bytes = await chunks.get(part.chunk, options);
   const { table, row } = tableOf(map.toc, part.chunk);
   const expectedBytes = (table.blocks[row] ?? 0) * blockSizeBytes;
-  if (bytes.byteLength !== expectedBytes) throw new ChunkLengthError(part.chunk, bytes.byteLength, expectedBytes);
-  into.set(bytes.subarray(part.offsetInChunk, part.offsetInChunk + part.length), part.diskOffset - offset);
+  const copy = (bytes: Uint8Array): void => {
+    if (bytes.byteLength !== expectedBytes) throw new ChunkLengthError(part.chunk, bytes.byteLength, expectedBytes);
+    into.set(bytes.subarray(part.offsetInChunk, part.offsetInChunk + part.length), part.diskOffset - offset);
+  };
+  await chunks.get(part.chunk, copy, options);
 }

@@ -47,7 +47,7 @@ export class AppendLane {
     for (const segment of parts.segments.live) this.#syncer.appended(segment, segment !== active);
   }
 
-  /** The bytes of a chunk that is about to be written. */
+  /** The bytes of a chunk that is about to be written, for as long as it is. */
   pending(id: Digest): Uint8Array | undefined {
     return this.#waiting.get(id)?.bytes;
   }

@@ -17,8 +17,8 @@ export interface ChunkStore extends ChunkSource {
   has(id: Digest, options?: AbortOptions): Promise<boolean>;
 
   /**
-   * Keeps the chunk, unless the disk cannot. May be repeated; resolves when the chunk can be read from here. Holds the bytes until then:
-   * await it before bringing more.
+   * Keeps the chunk, unless the disk cannot. May be repeated; resolves when the chunk can be read from here. Holds the bytes until then, and
+   * not after: await it before bringing more, or writing over them.
    */
   put(chunk: VerifiedChunk, options?: AbortOptions): Promise<PutOutcome>;
 

@@ -113,7 +113,7 @@ class SegmentChunkStore implements ChunkStore {
   async get(id: Digest, options?: AbortOptions): Promise<Uint8Array> {
     options?.signal?.throwIfAborted();
     const pending = this.#lane.pending(id);
-    if (pending !== undefined) return pending;
+    if (pending !== undefined) return new Uint8Array(pending); // it belongs to whoever puts it
     const chunk = await this.#locate(hashOfDigest(id));
     if (chunk === undefined) throw new ChunkMissingError(id);
     const segment = this.#parts.segments.byNumber(chunk.segment);

@@ -8,7 +8,7 @@ import type { VerifiedChunk } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";
 import { openChunkStore } from "../chunk/segment-chunk-store.js";
 import { claimsOf, seededChunk } from "../testing/chunks.js";
-import { blob, FakeRegistry } from "../testing/fake-registry.js";
+import { blob, FakeRegistry, fetched } from "../testing/fake-registry.js";
 import { ChunkFetcher, type ChunkFetcherOptions } from "./chunk-fetcher.js";
 
 const untilAborted = (signal: AbortSignal | undefined): Promise<void> =>
@@ -43,9 +43,9 @@ describe("a chunk fetcher", () => {
     expect(Buffer.compare(got, chunks[i]?.bytes ?? Buffer.alloc(0))).toBe(0);
 
   it("fetches what is missing, keeps it, and does not ask again", async () => {
-    expectChunk(await fetcher.fetch(registry.place(3), "demand"), 3);
+    expectChunk(await fetched(fetcher, registry.place(3), "demand"), 3);
     await expect.poll(() => store.has(registry.place(3).id)).toBe(true);
-    expectChunk(await fetcher.fetch(registry.place(3), "demand"), 3);
+    expectChunk(await fetched(fetcher, registry.place(3), "demand"), 3);
     expect(registry.asked).toEqual([registry.place(3).frame]);
     expect(fetcher.stats()).toMatchObject({
       requests: 1,
@@ -56,7 +56,7 @@ describe("a chunk fetcher", () => {
   });
 
   it("asks once for what many want at once", async () => {
-    const all = await Promise.all(Array.from({ length: 50 }, () => fetcher.fetch(registry.place(0), "demand")));
+    const all = await Promise.all(Array.from({ length: 50 }, () => fetched(fetcher, registry.place(0), "demand")));
     for (const got of all) expectChunk(got, 0);
     expect(registry.asked).toHaveLength(1);
   });
@@ -64,7 +64,7 @@ describe("a chunk fetcher", () => {
   it("joins neighbours into one request, and leaves what is far away to another", async () => {
     start({ coalesceGapBytes: 0 });
     const wanted = [0, 1, 2, 7, 8];
-    const got = await Promise.all(wanted.map((i) => fetcher.fetch(registry.place(i), "demand")));
+    const got = await Promise.all(wanted.map((i) => fetched(fetcher, registry.place(i), "demand")));
     for (const [i, bytes] of got.entries()) expectChunk(bytes, wanted[i] ?? -1);
     expect(registry.asked).toEqual([
       { start: registry.place(0).frame.start, end: registry.place(2).frame.end },
@@ -77,8 +77,8 @@ describe("a chunk fetcher", () => {
     registry.before = async (_range, position, signal) => {
       if (position > end + 1000) await untilAborted(signal);
     };
-    const second = fetcher.fetch(registry.place(1), "demand").catch((error: unknown) => error);
-    expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+    const second = fetched(fetcher, registry.place(1), "demand").catch((error: unknown) => error);
+    expectChunk(await fetched(fetcher, registry.place(0), "demand"), 0);
     expect(registry.asked).toHaveLength(1);
     await fetcher.close();
     expect(await second).toMatchObject({ code: "FETCHER_CLOSED" });
@@ -91,8 +91,8 @@ describe("a chunk fetcher", () => {
       await sleep(1);
       stop.abort(reason);
     };
-    const leaving = fetcher.fetch(registry.place(0), "demand", { signal: stop.signal });
-    const staying = fetcher.fetch(registry.place(0), "demand");
+    const leaving = fetched(fetcher, registry.place(0), "demand", { signal: stop.signal });
+    const staying = fetched(fetcher, registry.place(0), "demand");
     await expect(leaving).rejects.toBe(reason);
     expectChunk(await staying, 0);
   });
@@ -100,13 +100,13 @@ describe("a chunk fetcher", () => {
   it("ends the request when the last caller gives up, and serves the next one afresh", async () => {
     registry.before = (_range, _position, signal) => untilAborted(signal);
     const stop = new AbortController();
-    const leaving = fetcher.fetch(registry.place(0), "demand", { signal: stop.signal });
+    const leaving = fetched(fetcher, registry.place(0), "demand", { signal: stop.signal });
     await expect.poll(() => registry.open).toBe(1);
     stop.abort(new Error("gone"));
     await expect(leaving).rejects.toThrow("gone");
     await expect.poll(() => registry.open).toBe(0);
     registry.before = async () => undefined;
-    expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+    expectChunk(await fetched(fetcher, registry.place(0), "demand"), 0);
   });
 
   it("tries again after wrong bytes, without throwing away the right ones beside them", async () => {
@@ -118,7 +118,7 @@ describe("a chunk fetcher", () => {
       position += piece.length;
       return piece;
     };
-    const got = await Promise.all([0, 1, 2].map((i) => fetcher.fetch(registry.place(i), "demand")));
+    const got = await Promise.all([0, 1, 2].map((i) => fetched(fetcher, registry.place(i), "demand")));
     for (const [i, bytes] of got.entries()) expectChunk(bytes, i);
     expect(registry.asked[1]).toEqual(registry.place(1).frame);
     expect(fetcher.stats()).toMatchObject({ retries: 1, wrongBytes: 1, failures: 0 });
@@ -129,14 +129,14 @@ describe("a chunk fetcher", () => {
     registry.before = async () => {
       if (registry.asked.length === 2) throw new Error("ECONNRESET");
     };
-    expectChunk(await fetcher.fetch(registry.place(5), "demand"), 5);
+    expectChunk(await fetched(fetcher, registry.place(5), "demand"), 5);
     expect(registry.asked).toHaveLength(3);
   });
 
   it("gives up after the last attempt with an error that says what and why, and keeps nothing", async () => {
     registry.change = (piece) => piece.fill(7);
     const { id } = registry.place(2);
-    await expect(fetcher.fetch(registry.place(2), "demand")).rejects.toMatchObject({
+    await expect(fetched(fetcher, registry.place(2), "demand")).rejects.toMatchObject({
       code: "CHUNK_FETCH_FAILED",
       id,
       blob,
@@ -150,7 +150,7 @@ describe("a chunk fetcher", () => {
   it("refuses a chunk of the right frame with the wrong id", async () => {
     start({ maxAttempts: 1 });
     const lie = { ...registry.place(0), id: registry.place(1).id };
-    await expect(fetcher.fetch(lie, "demand")).rejects.toMatchObject({ cause: { code: "DIGEST_MISMATCH" } });
+    await expect(fetched(fetcher, lie, "demand")).rejects.toMatchObject({ cause: { code: "DIGEST_MISMATCH" } });
   });
 
   it("tries again for a reader as long as it waits, and no longer", async () => {
@@ -158,30 +158,30 @@ describe("a chunk fetcher", () => {
     registry.before = async () => {
       if (registry.asked.length <= 12) throw new Error("ECONNREFUSED");
     };
-    expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+    expectChunk(await fetched(fetcher, registry.place(0), "demand"), 0);
     expect(registry.asked).toHaveLength(13);
     registry.before = async () => {
       throw new Error("ECONNREFUSED");
     };
     const signal = AbortSignal.timeout(100);
-    await expect(fetcher.fetch(registry.place(5), "demand", { signal })).rejects.toMatchObject({
+    await expect(fetched(fetcher, registry.place(5), "demand", { signal })).rejects.toMatchObject({
       name: "TimeoutError",
     });
     const asked = registry.asked.length;
     await sleep(30);
     expect(registry.asked).toHaveLength(asked);
-    await expect(fetcher.fetch(registry.place(6), "background")).rejects.toMatchObject({ attempts: 2 });
+    await expect(fetched(fetcher, registry.place(6), "background")).rejects.toMatchObject({ attempts: 2 });
   });
 
   it("answers at once for a moment what it has just given up", async () => {
     start({ maxAttempts: 1, failureMemoryMs: 50 });
     registry.change = (piece) => piece.fill(7);
-    await expect(fetcher.fetch(registry.place(2), "demand")).rejects.toMatchObject({ code: "CHUNK_FETCH_FAILED" });
-    await expect(fetcher.fetch(registry.place(2), "demand")).rejects.toMatchObject({ code: "CHUNK_FETCH_FAILED" });
+    await expect(fetched(fetcher, registry.place(2), "demand")).rejects.toMatchObject({ code: "CHUNK_FETCH_FAILED" });
+    await expect(fetched(fetcher, registry.place(2), "demand")).rejects.toMatchObject({ code: "CHUNK_FETCH_FAILED" });
     expect(registry.asked).toHaveLength(1);
     await sleep(60);
     registry.change = (piece) => piece;
-    expectChunk(await fetcher.fetch(registry.place(2), "demand"), 2);
+    expectChunk(await fetched(fetcher, registry.place(2), "demand"), 2);
   });
 
   it("lets neighbours wait together after a failure that may pass", async () => {
@@ -189,10 +189,10 @@ describe("a chunk fetcher", () => {
     registry.before = async () => {
       if (registry.asked.length === 1) throw new Error("ECONNRESET");
     };
-    const first = fetcher.fetch(registry.place(0), "demand");
+    const first = fetched(fetcher, registry.place(0), "demand");
     await expect.poll(() => registry.asked.length, { interval: 1 }).toBe(1);
     const since = performance.now();
-    expectChunk(await fetcher.fetch(registry.place(4), "demand"), 4);
+    expectChunk(await fetched(fetcher, registry.place(4), "demand"), 4);
     expect(performance.now() - since).toBeGreaterThan(30);
     await first;
   });
@@ -203,7 +203,7 @@ describe("a chunk fetcher", () => {
       throw gone;
     };
     fetcher = new ChunkFetcher({ source: registry, store, isPermanent: (error) => error === gone });
-    await expect(fetcher.fetch(registry.place(0), "demand")).rejects.toMatchObject({ attempts: 1, cause: gone });
+    await expect(fetched(fetcher, registry.place(0), "demand")).rejects.toMatchObject({ attempts: 1, cause: gone });
   });
 
   it("ends an attempt on which nothing arrives", async () => {
@@ -211,7 +211,7 @@ describe("a chunk fetcher", () => {
     registry.before = async (_range, _position, signal) => {
       if (registry.asked.length === 1) await untilAborted(signal);
     };
-    expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+    expectChunk(await fetched(fetcher, registry.place(0), "demand"), 0);
     expect(registry.asked).toHaveLength(2);
   });
 
@@ -225,7 +225,7 @@ describe("a chunk fetcher", () => {
       .prefetch(registry.places.slice(0, 6), "background", { signal: stop.signal })
       .catch(() => undefined);
     await expect.poll(() => registry.open).toBe(1);
-    expectChunk(await fetcher.fetch(registry.place(9), "demand"), 9);
+    expectChunk(await fetched(fetcher, registry.place(9), "demand"), 9);
     expect(registry.asked).toHaveLength(2);
     stop.abort();
     await filling;
@@ -241,14 +241,14 @@ describe("a chunk fetcher", () => {
       .prefetch(registry.places.slice(0, 6), "background", { signal: stop.signal })
       .catch(() => undefined);
     await expect.poll(() => registry.open).toBe(1);
-    expectChunk(await fetcher.fetch(registry.place(4), "demand"), 4);
+    expectChunk(await fetched(fetcher, registry.place(4), "demand"), 4);
     stop.abort();
     await filling;
   });
 
   it("prefetches what is missing, and passes over what fails", async () => {
     start({ maxPrefetchChunks: 3, maxAttempts: 1 });
-    await fetcher.fetch(registry.place(0), "demand");
+    await fetched(fetcher, registry.place(0), "demand");
     await expect.poll(() => store.has(registry.place(0).id)).toBe(true);
     const lie = { ...registry.place(1), id: sha256Of("no such chunk") };
     await fetcher.prefetch([lie, ...registry.places], "background");
@@ -259,7 +259,7 @@ describe("a chunk fetcher", () => {
   it("serves from memory what the store cannot keep", async () => {
     const full: ChunkStore = Object.create(store, { put: { value: async () => "not-stored" } });
     fetcher = new ChunkFetcher({ source: registry, store: bindAll(full, store) });
-    for (let i = 0; i < 32; i++) expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+    for (let i = 0; i < 32; i++) expectChunk(await fetched(fetcher, registry.place(0), "demand"), 0);
     expect(registry.asked).toHaveLength(1);
   });
 
@@ -279,9 +279,9 @@ describe("a chunk fetcher", () => {
     });
     const config = { pendingBytes: 3 * 8192, maxRequests: 2, demandRequests: 1 };
     fetcher = new ChunkFetcher({ source: registry, store: bindAll(hung, store), config });
-    for (let i = 0; i < chunks.length; i++) expectChunk(await fetcher.fetch(registry.place(i), "demand"), i);
+    for (let i = 0; i < chunks.length; i++) expectChunk(await fetched(fetcher, registry.place(i), "demand"), i);
     expect(put).toBe(3);
-    for (let i = 0; i < chunks.length; i++) expectChunk(await fetcher.fetch(registry.place(i), "demand"), i);
+    for (let i = 0; i < chunks.length; i++) expectChunk(await fetched(fetcher, registry.place(i), "demand"), i);
     expect(registry.asked).toHaveLength(chunks.length);
     finish();
     await expect.poll(() => put).toBe(chunks.length); // what it held is put after all
@@ -293,16 +293,16 @@ describe("a chunk fetcher", () => {
     });
     const config = { pendingBytes: 2 * 8192, memoryBytes: 1 };
     fetcher = new ChunkFetcher({ source: registry, store: bindAll(slow, store), config });
-    await Promise.all(chunks.map((_, i) => fetcher.fetch(registry.place(i), "demand")));
+    await Promise.all(chunks.map((_, i) => fetched(fetcher, registry.place(i), "demand")));
     await fetcher.close();
     for (const { id } of chunks) expect(await store.has(id)).toBe(true);
   });
 
   it("fetches a chunk again that was damaged on the disk", async () => {
-    await fetcher.fetch(registry.place(0), "demand");
+    await fetched(fetcher, registry.place(0), "demand");
     await expect.poll(() => store.stats().chunks).toBe(1);
     await truncate(join(folder, "segments", "00000001.seg"), 300);
-    expectChunk(await fetcher.fetch(registry.place(0), "demand"), 0);
+    expectChunk(await fetched(fetcher, registry.place(0), "demand"), 0);
     expect(registry.asked).toHaveLength(2);
   });
 

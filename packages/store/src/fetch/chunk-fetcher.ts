@@ -7,7 +7,7 @@ import { checkFetchConfig, defaultFetchConfig, type FetchConfig } from "./fetch-
 import { ChunkFetchError, FetcherClosedError } from "./fetch-errors.js";
 import { type ChunkPlace, type FetchCause, rankOf } from "./fetch-request.js";
 import { FetchCounters, type FetchStats } from "./fetch-stats.js";
-import { abortable, Flight } from "./flight.js";
+import { Flight, type UseBytes } from "./flight.js";
 import { RangeCarrier } from "./range-carrier.js";
 import { RequestRunner } from "./request-runner.js";
 
@@ -80,19 +80,19 @@ export class ChunkFetcher {
   }
 
   /**
-   * The chunk's bytes, verified. The caller must not change them.
+   * Gives the chunk's bytes, verified, to `use`, which must not change them.
    *
    * @throws {ChunkFetchError} when the attempts are used up, also if that was a moment ago. A reader (`demand`) whom a failure meets that may pass waits until its signal fires
    */
-  async fetch(place: ChunkPlace, cause: FetchCause, options?: AbortOptions): Promise<Uint8Array> {
+  async fetch(place: ChunkPlace, cause: FetchCause, use: UseBytes, options?: AbortOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     if (this.#isClosed) throw new FetcherClosedError();
     const remembered = this.#carrier.remembered(place.id);
-    if (remembered !== undefined) return remembered;
+    if (remembered !== undefined) return use(remembered);
     const failed = this.#failed.get(place.id);
     if (failed?.blob === place.blob) throw failed;
     const flight = this.#join(place, cause) ?? this.#begin(place, cause);
-    return await this.#wait(flight, options);
+    await this.#wait(flight, use, options);
   }
 
   /**
@@ -169,7 +169,7 @@ export class ChunkFetcher {
   async #prefetchOne(place: ChunkPlace, cause: FetchCause, options?: AbortOptions): Promise<void> {
     try {
       if (!this.#flights.has(place.id) && (await this.#store.has(place.id, options))) return;
-      await this.fetch(place, cause, options);
+      await this.fetch(place, cause, () => undefined, options);
     } catch {
       // counted as a failure, or aborted: the caller's loop sees the signal
     }
@@ -201,11 +201,11 @@ export class ChunkFetcher {
   }
 
   /** A chunk that failed until a waiter's time was up is remembered as failed, so that the kernel's next try for the same pages is told at once. */
-  async #wait(flight: Flight, options?: AbortOptions): Promise<Uint8Array> {
+  async #wait(flight: Flight, use: UseBytes, options?: AbortOptions): Promise<void> {
     flight.waiters++;
     if (flight.cause === "demand") flight.stream?.awaited(flight);
     try {
-      return await abortable(flight.result, options);
+      await flight.wait(use, options);
     } catch (error) {
       const { failure, place } = flight;
       if (failure !== undefined && this.#isDeadline(error)) {

@@ -24,7 +24,7 @@ export interface FetchConfig {
   readonly failureMemoryMs: number;
   /** Chunks that one `prefetch` call has under way at once. */
   readonly maxPrefetchChunks: number;
-  /** Chunks on their way into the store. What comes beyond is delivered, and not stored. Uncompressed bytes. */
+  /** Chunks on their way into the store. What comes beyond waits for them, and is kept in memory when they do not move. Uncompressed bytes. */
   readonly pendingBytes: number;
   /** Chunks kept in memory while the store cannot keep them, so that 32 reads of 4 KiB are not 32 requests. Uncompressed bytes. */
   readonly memoryBytes: number;
@@ -42,7 +42,7 @@ export const defaultFetchConfig: FetchConfig = {
   maxRetryDelayMs: 2000, // what a reader loses at most once the registry is back
   failureMemoryMs: 1000,
   maxPrefetchChunks: 64,
-  pendingBytes: 32 * 1024 * 1024, // a third of a second of a fast disk, and bearable if the disk hangs
+  pendingBytes: 16 * 1024 * 1024, // two of the batches that the store writes: one is written while the next comes
   memoryBytes: 16 * 1024 * 1024,
 };
 

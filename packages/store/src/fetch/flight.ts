@@ -2,6 +2,17 @@ import type { AbortOptions, ByteRange, Digest } from "@sluice/oci/content";
 import type { ChunkPlace, FetchCause } from "./fetch-request.js";
 import type { StartupStream } from "./startup-stream.js";
 
+/**
+ * What somebody does with the bytes of a chunk, at once: they are written over when it has returned. What it throws is told to the one who waits.
+ */
+export type UseBytes = (bytes: Uint8Array) => void;
+
+interface Waiter {
+  readonly use: UseBytes;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** One chunk on its way, and all who wait for it. */
 export class Flight {
   /** Where it is fetched from. Stays while a request brings it. */
@@ -19,34 +30,55 @@ export class Flight {
   stream: StartupStream | undefined;
   /** Called once it is in the store; not when the store could not keep it. */
   onStored: (() => void) | undefined;
-  readonly result: Promise<Uint8Array>;
-  #settled = false;
-  #resolve: (bytes: Uint8Array) => void = () => undefined;
-  #reject: (error: unknown) => void = () => undefined;
+  readonly #waiting: Set<Waiter> = new Set();
+  #bytes: Uint8Array | undefined;
+  #failed: { readonly error: unknown } | undefined;
 
   constructor(place: ChunkPlace, cause: FetchCause) {
     this.place = place;
     this.cause = cause;
-    this.result = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.result.catch(() => undefined); // every waiter may have left
   }
 
   /** Has its bytes, or never will. */
   get settled(): boolean {
-    return this.#settled;
+    return this.#bytes !== undefined || this.#failed !== undefined;
   }
 
+  /** Resolves when `use` has had the bytes. Rejects with the signal's reason as soon as it fires; `use` is not called any more then. */
+  async wait(use: UseBytes, options?: AbortOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
+    if (this.#failed !== undefined) throw this.#failed.error;
+    if (this.#bytes !== undefined) return use(this.#bytes);
+    let waiter: Waiter | undefined;
+    const used = new Promise<void>((resolve, reject) => {
+      waiter = { use, resolve, reject };
+      this.#waiting.add(waiter);
+    });
+    try {
+      await abortable(used, options);
+    } finally {
+      if (waiter !== undefined) this.#waiting.delete(waiter);
+    }
+  }
+
+  /** Everybody has used the bytes when this returns. They stay as they are for as long as the flight is the chunk's. */
   land(bytes: Uint8Array): void {
-    this.#settled = true;
-    this.#resolve(bytes);
+    this.#bytes = bytes;
+    for (const { use, resolve, reject } of this.#waiting) {
+      try {
+        use(bytes);
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+    }
+    this.#waiting.clear();
   }
 
   fail(error: unknown): void {
-    this.#settled = true;
-    this.#reject(error);
+    this.#failed = { error };
+    for (const { reject } of this.#waiting) reject(error);
+    this.#waiting.clear();
   }
 }
 

@@ -1,9 +1,10 @@
-import { decompressFrame, InvalidFormatError } from "@sluice/disk";
+import { decompressFrameInto, InvalidFormatError } from "@sluice/disk";
 import { type ByteRange, DigestMismatchError } from "@sluice/oci/content";
 import { LRUCache } from "lru-cache";
 import { type VerifiedChunk, verifyChunk } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";
 import type { BlobRangeSource } from "./blob-ranges.js";
+import { BufferPool, type PooledBuffer } from "./buffer-pool.js";
 import type { FetchConfig } from "./fetch-config.js";
 import { ShortRangeError, StalledRangeError } from "./fetch-errors.js";
 import type { ChunkPlace } from "./fetch-request.js";
@@ -23,29 +24,40 @@ export interface CarrierParts {
   readonly onStoreError: (error: unknown) => void;
 }
 
+/** A verified chunk in memory of the pool. Whoever has it holds its buffer. */
+interface PooledChunk {
+  readonly chunk: VerifiedChunk;
+  readonly buffer: PooledBuffer;
+}
+
 /** Makes one attempt at a ranged request: streams it, and lands each chunk as soon as its frame is there, verified. */
 export class RangeCarrier {
   readonly #parts: CarrierParts;
-  readonly #memory: LRUCache<string, Uint8Array>;
+  readonly #pool: BufferPool;
+  readonly #memory: LRUCache<string, PooledChunk>;
   /** Those in memory that were never put, for lack of room. Put as soon as there is some. */
-  readonly #owed: Map<string, VerifiedChunk> = new Map();
+  readonly #owed: Map<string, PooledChunk> = new Map();
   readonly #puts: PendingPuts;
 
   constructor(parts: CarrierParts) {
     this.#parts = parts;
     this.#puts = new PendingPuts(parts.config.pendingBytes);
+    this.#pool = new BufferPool(parts.config.pendingBytes);
     // lru-cache takes no size of zero
     const maxSize = Math.max(1, parts.config.memoryBytes);
     this.#memory = new LRUCache({
       maxSize,
-      sizeCalculation: (bytes) => bytes.byteLength,
-      dispose: (_, id) => this.#owed.delete(id),
+      sizeCalculation: ({ buffer }) => buffer.bytes.byteLength,
+      dispose: ({ buffer }, id) => {
+        this.#owed.delete(id);
+        buffer.release();
+      },
     });
   }
 
-  /** A chunk that the store could not keep. */
+  /** A chunk that the store could not keep. Its bytes are written over when it is forgotten: use them at once. */
   remembered(id: string): Uint8Array | undefined {
-    return this.#memory.get(id);
+    return this.#memory.get(id)?.buffer.bytes;
   }
 
   /**
@@ -64,15 +76,15 @@ export class RangeCarrier {
     try {
       for await (const { of, bytes } of this.#frames(request, range, flights)) {
         if (of.flight.settled) continue; // somebody was faster
-        const chunk = this.#open(of.flight.place, bytes);
-        if (chunk instanceof Error) {
-          failure = chunk;
+        const opened = this.#open(of.flight.place, bytes);
+        if (opened instanceof Error) {
+          failure = opened;
           continue;
         }
         counted.chunks++;
-        of.flight.land(chunk.bytes);
-        await this.#puts.roomFor(chunk.bytes.byteLength);
-        this.#keep(of.flight, chunk);
+        of.flight.land(opened.buffer.bytes);
+        await this.#puts.roomFor(opened.buffer.bytes.byteLength);
+        this.#keep(of.flight, opened);
       }
     } finally {
       counters.inFlight--;
@@ -118,50 +130,68 @@ export class RangeCarrier {
     }
   }
 
-  #open(place: ChunkPlace, frame: Uint8Array): VerifiedChunk | Error {
+  #open(place: ChunkPlace, frame: Uint8Array): PooledChunk | Error {
+    const buffer = this.#pool.take(place.sizeBytes);
     try {
-      return verifyChunk(place.id, decompressFrame(frame, place.sizeBytes, `chunk of blob ${place.blob}`));
+      decompressFrameInto(frame, buffer.bytes, `chunk of blob ${place.blob}`);
+      return { chunk: verifyChunk(place.id, buffer.bytes), buffer };
     } catch (error) {
+      buffer.release();
       if (!(error instanceof InvalidFormatError || error instanceof DigestMismatchError)) throw error;
       this.#parts.counters.wrongBytes++;
       return error;
     }
   }
 
-  #keep(flight: Flight, chunk: VerifiedChunk): void {
-    if (this.#puts.hasRoomFor(chunk.bytes.byteLength)) {
-      this.#add(chunk, (isStored) => this.#parts.onKept(flight, isStored));
+  /** The buffer's hold passes to the put or to the memory. */
+  #keep(flight: Flight, opened: PooledChunk): void {
+    if (this.#puts.hasRoomFor(opened.buffer.bytes.byteLength)) {
+      this.#add(opened, (isStored) => this.#parts.onKept(flight, isStored));
     } else {
-      this.#memory.set(chunk.id, chunk.bytes);
-      this.#owed.set(chunk.id, chunk);
+      this.#remember(opened);
+      if (this.#memory.has(opened.chunk.id)) this.#owed.set(opened.chunk.id, opened);
       this.#parts.onKept(flight, false);
     }
   }
 
-  #add(chunk: VerifiedChunk, onKept: (isStored: boolean) => void): void {
-    const put = this.#put(chunk).then(onKept);
-    this.#puts.add(chunk.bytes.byteLength, put, () => this.#payOwed());
+  #add(opened: PooledChunk, onKept: (isStored: boolean) => void): void {
+    const put = this.#put(opened).then((isStored) => {
+      onKept(isStored);
+      opened.buffer.release();
+    });
+    this.#puts.add(opened.buffer.bytes.byteLength, put, () => this.#payOwed());
   }
 
-  /** Never rejects. @returns whether the store has it */
-  async #put(chunk: VerifiedChunk): Promise<boolean> {
+  /** Never rejects. What the store does not keep is kept in memory for a while. @returns whether the store has it */
+  async #put(opened: PooledChunk): Promise<boolean> {
+    const { chunk } = opened;
     try {
-      const isStored = (await this.#parts.store.put(chunk)) !== "not-stored";
-      if (isStored) this.#memory.delete(chunk.id);
-      else this.#memory.set(chunk.id, chunk.bytes);
-      return isStored;
+      if ((await this.#parts.store.put(chunk)) !== "not-stored") {
+        this.#memory.delete(chunk.id);
+        return true;
+      }
     } catch (error) {
-      this.#memory.set(chunk.id, chunk.bytes);
       this.#parts.onStoreError(error);
-      return false;
     }
+    if (this.#memory.peek(chunk.id) !== opened) {
+      opened.buffer.hold();
+      this.#remember(opened);
+    }
+    return false;
+  }
+
+  /** Takes over one hold; lets go of it, and forgets the chunk, when there is no room. */
+  #remember(opened: PooledChunk): void {
+    this.#memory.set(opened.chunk.id, opened);
+    if (this.#memory.peek(opened.chunk.id) !== opened) opened.buffer.release(); // longer than all of the memory
   }
 
   #payOwed(): void {
-    for (const [id, chunk] of this.#owed) {
-      if (!this.#puts.hasRoomFor(chunk.bytes.byteLength)) return;
+    for (const [id, opened] of this.#owed) {
+      if (!this.#puts.hasRoomFor(opened.buffer.bytes.byteLength)) return;
       this.#owed.delete(id);
-      this.#add(chunk, () => undefined);
+      opened.buffer.hold();
+      this.#add(opened, () => undefined);
     }
   }
 }

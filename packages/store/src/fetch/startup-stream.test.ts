@@ -9,7 +9,7 @@ import { verifyChunk } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";
 import { openChunkStore } from "../chunk/segment-chunk-store.js";
 import { claimsOf } from "../testing/chunks.js";
-import { FakeRegistry } from "../testing/fake-registry.js";
+import { FakeRegistry, fetched } from "../testing/fake-registry.js";
 import { ChunkFetcher, type ChunkFetcherOptions } from "./chunk-fetcher.js";
 import type { ChunkPlace } from "./fetch-request.js";
 
@@ -68,7 +68,7 @@ describe("the startup stream", () => {
     const hold = holdBefore(0);
     const streaming = fetcher.stream(registry.places);
     await expect.poll(() => registry.open).toBe(1);
-    const reading = fetcher.fetch({ ...registry.place(8), blob: sha256Of("a layer") }, "demand");
+    const reading = fetched(fetcher, { ...registry.place(8), blob: sha256Of("a layer") }, "demand");
     hold.go();
     expect(isChunk(await reading, 8)).toBe(true);
     await streaming;
@@ -81,7 +81,7 @@ describe("the startup stream", () => {
     const hold = holdBefore(6);
     const streaming = fetcher.stream(registry.places);
     await expect.poll(() => registry.open).toBe(1);
-    expect(isChunk(await fetcher.fetch(registry.place(3), "demand"), 3)).toBe(true);
+    expect(isChunk(await fetched(fetcher, registry.place(3), "demand"), 3)).toBe(true);
     hold.go();
     await streaming;
     expect(registry.asked).toHaveLength(1);
@@ -121,7 +121,7 @@ describe("the startup stream", () => {
     start({ retryDelayMs: 200 });
     const streaming = fetcher.stream(registry.places);
     await expect.poll(() => fetcher.stats().chunks).toBe(6);
-    const reading = fetcher.fetch(registry.place(11), "demand");
+    const reading = fetched(fetcher, registry.place(11), "demand");
     breakOff(new Error("stream broken"));
     expect(isChunk(await reading, 11)).toBe(true);
     await streaming;
@@ -139,7 +139,7 @@ describe("the startup stream", () => {
     start({ maxAttempts: 2 });
     await expect(fetcher.stream(registry.places)).rejects.toThrow("no long answers here");
     expect(registry.asked).toEqual([whole(), whole()]);
-    expect(isChunk(await fetcher.fetch(registry.place(2), "demand"), 2)).toBe(true);
+    expect(isChunk(await fetched(fetcher, registry.place(2), "demand"), 2)).toBe(true);
   });
 
   it("passes over wrong bytes: the rest is kept, and a reader gets the chunk from where he knows it", async () => {
@@ -153,7 +153,7 @@ describe("the startup stream", () => {
     const hold = holdBefore(4);
     const streaming = fetcher.stream(registry.places);
     await expect.poll(() => registry.open).toBe(1);
-    const reading = fetcher.fetch(registry.place(5), "demand");
+    const reading = fetched(fetcher, registry.place(5), "demand");
     hold.go();
     expect(isChunk(await reading, 5)).toBe(true);
     await streaming;
@@ -166,7 +166,7 @@ describe("the startup stream", () => {
     start({ streamPatienceMs: 300 });
     const streaming = fetcher.stream(registry.places);
     await expect.poll(() => fetcher.stats().chunks).toBe(2);
-    expect(isChunk(await fetcher.fetch(registry.place(9), "demand"), 9)).toBe(true);
+    expect(isChunk(await fetched(fetcher, registry.place(9), "demand"), 9)).toBe(true);
     expect(registry.asked[1]).toEqual(registry.place(9).frame);
     hold.go();
     await streaming;
@@ -182,7 +182,7 @@ describe("the startup stream", () => {
     const streaming = fetcher.stream(registry.places).catch(() => undefined);
     await expect.poll(() => fetcher.stats().chunks).toBe(1);
     const asked = performance.now();
-    expect(isChunk(await fetcher.fetch(registry.place(11), "demand"), 11)).toBe(true);
+    expect(isChunk(await fetched(fetcher, registry.place(11), "demand"), 11)).toBe(true);
     expect(performance.now() - asked).toBeLessThan(900);
     expect(registry.asked[1]).toEqual(registry.place(11).frame);
     await fetcher.close();
@@ -194,7 +194,7 @@ describe("the startup stream", () => {
     const stop = new AbortController();
     const streaming = fetcher.stream(registry.places, { signal: stop.signal });
     await expect.poll(() => fetcher.stats().chunks).toBe(3);
-    const reading = fetcher.fetch(registry.place(7), "demand");
+    const reading = fetched(fetcher, registry.place(7), "demand");
     stop.abort(new Error("the disk was closed"));
     await expect(streaming).rejects.toThrow("the disk was closed");
     expect(isChunk(await reading, 7)).toBe(true);

@@ -2,7 +2,8 @@ import { compressFrame } from "@sluice/disk";
 import { type AbortOptions, type ByteRange, type Digest, sha256Of } from "@sluice/oci/content";
 import type { VerifiedChunk } from "../chunk/chunk-source.js";
 import type { BlobRangeSource } from "../fetch/blob-ranges.js";
-import type { ChunkPlace } from "../fetch/fetch-request.js";
+import type { ChunkFetcher } from "../fetch/chunk-fetcher.js";
+import type { ChunkPlace, FetchCause } from "../fetch/fetch-request.js";
 
 /** The blob of a {@link FakeRegistry}. */
 export const blob: Digest = sha256Of("the blob");
@@ -53,4 +54,20 @@ export class FakeRegistry implements BlobRangeSource {
     if (place === undefined) throw new RangeError(`no chunk ${i}`);
     return place;
   }
+}
+
+/** Fetches a chunk and gives a copy of its bytes. */
+export async function fetched(
+  fetcher: ChunkFetcher,
+  place: ChunkPlace,
+  cause: FetchCause,
+  options?: AbortOptions,
+): Promise<Uint8Array> {
+  let copy: Uint8Array | undefined;
+  const use = (bytes: Uint8Array): void => {
+    copy = new Uint8Array(bytes);
+  };
+  await fetcher.fetch(place, cause, use, options);
+  if (copy === undefined) throw new Error("the bytes were not given");
+  return copy;
 }

@@ -83,7 +83,7 @@ export class Flight {
 }
 
 /** As `work`, but rejects with the signal's reason as soon as it fires. `work` goes on for the others. */
-export async function abortable<T>(work: Promise<T>, options?: AbortOptions): Promise<T> {
+async function abortable<T>(work: Promise<T>, options?: AbortOptions): Promise<T> {
   const signal = options?.signal;
   if (signal === undefined) return await work;
   signal.throwIfAborted();

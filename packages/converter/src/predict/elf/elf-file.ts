@@ -12,12 +12,16 @@ import {
   segmentType,
 } from "./elf-header.js";
 
-export interface NamedSection {
+/** Bytes of a file that are read together. */
+export interface FileRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface NamedSection extends FileRange {
   readonly name: string;
   readonly type: number;
   readonly flags: number;
-  readonly start: number;
-  readonly end: number;
 }
 
 /** What the loader, and the prediction, want to know of a program or library. Offsets lie inside the file. */
@@ -75,7 +79,7 @@ async function readDynamic(files: ImageFiles, inode: number, segments: readonly 
   const segment = segments.find(({ type }) => type === segmentType.dynamic);
   const bytes = segment && (await files.read(inode, segment.offset, Math.min(segment.fileBytes, maxDynamicBytes)));
   const entries = bytes === undefined ? [] : parseDynamic(bytes);
-  const table = offsetOf(segments, entries.find(([tag]) => tag === dynamicTag.stringTable)?.[1] ?? 0);
+  const table = fileOffset(segments, entries.find(([tag]) => tag === dynamicTag.stringTable)?.[1] ?? 0);
   const strings = async (wanted: number): Promise<string[]> => {
     const found: string[] = [];
     for (const [tag, value] of entries) {
@@ -89,7 +93,7 @@ async function readDynamic(files: ImageFiles, inode: number, segments: readonly 
 }
 
 /** Where in the file the byte is that the loader puts at `address`; -1 when none is. */
-function offsetOf(segments: readonly ElfSegment[], address: number): number {
+export function fileOffset(segments: readonly ElfSegment[], address: number): number {
   const segment = segments.find(
     (s) => s.type === segmentType.load && s.address <= address && address < s.address + s.fileBytes,
   );

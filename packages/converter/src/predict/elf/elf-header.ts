@@ -1,7 +1,9 @@
 /** Of the ELF-64 specification, and of the GNU and LLVM additions to it. */
 export const segmentType = { load: 1, dynamic: 2, interpreter: 3, relro: 0x6474_e552 } as const;
 export const segmentFlag = { executable: 1, writable: 2 } as const;
-export const sectionType = { noBits: 8 } as const;
+export const sectionType = { symbols: 2, noBits: 8, dynamicSymbols: 11 } as const;
+export const symbolBytes = 24;
+const dataObject = 1;
 export const sectionFlag = { writable: 1, allocated: 2, executable: 4 } as const;
 
 export interface ElfSegment {
@@ -74,6 +76,22 @@ export const parseSections = (bytes: Buffer): ElfSection[] =>
     sizeBytes: wordAt(bytes, at + 32),
     link: bytes.readUInt32LE(at + 40),
   }));
+
+export interface ElfSymbol {
+  readonly address: number;
+  readonly sizeBytes: number;
+}
+
+/** The data objects of a symbol table that have at least `minBytes`. */
+export function parseSymbols(bytes: Buffer, minBytes: number): ElfSymbol[] {
+  const found: ElfSymbol[] = [];
+  for (let at = 0; at + symbolBytes <= bytes.length; at += symbolBytes) {
+    const sizeBytes = wordAt(bytes, at + 16);
+    const isObject = ((bytes[at + 4] ?? 0) & 15) === dataObject;
+    if (isObject && sizeBytes >= minBytes) found.push({ address: wordAt(bytes, at + 8), sizeBytes });
+  }
+  return found;
+}
 
 /** Pairs of tag and value up to the end mark. */
 export function parseDynamic(bytes: Buffer): (readonly [tag: number, value: number])[] {

@@ -1,16 +1,17 @@
 import type { ImageFiles } from "../image-files.js";
 import type { StartupSet } from "../startup-set.js";
 import { type ElfFile, readElf } from "./elf-file.js";
+import { largeObjects } from "./large-objects.js";
 import { LibrarySearch, withOrigin } from "./library-search.js";
 import { type ElfRole, loadedRanges } from "./loaded-ranges.js";
 
 /** Directories that libraries inherit from what asked for them. */
 const maxRpath = 100;
 /** Files up to this size are predicted whole: reading around covers them. Bytes. */
-const smallFileBytes = 32 * 1024;
+const smallFileBytes = 128 * 1024;
 
-/** The C library: every process runs code from all over it. */
-const isOfEveryProcess = /^libc\.(so\.6|musl)/;
+/** The C library and OpenSSL's, which initialises all its algorithms: every process that has them runs code from all over them. */
+const isOfEveryProcess = /^(libc\.(so\.6|musl)|libcrypto\.)/;
 
 interface Mapped {
   readonly inode: number;
@@ -41,7 +42,7 @@ export class ElfLoader {
       const elf = await readElf(this.#files, next.inode);
       if (elf === undefined) continue;
       await this.#loadInterpreter(elf.interpreter);
-      this.#addRanges(next.inode, elf, next.role);
+      await this.#addRanges(next.inode, elf, next.role);
       waiting.push(...(await this.#neededBy(elf, next)));
     }
   }
@@ -60,9 +61,10 @@ export class ElfLoader {
     return found;
   }
 
-  #addRanges(inode: number, elf: ElfFile, role: ElfRole): void {
-    if (elf.sizeBytes <= smallFileBytes) this.#set.addFile(inode);
-    else for (const { start, end } of loadedRanges(elf, role)) this.#set.addRange(inode, start, end);
+  async #addRanges(inode: number, elf: ElfFile, role: ElfRole): Promise<void> {
+    if (elf.sizeBytes <= smallFileBytes) return this.#set.addFile(inode);
+    const ranges = loadedRanges(elf, role, await largeObjects(this.#files, inode, elf));
+    for (const { start, end } of ranges) this.#set.addRange(inode, start, end);
   }
 
   /** The loader itself and the cache it opens first. */
@@ -71,7 +73,7 @@ export class ElfLoader {
     if (inode === -1 || this.#loaded.has(inode)) return;
     this.#loaded.add(inode);
     const elf = await readElf(this.#files, inode);
-    if (elf !== undefined) this.#addRanges(inode, elf, "program");
+    if (elf !== undefined) await this.#addRanges(inode, elf, "program");
     this.#set.addFile(this.#files.findFile("/etc/ld.so.cache"));
   }
 }

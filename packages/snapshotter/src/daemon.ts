@@ -22,6 +22,7 @@ import type { Logger } from "./observe/log.js";
 import { NodeMetrics } from "./observe/metrics.js";
 import { watchSlowReads } from "./observe/slow-reads.js";
 import { DaemonRunningError, refuseSecondDaemon, removeDaemonFile, writeDaemonFile } from "./process/daemon-file.js";
+import { Recordings } from "./recording/recordings.js";
 import { createTrustPolicy } from "./resolve/trust.js";
 import { NodePaths } from "./state/node-paths.js";
 import { requireOwnFolder } from "./state/own-folder.js";
@@ -108,9 +109,20 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
 
   const journal = new MountJournal(paths.mounts);
   const { drivers, session, failedReads } = createDrivers(paths, store, config, log, (slot) => disks.onMark(slot));
-  const left = await clearEarlierLife(paths, journal, drivers, log);
+  const recordings = createRecordings(paths, config, log);
+  const left = await clearEarlierLife(paths, journal, [...drivers, recordings.driver], log);
+  opened.add("recordings", recordings.driver, (it) => it.close({ force: true }));
   for (const driver of drivers) opened.add(`driver ${driver.name}`, driver, (it) => it.close({ force: true }));
-  const mounts = new NodeMounts({ paths, journal, images, disks, lowers: new Lowers(paths.lower), drivers, log });
+  const mounts = new NodeMounts({
+    paths,
+    journal,
+    images,
+    disks,
+    lowers: new Lowers(paths.lower),
+    recordings,
+    drivers,
+    log,
+  });
   const containers = opened.add("containers", new Containers({ paths, images, mounts, log }), (it) => it.close());
   for (const { id, owner } of left) {
     if (owner) containers.adopt(id, owner);
@@ -134,6 +146,7 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
     containers,
     drivers,
     store,
+    recordings,
     metrics,
     counts,
     onStopped: () => end(),
@@ -205,6 +218,14 @@ function createDrivers(
   const native = new FuseNativeDriver({ owner: paths.owner, deadlineMs, onEvent });
   const drivers: readonly Driver[] = [erofs, native];
   return { drivers, session: () => erofs.stats(), failedReads: () => failedReads };
+}
+
+function createRecordings(paths: NodePaths, config: NodeConfig, log: Logger): Recordings {
+  return new Recordings({
+    mountpoint: paths.recordingSession,
+    deadlineMs: config.fetch.deadlineMs,
+    onEvent: (event) => log.error({ err: event.error, driver: event.driver }, `recorded mount: ${event.kind}`),
+  });
 }
 
 /** @returns the records of what was mounted when the last daemon ended */

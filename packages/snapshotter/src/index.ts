@@ -15,6 +15,7 @@ export { MountsBusyError } from "./node-service.js";
 export { createFileLog, createSilentLog, createStderrLog, type Logger } from "./observe/log.js";
 export { DaemonRunningError } from "./process/daemon-file.js";
 export { runDaemon } from "./process/run-daemon.js";
+export { NotRecordedError, RecordingDriverError } from "./recording/recordings.js";
 export { type NotStreamableCode, NotStreamableError } from "./resolve/not-streamable.js";
 export { type ResolvedImage, type ResolveOptions, resolveImage } from "./resolve/resolve-image.js";
 export type { TrustCandidate, TrustVerdict } from "./resolve/trust.js";

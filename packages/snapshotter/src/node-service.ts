@@ -25,6 +25,7 @@ import type { Containers } from "./mounts/containers.js";
 import { DaemonStoppingError } from "./mounts/daemon-stopping.js";
 import { addressOf, type NodeMounts } from "./mounts/node-mounts.js";
 import type { NodeCounts, NodeMetrics } from "./observe/metrics.js";
+import type { Recordings } from "./recording/recordings.js";
 import { NotStreamableError } from "./resolve/not-streamable.js";
 
 /** Mounts are in use, and the caller did not want them cut off. */
@@ -46,6 +47,7 @@ export interface NodeServiceParts {
   readonly containers: Containers;
   readonly drivers: readonly Driver[];
   readonly store: ChunkStore;
+  readonly recordings: Recordings;
   readonly metrics: NodeMetrics;
   readonly counts: () => NodeCounts;
   /** Everything is unmounted: end the process's work, once the answer is out. */
@@ -83,6 +85,10 @@ export class DaemonService implements NodeService {
 
   async removeContainer(id: string): Promise<void> {
     await this.#parts.containers.remove(id);
+  }
+
+  async recording(id: string): Promise<Uint8Array> {
+    return this.#parts.recordings.document(id);
   }
 
   async why(address: ImageAddress, signal: AbortSignal): Promise<WhyAnswer> {

@@ -18,6 +18,7 @@ export const mountRequestSchema: z.ZodType<MountRequest, unknown> = z.strictObje
   mountpoint: absolutePath,
   driver,
   writable: z.boolean().default(false),
+  record: z.boolean().optional(),
 });
 export const unmountRequestSchema: z.ZodType<UnmountRequest, unknown> = z.strictObject({
   mountpoint: absolutePath,
@@ -27,6 +28,7 @@ export const containerRequestSchema: z.ZodType<ContainerRequest, unknown> = z.st
   ...image,
   driver,
   ownerPid: z.int().min(1),
+  record: z.boolean().optional(),
 });
 export const containerIdSchema: z.ZodType<{ readonly id: string }, unknown> = z.strictObject({ id: z.uuid() });
 export const stopRequestSchema: z.ZodType<StopRequest, unknown> = z.strictObject({

@@ -20,6 +20,11 @@ export interface MountRequest extends ImageAddress {
   readonly mountpoint: string;
   readonly driver: DriverChoice;
   readonly writable: boolean;
+  /**
+   * Note every page that is read of the disk, from the mount on; `recording` gives the document. The mount has a kernel mount of its own with a cold page cache and no
+   * read-ahead, so it is slow. It needs the erofs driver. After a restart of the daemon the mount is an ordinary one.
+   */
+  readonly record?: boolean | undefined;
 }
 
 export interface DiskSummary {
@@ -52,6 +57,8 @@ export interface ContainerRequest extends ImageAddress {
   readonly driver: DriverChoice;
   /** The process that runs the container; when it is gone, so is what was prepared. */
   readonly ownerPid: number;
+  /** As in {@link MountRequest.record}. */
+  readonly record?: boolean | undefined;
 }
 
 /** A writable root file system, and what the image says about running it. */
@@ -146,6 +153,13 @@ export interface NodeService {
   mounts(): Promise<readonly MountResult[]>;
   prepareContainer(request: ContainerRequest, signal: AbortSignal): Promise<PreparedContainer>;
   removeContainer(id: string): Promise<void>;
+  /**
+   * What was read so far of a mount or container that was asked for with `record`: the document of docs/format.md ("recording"), for `decodeRecording` of `@sluice/disk`. Any
+   * number of times, until the mount or container is removed.
+   *
+   * @param id of the mount or the container; rejects with NOT_RECORDED
+   */
+  recording(id: string): Promise<Uint8Array>;
   why(image: ImageAddress, signal: AbortSignal): Promise<WhyAnswer>;
   status(): Promise<DaemonStatus>;
   storeUse(): Promise<StoreUse>;

@@ -82,6 +82,14 @@ export class DaemonClient {
   async removeContainer(id: string, options?: AbortOptions): Promise<void> {
     await this.#call("DELETE", `/v1/containers/${encodeURIComponent(id)}`, undefined, options);
   }
+  /**
+   * What was read so far of a mount or container that was asked for with `record`: the document of docs/format.md ("recording"), for `decodeRecording` of `@sluice/disk`. Ask
+   * before it is unmounted or removed.
+   */
+  async recording(id: string, options?: AbortOptions): Promise<Uint8Array> {
+    const { text } = await this.#exchange("GET", `/v1/recordings/${encodeURIComponent(id)}`, undefined, options);
+    return Buffer.from(text);
+  }
   why(image: ImageAddress, options?: AbortOptions): Promise<WhyAnswer> {
     return this.#call("POST", "/v1/why", image, options);
   }

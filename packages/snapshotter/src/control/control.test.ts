@@ -18,6 +18,7 @@ const service = (some: Partial<NodeService>): NodeService => ({
   mounts: async () => [],
   prepareContainer: unused,
   removeContainer: unused,
+  recording: unused,
   why: unused,
   status: unused,
   storeUse: unused,
@@ -77,6 +78,13 @@ describe("the control API of the daemon", () => {
     const result = await client.mount({ ...mountRequest, writable: true });
     expect(seen).toEqual({ ...mountRequest, writable: true });
     expect(result).toMatchObject({ driver: "erofs", disk: { sizeBytes: 4096 } });
+  });
+
+  it("carries a recording as the bytes that it is", async () => {
+    const id = "0dba3c4e-58b6-4d0b-9d4a-0cb8c2e1f6a1";
+    await serve({ recording: async (asked) => Buffer.from(`{"of":"${asked}"}`) });
+    expect(Buffer.from(await client.recording(id)).toString()).toBe(`{"of":"${id}"}`);
+    await expect(client.recording("../status")).rejects.toMatchObject({ code: "INVALID_REQUEST" });
   });
 
   it("lies on a socket that only its owner may open, and takes it away when closed", async () => {

@@ -83,6 +83,10 @@ function addRoutes(server: FastifyInstance, service: NodeService): void {
     await service.removeContainer(containerIdSchema.parse(request.params).id);
     return {};
   });
+  server.get("/v1/recordings/:id", async (request, reply) => {
+    reply.type("application/json; charset=utf-8");
+    return Buffer.from(await service.recording(containerIdSchema.parse(request.params).id));
+  });
   server.post("/v1/why", (request, reply) =>
     service.why(imageAddressSchema.parse(request.body), signalOf(request, reply)),
   );

@@ -56,10 +56,13 @@ export class Disks {
     return [...this.#entries.keys()];
   }
 
-  /** @throws {TooManyChunksError} when the store has no slots left for its chunks */
-  async open(stored: StoredDisk): Promise<DiskLease> {
+  /**
+   * @param options `quiet`: fetch nothing before it is read; for who opens it first
+   * @throws {TooManyChunksError} when the store has no slots left for its chunks
+   */
+  async open(stored: StoredDisk, { quiet = false }: { readonly quiet?: boolean } = {}): Promise<DiskLease> {
     const digest = stored.image.artifact.manifest.digest;
-    const entry = this.#entries.get(digest) ?? this.#start(digest, stored);
+    const entry = this.#entries.get(digest) ?? this.#start(digest, stored, quiet);
     entry.users++;
     try {
       const { disk } = await entry.opened;
@@ -88,8 +91,8 @@ export class Disks {
     for (const { chunks } of this.#opened) chunks.onMark(slot);
   }
 
-  #start(digest: Digest, stored: StoredDisk): Entry {
-    const entry: Entry = { users: 0, opened: this.#open(digest, stored) };
+  #start(digest: Digest, stored: StoredDisk, quiet: boolean): Entry {
+    const entry: Entry = { users: 0, opened: this.#open(digest, stored, quiet) };
     this.#entries.set(digest, entry);
     return entry;
   }
@@ -102,7 +105,7 @@ export class Disks {
     await opened?.close();
   }
 
-  async #open(digest: Digest, stored: StoredDisk): Promise<Opened> {
+  async #open(digest: Digest, stored: StoredDisk, quiet: boolean): Promise<Opened> {
     const { store, chunks, places, openRepository, around = (disk) => disk, onArrived, onStreamBroken } = this.#parts;
     const { toc } = stored.image;
     const { ids, lengths } = chunkClaims(toc);
@@ -127,7 +130,7 @@ export class Disks {
       },
     };
     this.#opened.add(opened);
-    void ahead.start();
+    if (!quiet) void ahead.start();
     return opened;
   }
 }

@@ -13,6 +13,7 @@ export { isMountpoint, type MountEntry, mountOn, mountTable } from "./kernel/mou
 export { canResend, FuseProtocolError, type InitParameters } from "./protocol/init.js";
 export type { FuseStats } from "./serve/counters.js";
 export type { DiskFile } from "./serve/disk-file.js";
+export { noChunks, noChunksModule } from "./serve/no-chunks.js";
 export type { NewDisk } from "./session/disk-directory.js";
 export type { FuseEvent } from "./session/fuse-events.js";
 export {

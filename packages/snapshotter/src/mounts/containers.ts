@@ -65,6 +65,7 @@ export class Containers {
           driver: request.driver,
           writable: true,
           owner,
+          record: request.record,
         },
         stored,
         options,

@@ -36,8 +36,9 @@ export class Lowers {
     this.#folder = folder;
   }
 
-  async acquire(driver: Driver, lease: DiskLease): Promise<LowerLease> {
-    const key = `${lease.disk.digest} ${driver.name}`;
+  /** @param alone a name for a mount that is shared with nobody who does not say it, too */
+  async acquire(driver: Driver, lease: DiskLease, alone = ""): Promise<LowerLease> {
+    const key = `${lease.disk.digest} ${driver.name} ${alone}`;
     const known = this.#lowers.get(key);
     const lower = known ?? { users: 0, key, mounted: this.#mount(driver, lease) };
     lower.users++;

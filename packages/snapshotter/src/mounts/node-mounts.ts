@@ -9,9 +9,10 @@ import type { ImageLookup } from "../disks/image-lookup.js";
 import type { Driver } from "../drivers/index.js";
 import { mountTable } from "../fuse/index.js";
 import type { Logger } from "../observe/log.js";
+import { RecordingDriverError, type Recordings } from "../recording/recordings.js";
 import type { NodePaths } from "../state/node-paths.js";
 import type { ProcessIdentity } from "../state/process-identity.js";
-import { chooseDriver } from "./choose-driver.js";
+import { type ChosenDriver, chooseDriver } from "./choose-driver.js";
 import { DaemonStoppingError } from "./daemon-stopping.js";
 import type { Lowers } from "./lowers.js";
 import type { MountJournal, MountRecord } from "./mount-journal.js";
@@ -35,6 +36,7 @@ export interface NodeMountsParts {
   readonly images: ImageLookup;
   readonly disks: Disks;
   readonly lowers: Lowers;
+  readonly recordings: Recordings;
   /** Best first. */
   readonly drivers: readonly Driver[];
   readonly log: Logger;
@@ -48,6 +50,8 @@ export interface NewMount {
   readonly driver: DriverChoice;
   readonly writable: boolean;
   readonly owner?: ProcessIdentity | undefined;
+  /** Note what is read of it. */
+  readonly record?: boolean | undefined;
 }
 
 interface LiveMount {
@@ -91,15 +95,15 @@ export class NodeMounts {
     const mountpoint = await checkMountpoint(request.mountpoint, this.#parts.paths.root);
     await this.dropGone();
     await this.#makeWay(mountpoint);
-    const { driver, writable } = request;
+    const { driver, writable, record } = request;
     const address = addressOf(request);
     const stored = await this.#parts.images.find(address, options);
-    return await this.add({ id: randomUUID(), address, mountpoint, driver, writable }, stored, options);
+    return await this.add({ id: randomUUID(), address, mountpoint, driver, writable, record }, stored, options);
   }
 
   /** Mounts an image that was looked up before. The mountpoint is one of ours, or was checked. */
   async add(mount: NewMount, stored: StoredDisk, options?: AbortOptions): Promise<MountResult> {
-    const { driver, reason } = await chooseDriver(mount.driver, this.#parts.drivers);
+    const { driver, reason } = await this.#driverFor(mount);
     const record: MountRecord = {
       id: mount.id,
       address: mount.address,
@@ -113,6 +117,15 @@ export class NodeMounts {
     };
     const live = await this.#show(record, stored, driver, "new", options);
     return resultOf(live);
+  }
+
+  /** @throws {RecordingDriverError} */
+  async #driverFor(mount: NewMount): Promise<ChosenDriver> {
+    const chosen = await chooseDriver(mount.driver, this.#parts.drivers);
+    if (!mount.record) return chosen;
+    const { driver } = this.#parts.recordings;
+    if (chosen.driver.name !== driver.name) throw new RecordingDriverError(chosen.driver.name);
+    return { driver, reason: `${chosen.reason}; recorded` };
   }
 
   /** Lets go of what somebody else has unmounted, with umount(8) say. */
@@ -243,11 +256,13 @@ export class NodeMounts {
 
   async #make(record: MountRecord, stored: StoredDisk, driver: Driver, options?: AbortOptions): Promise<LiveMount> {
     const { mountpoint, id, writable } = record;
-    const { disks, lowers, paths } = this.#parts;
+    const { disks, lowers, paths, recordings } = this.#parts;
     options?.signal?.throwIfAborted();
-    const lease = await disks.open(stored);
+    const alone = driver === recordings.driver;
+    const opened = await disks.open(stored, { quiet: alone });
+    const lease = alone ? recordings.watch(id, opened, stored.image) : opened;
     const containerRoot = record.owner !== undefined;
-    const shown = await showDisk({ id, driver, lease, mountpoint, writable, containerRoot }, lowers, paths);
+    const shown = await showDisk({ id, driver, lease, mountpoint, writable, containerRoot, alone }, lowers, paths);
     if (options?.signal?.aborted) {
       await shown.unmount({ lazy: true, forget: true }); // whoever asked for it has left
       throw options.signal.reason;
@@ -264,6 +279,7 @@ export class NodeMounts {
       throw error;
     }
     this.#live.delete(mountpoint);
+    this.#parts.recordings.forget(live.record.id);
     if (how.forget) await this.#parts.journal.remove(live.record.id);
   }
 

@@ -45,6 +45,8 @@ export interface ShowRequest {
    * reach the disk.
    */
   readonly containerRoot: boolean;
+  /** On a kernel mount of its own, which no other mount shares. */
+  readonly alone: boolean;
 }
 
 /**
@@ -53,7 +55,7 @@ export interface ShowRequest {
  */
 export async function showDisk(request: ShowRequest, lowers: Lowers, paths: NodePaths): Promise<ShownMount> {
   if (process.getuid?.() !== 0) return await showDirectly(request);
-  const lower = await lowers.acquire(request.driver, request.lease);
+  const lower = await lowers.acquire(request.driver, request.lease, request.alone ? request.id : "");
   try {
     const shown = request.writable
       ? await showOverlay(lower.path, request, paths)

@@ -18,6 +18,8 @@ export interface RunRequest {
   readonly net: "host" | "none";
   readonly process: ProcessOverrides;
   readonly volumes: readonly Volume[];
+  /** Note what it reads of its image: see `ContainerRequest.record`, and {@link RunOptions.onEnded} for when to ask for it. */
+  readonly record?: boolean | undefined;
 }
 
 export interface RunOptions {
@@ -28,6 +30,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called when the root file system is there and before the process starts. */
   readonly onPrepared?: ((container: PreparedContainer) => void) | undefined;
+  /** Called when the process has ended and before its root file system is removed. */
+  readonly onEnded?: ((container: PreparedContainer) => Promise<void>) | undefined;
   /** Gets the container's stdout and stderr instead of the caller's own; there is no terminal then. */
   readonly onOutput?: OnOutput | undefined;
 }
@@ -46,15 +50,18 @@ export interface PreparedRoot extends Pick<PreparedContainer, "id" | "rootfs" | 
  */
 export async function runImage(request: RunRequest, options: RunOptions): Promise<number> {
   for (const volume of request.volumes) await checkVolume(volume);
-  const { client, root } = options;
+  const { client } = options;
   const signal = options.signal ?? new AbortController().signal;
   const prepared = await client.prepareContainer(
-    { ...request.image, driver: request.driver, ownerPid: process.pid },
+    { ...request.image, driver: request.driver, ownerPid: process.pid, record: request.record },
     { signal },
   );
   try {
     options.onPrepared?.(prepared);
-    return await runOnRoot(request, { ...prepared, stateFolder: new NodePaths(root).runc }, { ...options, signal });
+    const root = { ...prepared, stateFolder: new NodePaths(options.root).runc };
+    const status = await runOnRoot(request, root, { ...options, signal });
+    await options.onEnded?.(prepared);
+    return status;
   } finally {
     await client.removeContainer(prepared.id); // deletes the container again, and says so if it cannot
   }

@@ -27,6 +27,10 @@ export class NodePaths {
   get session(): string {
     return join(this.run, "fuse");
   }
+  /** The FUSE mount of disks whose reads are recorded. */
+  get recordingSession(): string {
+    return join(this.run, "fuse-recording");
+  }
   /** Below it, one folder per container of `run`: bundle, root file system. */
   get containers(): string {
     return join(this.run, "containers");

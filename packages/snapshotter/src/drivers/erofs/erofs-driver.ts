@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { mountWithoutReadAhead } from "../../fuse/kernel/erofs-read-ahead.js";
 import { KernelCallError } from "../../fuse/kernel/kernel-call-error.js";
 import { attachLoop, backingOf } from "../../fuse/kernel/loop.js";
 import { mountErofs, unmount, unmountEntries } from "../../fuse/kernel/mount.js";
@@ -9,6 +10,7 @@ import { FuseSession, type FuseSessionOptions, type FuseSessionStats } from "../
 import type { Driver, DriverEvent, DriverProbe, MountableDisk, MountedDisk } from "../driver.js";
 import { probeErofs } from "./probe.js";
 
+/** `readAheadBytes` 0 also keeps EROFS from reading ahead: every read is one that somebody wanted. */
 export interface ErofsDriverOptions extends Omit<FuseSessionOptions, "readMiss" | "onEvent"> {
   readonly onEvent: (event: DriverEvent) => void;
   /** `file`: EROFS on the FUSE file, Linux ≥ 6.12. `loop`: a loop device between. `auto`: the first that works. */
@@ -43,7 +45,9 @@ export class ErofsDriver implements Driver {
     const file = session.addDisk(disk);
     this.#disks.set(file.inode, disk);
     try {
-      await this.#mountFile(session.pathOf(file), mountpoint);
+      const mount = (): Promise<void> => this.#mountFile(session.pathOf(file), mountpoint);
+      if (this.#options.readAheadBytes === 0) await mountWithoutReadAhead(mountpoint, mount);
+      else await mount();
     } catch (error) {
       await session.closedByAll(file);
       await this.#forget(session, file);

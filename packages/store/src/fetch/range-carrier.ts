@@ -103,7 +103,7 @@ export class RangeCarrier {
     flights: readonly Flight[],
   ): AsyncGenerator<{ of: { frame: ByteRange; flight: Flight }; bytes: Uint8Array }> {
     const frames = flights.map((flight) => ({ frame: flight.place.frame, flight }));
-    const received = yield* splitFrames(this.#read(request, range), range.start, frames);
+    const received = yield* splitFrames(this.#read(request, range), range.start, frames, this.#pool);
     if (received !== undefined) throw new ShortRangeError(request.blob, range, received);
   }
 

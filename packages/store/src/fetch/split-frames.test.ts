@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { BufferPool } from "./buffer-pool.js";
 import { splitFrames } from "./split-frames.js";
 
 const blob = Uint8Array.from({ length: 500 }, (_, i) => i & 255);
@@ -18,7 +19,7 @@ async function split(
   frames: { frame: { start: number; end: number } }[],
 ) {
   const got: Uint8Array[] = [];
-  const splitting = splitFrames(pieces, start, frames);
+  const splitting = splitFrames(pieces, start, frames, new BufferPool(1024 * 1024));
   for (;;) {
     const next = await splitting.next();
     if (next.done) return { got, received: next.value };

@@ -70,6 +70,13 @@ export interface Driver extends AsyncDisposable {
 /** A read that a driver had to answer with an error, or another thing the operator should see. */
 export interface DriverEvent {
   readonly driver: Driver["name"];
-  readonly kind: "read-failed" | "request-failed" | "worker-died" | "session-failed" | "name-hidden";
+  readonly kind:
+    | "read-failed"
+    | "request-failed"
+    | "worker-died"
+    | "session-failed"
+    | "push-failed"
+    | "push-stopped"
+    | "name-hidden";
   readonly error: unknown;
 }

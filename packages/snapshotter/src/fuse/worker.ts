@@ -8,7 +8,9 @@ import type { OpenChunkReader } from "./serve/store-reader.js";
 const start = workerData as WorkerStart; // FuseWorker gives nothing else
 const tell = (message: WorkerMessage): void => parentPort?.postMessage(message);
 const { openChunkReader } = (await import(start.readerModule)) as { readonly openChunkReader: OpenChunkReader };
-const reader = openChunkReader(start.readerShared, start.reader, (slot) => tell({ kind: "mark", slot }));
+const reader = openChunkReader(start.readerShared, start.reader, {
+  onMark: (slot) => tell({ kind: "mark", slot }),
+});
 const server = new FuseServer(start, reader, tell);
 tell({ kind: "ready" });
 server.run();

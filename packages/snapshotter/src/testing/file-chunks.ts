@@ -3,8 +3,8 @@ import type { ChunkReader } from "../fuse/serve/read-disk.js";
 import type { OpenChunkReader } from "../fuse/serve/store-reader.js";
 import type { ChunkReaders } from "../fuse/session/worker-pool.js";
 
-/** What a worker is to do with a chunk of {@link FileChunks}. */
-export const chunkState = { present: 0, absent: 1, throws: 2, killsThread: 3 } as const;
+/** What a worker is to do with a chunk of {@link FileChunks}. `stalls`: wait until that changes. */
+export const chunkState = { present: 0, absent: 1, throws: 2, killsThread: 3, stalls: 4 } as const;
 
 interface Shared {
   readonly paths: readonly string[];
@@ -83,6 +83,7 @@ export class FileChunks implements ChunkReaders {
 /** What the workers of a session load in place of the store's reader. */
 export const openChunkReader: OpenChunkReader = (given): ChunkReader => {
   const shared = given as Shared; // what FileChunks.shared is
+  const pause = new Int32Array(new SharedArrayBuffer(4));
   const fds = shared.paths.map((path) => openSync(path, "r"));
   return {
     read(slot, offsetInChunk, length, into, intoOffset) {
@@ -90,6 +91,7 @@ export const openChunkReader: OpenChunkReader = (given): ChunkReader => {
       if (state === chunkState.absent) return -1;
       if (state === chunkState.throws) throw new Error(`slot ${slot} throws`);
       if (state === chunkState.killsThread) process.exit(7);
+      while (shared.state[slot] === chunkState.stalls) Atomics.wait(pause, 0, 0, 5);
       const fd = fds[shared.file[slot] ?? 0] ?? -1;
       return readSync(fd, into, intoOffset, length, (shared.offset[slot] ?? 0) + offsetInChunk);
     },

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { nextGeneration, slotState, stateOf, withState } from "./slot-word.js";
 import {
   maxStoredChunkBytes,
@@ -15,8 +15,10 @@ import {
 export const MISS = -1;
 
 export interface SharedChunkReaderOptions {
-  /** A marked chunk was hit. Called inside `read`, at most once per mark; must not block. */
+  /** A marked chunk was hit. Called inside `read`, at most once per mark; must not block. A reader without it leaves marks to the others. */
   readonly onMark?: ((slot: number) => void) | undefined;
+  /** This thread has a table of descriptors of its own (CLONE_FILES, unshare(2)): it opens a segment for each read, through the table of the process. */
+  readonly ownDescriptors?: boolean | undefined;
 }
 
 /**
@@ -39,6 +41,7 @@ export class SharedChunkReader {
   readonly #counters: Float64Array;
   readonly #scratch: Uint8Array = new Uint8Array(maxStoredChunkBytes);
   readonly #onMark: ((slot: number) => void) | undefined;
+  readonly #ownDescriptors: boolean;
 
   /** @param reader from {@link ChunkStore.addReader}; not shared with another living reader */
   constructor(shared: StoreShared, reader: number, options: SharedChunkReaderOptions = {}) {
@@ -49,6 +52,7 @@ export class SharedChunkReader {
     this.#passage = view.passage;
     this.#counters = view.counters;
     this.#onMark = options.onMark;
+    this.#ownDescriptors = options.ownDescriptors ?? false;
   }
 
   /**
@@ -87,17 +91,28 @@ export class SharedChunkReader {
 
     const take = Math.min(length, chunkLength - offsetInChunk);
     if (take <= 0) return 0;
-    slots.lastUse[slot] = this.#clock[0] ?? 0;
-    if (slots.mark[slot] !== 0 && Atomics.exchange(slots.mark, slot, 0) !== 0) this.#onMark?.(slot);
+    this.#noteUse(slot);
 
-    if (stateOf(again) === slotState.verified) {
-      if (readWhole(fd, into, intoOffset, take, offset + offsetInChunk)) return take;
-      this.#markDamaged(slot, again);
-      return MISS;
+    const file = this.#ownDescriptors ? openOfProcess(fd) : fd;
+    if (file < 0) return MISS;
+    try {
+      if (stateOf(again) === slotState.verified) {
+        if (readWhole(file, into, intoOffset, take, offset + offsetInChunk)) return take;
+        this.#markDamaged(slot, again);
+        return MISS;
+      }
+      if (!this.#verify(slot, again, file, offset, chunkLength)) return MISS;
+      into.set(this.#scratch.subarray(offsetInChunk, offsetInChunk + take), intoOffset);
+      return take;
+    } finally {
+      if (this.#ownDescriptors) closeSync(file);
     }
-    if (!this.#verify(slot, again, fd, offset, chunkLength)) return MISS;
-    into.set(this.#scratch.subarray(offsetInChunk, offsetInChunk + take), intoOffset);
-    return take;
+  }
+
+  #noteUse(slot: number): void {
+    const { lastUse, mark } = this.#slots;
+    lastUse[slot] = this.#clock[0] ?? 0;
+    if (this.#onMark !== undefined && mark[slot] !== 0 && Atomics.exchange(mark, slot, 0) !== 0) this.#onMark(slot);
   }
 
   /** Reads the whole chunk into the scratch buffer and publishes what it found. Two readers may do so at once; both find the same. */
@@ -126,6 +141,15 @@ export class SharedChunkReader {
 
   #count(counter: number, amount: number): void {
     this.#counters[counter] = (this.#counters[counter] ?? 0) + amount;
+  }
+}
+
+/** The file behind a descriptor of the process, for this thread. /proc/self is the process's first thread. @returns below 0 when it cannot be had */
+function openOfProcess(fd: number): number {
+  try {
+    return openSync(`/proc/self/fd/${fd}`, "r");
+  } catch {
+    return -1;
   }
 }
 

@@ -14,6 +14,8 @@ const umountFunction: Call<[string, number]> = libc.func("int umount2(const char
 const ioctlFunction: Call<[number, number, Uint8Array]> = libc.func(
   "int ioctl(int fd, unsigned long request, void *argument)",
 );
+const unshareFunction: Call<[number]> = libc.func("int unshare(int flags)");
+
 /**
  * Runs a call on a thread of libuv's pool, so that a call that waits (for a disk that this very process serves, say) blocks nobody.
  * koffi hands the errno of that thread to the callback. Only through lanes.ts: see there why.
@@ -60,4 +62,9 @@ export function ioctlStructure(fd: number, request: number, structure: Uint8Arra
 /** The same, away from this thread. */
 export function ioctlLater(fd: number, request: number, structure: Uint8Array, what: string): Promise<number> {
   return inMountLane(() => later("ioctl", what, ioctlFunction, fd, request, structure));
+}
+
+/** unshare(2), of the calling thread. */
+export function unshareCall(flags: number): void {
+  if (unshareFunction(flags) < 0) throw new KernelCallError("unshare", `flags ${flags}`, koffi.errno());
 }

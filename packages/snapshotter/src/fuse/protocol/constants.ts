@@ -46,7 +46,7 @@ export const initFlags2 = { hasResend: 0x80 } as const;
 export const openFlags = { keepCache: 2 } as const;
 
 /** Codes of messages that the server sends unasked; they stand in the error field, with unique 0. */
-export const notifyCode = { invalEntry: 3, resend: 7 } as const;
+export const notifyCode = { invalEntry: 3, store: 4, resend: 7 } as const;
 
 /** Set in `unique` (its top bit) of a request that is sent again after FUSE_NOTIFY_RESEND. In the high half. */
 export const resentBitHigh = 0x8000_0000;

@@ -12,3 +12,27 @@ export function invalEntry(name: string): Uint8Array {
   message.set(Buffer.from(name, "latin1"), outHeaderBytes + 16);
   return message;
 }
+
+/** Header and struct fuse_notify_store_out { u64 nodeid, u64 offset, u32 size, u32 padding }; the bytes follow. Bytes. */
+export const storeHeadBytes: number = outHeaderBytes + 24;
+
+/**
+ * Put bytes into the page cache of a file, in place of what is there: writes the head in front of `length` bytes that lie at {@link storeHeadBytes} already.
+ *
+ * The kernel must know the inode, else it answers ENOENT. It waits for the lock of each page, which a read in flight holds, and it makes the file longer when
+ * the bytes reach behind its end. fs/fuse/dev.c fuse_notify_store
+ *
+ * @param message starts at a multiple of 4 of its buffer
+ * @returns bytes of the whole message
+ */
+export function storeHead(message: Uint8Array, inode: number, offset: number, length: number): number {
+  const words = new Uint32Array(message.buffer, message.byteOffset, storeHeadBytes / 4);
+  words.fill(0);
+  words[0] = storeHeadBytes + length;
+  words[1] = notifyCode.store;
+  words[4] = inode;
+  words[6] = offset >>> 0;
+  words[7] = Math.floor(offset / 2 ** 32);
+  words[8] = length;
+  return storeHeadBytes + length;
+}

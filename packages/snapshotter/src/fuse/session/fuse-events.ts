@@ -9,4 +9,8 @@ export type FuseEvent =
   /** A worker thread ended by accident; its request got EIO and another thread took its place. */
   | { readonly kind: "worker-died"; readonly thread: number; readonly error: unknown }
   /** Workers die faster than they can be replaced. The connection was ended: every reader gets an error instead of waiting for ever. */
-  | { readonly kind: "session-failed"; readonly error: unknown };
+  | { readonly kind: "session-failed"; readonly error: unknown }
+  /** Pages could not be put into the page cache, or the thread that does so died. They are read when they are asked for. */
+  | { readonly kind: "push-failed"; readonly error: unknown }
+  /** The push thread died again and again; nothing is pushed any more. */
+  | { readonly kind: "push-stopped"; readonly error: unknown };

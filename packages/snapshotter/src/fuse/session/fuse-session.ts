@@ -1,15 +1,22 @@
 import { closeSync, write } from "node:fs";
+import { stat } from "node:fs/promises";
 import { constants } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { blockSizeBytes } from "@sluice/disk/blocks";
 import { abortConnection, connectionOn, ensureControl, type FuseConnection } from "../kernel/connection.js";
 import { abortMountSync, unmount } from "../kernel/mount.js";
 import { interruptBitLow } from "../protocol/constants.js";
 import { invalEntry } from "../protocol/notify.js";
 import { emptyReply } from "../protocol/reply.js";
+import type { BlockRun } from "../push/block-run.js";
+import type { PushCounts } from "../push/push-counts.js";
+import { Pusher, type PushLimits } from "../push/pusher.js";
+import { createReadsInFlight, ReadsInFlight } from "../push/reads-in-flight.js";
 import type { FuseStats } from "../serve/counters.js";
 import { sendPieces } from "../serve/device.js";
 import type { DiskFile } from "../serve/disk-file.js";
+import type { DiskChange } from "../serve/disk-files.js";
 import type { MissMessage, WorkerMessage } from "../serve/messages.js";
 import { DiskDirectory, type NewDisk } from "./disk-directory.js";
 import type { FuseEvent } from "./fuse-events.js";
@@ -34,6 +41,8 @@ export interface FuseSessionOptions {
   readonly deadlineMs?: number | undefined;
   /** How far the kernel reads ahead of a sequential reader of a disk. */
   readonly readAheadBytes?: number | undefined;
+  /** How much may be put into the page cache unasked. */
+  readonly push?: PushLimits | undefined;
   /** A connection that is mounted and initialised already, with its descriptors: served on instead of a new one. */
   readonly inherited?: FuseConnectionState | undefined;
   /** Module that exports `openChunkReader`; for tests. A URL. */
@@ -44,15 +53,20 @@ export const defaultFuseConfig: {
   readonly workers: number;
   readonly deadlineMs: number;
   readonly readAheadBytes: number;
+  readonly push: PushLimits;
 } = {
   workers: 2, // measured on two cores: a third one gains nothing
   deadlineMs: 60_000, // as long as a registry may be away before a container should hear of it
   readAheadBytes: 128 * 1024, // the kernel's own; 1 MiB is a third faster for hits and brings chunks that nobody reads
+  push: { maxBytesPerDisk: 2 ** 30, minAvailableShare: 0.1 },
 };
 
 export interface FuseSessionStats extends FuseStats {
   /** Misses that wait for their answer now. */
   readonly waiting: number;
+  /** Of every kind, that the kernel has made. */
+  readonly requests: number;
+  readonly push: PushCounts;
 }
 
 /** How long the workers may take to notice that the mount is gone before the connection is ended by force. Milliseconds. */
@@ -73,6 +87,10 @@ export class FuseSession implements AsyncDisposable {
   readonly #control: FuseConnection | undefined;
   readonly #disks: DiskDirectory;
   readonly #misses: Misses;
+  readonly #readsInFlight: SharedArrayBuffer = createReadsInFlight();
+  readonly #pusher: Pusher;
+  /** Our own uses of the mount, which an unmount waits for. */
+  readonly #lookups: Set<Promise<unknown>> = new Set();
   readonly #pool: WorkerPool;
   readonly #opens: OpenCounts = new OpenCounts();
   readonly #atExit: () => void;
@@ -93,12 +111,24 @@ export class FuseSession implements AsyncDisposable {
       readMiss: options.readMiss,
       deadlineMs: options.deadlineMs ?? defaultFuseConfig.deadlineMs,
       onFailure: (error) => onEvent({ kind: "read-failed", error }),
+      onWaiting: (miss) => this.#enterRead(miss),
     });
-    this.#pool = new WorkerPool({
-      fds: connection.fds,
+    const common = {
       chunks: options.chunks,
       readerModule: options.readerModule ?? new URL("../serve/store-reader.js", import.meta.url).href,
       disks: () => [...this.#disks.values()].map((disk) => ({ kind: "add", disk }) as const),
+    };
+    this.#pusher = new Pusher({
+      ...common,
+      sessionFd: connection.fds[0] ?? -1,
+      readsInFlight: this.#readsInFlight,
+      limits: options.push ?? defaultFuseConfig.push,
+      onFailure: (error) => onEvent({ kind: "push-failed", error }),
+      onStopped: (error) => onEvent({ kind: "push-stopped", error }),
+    });
+    this.#pool = new WorkerPool({
+      ...common,
+      fds: connection.fds,
       onMessage: (thread, message) => this.#hear(thread, message),
       onEvent,
       onHopeless: (error) => {
@@ -141,8 +171,27 @@ export class FuseSession implements AsyncDisposable {
   /** Shows one more disk; once this returns, it can be opened. @throws {RangeError} if the disk is none, or its name is taken */
   addDisk(disk: NewDisk): DiskFile {
     const file = this.#disks.add(disk);
-    this.#pool.tell({ kind: "add", disk: file });
+    this.#tellAll({ kind: "add", disk: file });
     return file;
+  }
+
+  /**
+   * Puts blocks that are in the store into the kernel's page cache, where whoever reads them finds them without a request; blocks that are not there, and blocks that
+   * somebody waits for, are left out. A thread of its own does it. Resolves when it has done what it could; nothing depends on it, and it never fails.
+   *
+   * @throws {RangeError} unless the runs lie inside the disk
+   */
+  async push(disk: DiskFile, runs: readonly BlockRun[]): Promise<void> {
+    // Makes the kernel know the file: into one that it does not know, nothing can be stored. Answered by the workers.
+    const known = stat(this.pathOf(disk)).catch(() => undefined);
+    this.#lookups.add(known);
+    await known.finally(() => this.#lookups.delete(known));
+    await this.#pusher.push(disk, runs);
+  }
+
+  #tellAll(change: DiskChange): void {
+    this.#pool.tell(change);
+    this.#pusher.tell(change);
   }
 
   /** Where the file of a disk is. */
@@ -160,14 +209,18 @@ export class FuseSession implements AsyncDisposable {
   /** Hides a disk. Who has it open reads ESTALE from now on; unmount what is on it first. */
   async removeDisk(disk: DiskFile): Promise<void> {
     if (this.#disks.remove(disk.inode) === undefined) return;
-    this.#pool.tell({ kind: "remove", inode: disk.inode });
+    this.#tellAll({ kind: "remove", inode: disk.inode });
+    await this.#pusher.forget(disk.inode);
     const [fd] = this.#connection.fds;
     // Takes a lock that a LOOKUP in flight holds, so not on this thread. ENOENT: the kernel had forgotten the name already.
     if (fd !== undefined) await writeLater(fd, invalEntry(disk.name)).catch(() => undefined);
   }
 
   stats(): FuseSessionStats {
-    return { ...this.#pool.stats(), waiting: this.#misses.count };
+    const counts = this.#pool.stats();
+    const { lookups, getattrs, opens, readdirs, forgets, interrupts, others, reads } = counts;
+    const requests = lookups + getattrs + opens + readdirs + forgets + interrupts + others + reads;
+    return { ...counts, waiting: this.#misses.count, requests, push: this.#pusher.stats() };
   }
 
   #hear(thread: number, message: WorkerMessage): void {
@@ -188,6 +241,17 @@ export class FuseSession implements AsyncDisposable {
       return;
     }
     void this.#misses.serve(miss, disk, (pieces) => sendPieces(fd, pieces));
+  }
+
+  /** The push thread leaves its pages alone until it is answered. */
+  #enterRead({ inode, offset, length }: MissMessage): () => void {
+    const inFlight = new ReadsInFlight(this.#readsInFlight);
+    const startBlock = Math.floor(offset / blockSizeBytes);
+    const row = inFlight.enter(inode, {
+      startBlock,
+      blocks: Math.ceil((offset + length) / blockSizeBytes) - startBlock,
+    });
+    return () => inFlight.leave(row);
   }
 
   /** Not known (yet): the kernel is asked to say it again, unless the request has been answered meanwhile. */
@@ -224,6 +288,7 @@ export class FuseSession implements AsyncDisposable {
 
   async #close(force: boolean): Promise<void> {
     if (force) this.abort();
+    await Promise.all(this.#lookups);
     const failure = await unmount(this.mountpoint, { lazy: force }).then(
       () => undefined,
       (error: unknown) => ({ error }),
@@ -234,6 +299,7 @@ export class FuseSession implements AsyncDisposable {
     const timer = setTimeout(() => this.abort(), graceMs);
     await this.#pool.ended();
     clearTimeout(timer);
+    await this.#pusher.close();
     this.#opens.clear();
     process.off("exit", this.#atExit);
     for (const fd of this.#connection.fds) closeSync(fd);

@@ -50,6 +50,8 @@ export interface MissOptions {
   readonly deadlineMs: number;
   /** Told of every read that is answered with EIO. Must not throw. */
   readonly onFailure: (error: ReadFailedError) => void;
+  /** Told of each miss, that it waits; what it returns is told when it was answered. */
+  readonly onWaiting?: ((miss: MissMessage) => () => void) | undefined;
 }
 
 /** How an answer gets out: on the descriptor its request was read from, in one piece. */
@@ -89,6 +91,7 @@ export class Misses {
     const timer = setTimeout(() => stop.abort(new ReadDeadlineError(deadlineMs)), deadlineMs);
     const pending: Pending = { stop, tid: miss.pid, interrupted: false, answered: false };
     this.#pending.set(key, pending);
+    const onAnswered = this.#options.onWaiting?.(miss);
     try {
       const bytes = await orAborted(readMiss(disk, miss.offset, miss.length, stop.signal), stop.signal);
       if (bytes.byteLength !== miss.length) {
@@ -99,6 +102,7 @@ export class Misses {
       this.#fail(miss, disk, answer, error);
     } finally {
       clearTimeout(timer);
+      onAnswered?.();
       pending.answered = true;
       this.#pending.delete(key);
     }

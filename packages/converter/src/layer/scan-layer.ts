@@ -1,5 +1,5 @@
 import { encodeLayerIndex, encodeRecipe } from "@sluice/disk";
-import { type AbortOptions, DigestMismatchError, Hasher, hashOfDigest } from "@sluice/oci";
+import { type AbortOptions, DigestMismatchError, Hasher, hashOfDigest } from "@sluice/oci/content";
 import { LayerInvalidError, TarInvalidError } from "../tar/errors.js";
 import { FileWriter } from "./file-writer.js";
 import type { ScanJob, ScannedTar, WrittenRecipe } from "./layer-scanner.js";

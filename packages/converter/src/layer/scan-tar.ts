@@ -1,5 +1,5 @@
 import { RecipeSpool } from "@sluice/disk";
-import { type AbortOptions, type Digest, Hasher, hashOfDigest } from "@sluice/oci";
+import { type AbortOptions, type Digest, Hasher, hashOfDigest } from "@sluice/oci/content";
 import { TarScanner } from "../tar/tar-scanner.js";
 import { ContentSpool } from "./content-spool.js";
 import { FileWriter } from "./file-writer.js";

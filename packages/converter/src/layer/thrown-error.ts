@@ -1,5 +1,5 @@
 import { InvalidFormatError } from "@sluice/disk";
-import { DigestMismatchError } from "@sluice/oci";
+import { DigestMismatchError } from "@sluice/oci/content";
 import { LayerInvalidError, TarFieldError, TarInvalidError } from "../tar/errors.js";
 import { DiskFullError } from "./disk-full.js";
 import { DecompressionError } from "./unpacked.js";

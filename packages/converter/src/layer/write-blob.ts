@@ -9,7 +9,7 @@ import {
   type SeekTable,
   SeekTableBuilder,
 } from "@sluice/disk";
-import { type AbortOptions, type Digest, Hasher } from "@sluice/oci";
+import { type AbortOptions, type Digest, Hasher } from "@sluice/oci/content";
 import type { ChunkCompressor, CompressedChunk } from "./chunk-compressor.js";
 import { FileWriter } from "./file-writer.js";
 import type { PlannedChunk } from "./plan-chunks.js";

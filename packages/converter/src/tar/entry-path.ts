@@ -19,6 +19,8 @@ const opaqueName = Buffer.from(".wh..wh..opq");
  */
 export function normalisePath(raw: Uint8Array, what: string): Uint8Array {
   if (raw.includes(0)) throw new TarFieldError(`${what} with a NUL byte`);
+  const normalLength = normalLengthOf(raw);
+  if (normalLength !== undefined) return Buffer.from(raw.subarray(0, normalLength));
   const path = Buffer.allocUnsafe(raw.length + 1);
   let length = 0;
   for (let at = 0; at < raw.length; ) {
@@ -33,6 +35,18 @@ export function normalisePath(raw: Uint8Array, what: string): Uint8Array {
   }
   if (length > maxPathBytes) throw new TarFieldError(`${what} of ${length} bytes; at most ${maxPathBytes} can be`);
   return path.subarray(0, length);
+}
+
+/** The length without a slash at the end, of a path that is normal but for that. Undefined for any that needs a closer look. */
+function normalLengthOf(raw: Uint8Array): number | undefined {
+  const length = raw[raw.length - 1] === slash ? raw.length - 1 : raw.length;
+  if (length > maxPathBytes) return undefined;
+  for (let start = 0, at = 0; at <= length; at++) {
+    if (at < length && raw[at] !== slash) continue;
+    if (at === start || at - start > maxNameBytes || raw[start] === dot) return undefined;
+    start = at + 1;
+  }
+  return length;
 }
 
 function isEmptyComponent(raw: Uint8Array, start: number, end: number, what: string): boolean {

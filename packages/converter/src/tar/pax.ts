@@ -31,6 +31,7 @@ export function parsePax(payload: Buffer): PaxRecords {
 
 /** The value that counts: the last one; undefined when there is none or it is empty, which restores the header's own. */
 export function paxValue(records: PaxRecords, key: string): Uint8Array | undefined {
+  if (records.length === 0) return undefined; // as for most entries
   const found = records.findLast((record) => record.key === key);
   return found === undefined || found.value.length === 0 ? undefined : found.value;
 }

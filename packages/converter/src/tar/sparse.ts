@@ -20,6 +20,7 @@ export interface PaxSparse {
 
 /** @throws {TarFieldError} if a record of it is wrong */
 export function paxSparse(records: PaxRecords, headerSizeBytes: number): PaxSparse | undefined {
+  if (records.length === 0) return undefined;
   const text = (key: string): string => Buffer.from(paxValue(records, key) ?? []).toString("latin1");
   const version = `${text("GNU.sparse.major")}.${text("GNU.sparse.minor")}`;
   const map0 = sparseMap0(records);
@@ -63,7 +64,7 @@ function piecesOf(numbers: readonly number[]): SparsePiece[] {
 const pairBytes = 24;
 
 /** The real size in a GNU header of type `S`. */
-export const oldSparseSize = (header: Uint8Array): number => tarNumber(header.subarray(483, 495), "sparse size");
+export const oldSparseSize = (header: Uint8Array): number => tarNumber(header, 483, 495, "sparse size");
 
 /** Adds the pairs of an `S` header (4 of them, at 386) to `pieces`. True when a block of more pairs follows. */
 export function addOldSparseHeader(header: Uint8Array, pieces: SparsePiece[]): boolean {
@@ -83,8 +84,8 @@ function addPairs(block: Uint8Array, start: number, count: number, pieces: Spars
     if (block[at] === 0) return; // unused pairs are blank
     if (pieces.length >= maxSparsePieces) throw new TarFieldError(`GNU sparse map of over ${maxSparsePieces} pieces`);
     pieces.push({
-      offset: tarNumber(block.subarray(at, at + 12), "sparse offset"),
-      length: tarNumber(block.subarray(at + 12, at + pairBytes), "sparse length"),
+      offset: tarNumber(block, at, at + 12, "sparse offset"),
+      length: tarNumber(block, at + 12, at + pairBytes, "sparse length"),
     });
   }
 }

@@ -5,26 +5,26 @@ const seven = 0x37;
 const space = 0x20;
 
 /**
- * A numeric field of a tar header: octal text, or base-256 (two's complement, big-endian, first bit set) as GNU tar
+ * A numeric field of a tar header, its bytes from `start` to `end`: octal text, or base-256 (two's complement, big-endian, first bit set) as GNU tar
  * writes what octal cannot hold. Blank is 0.
  *
  * @throws {TarFieldError} if it is neither, or no safe integer
  */
-export function tarNumber(field: Uint8Array, name: string): number {
-  return (field[0] ?? 0) & 0x80 ? base256(field, name) : octal(field, name);
+export function tarNumber(block: Uint8Array, start: number, end: number, name: string): number {
+  return (block[start] ?? 0) & 0x80 ? base256(block.subarray(start, end), name) : octal(block, start, end, name);
 }
 
-function octal(field: Uint8Array, name: string): number {
-  let at = 0;
-  while (at < field.length && (field[at] === space || field[at] === 0)) at++;
+function octal(block: Uint8Array, start: number, end: number, name: string): number {
+  let at = start;
+  while (at < end && (block[at] === space || block[at] === 0)) at++;
   let value = 0;
-  for (; at < field.length; at++) {
-    const digit = field[at] ?? 0;
+  for (; at < end; at++) {
+    const digit = block[at] ?? 0;
     if (digit < zero || digit > seven) break;
     value = value * 8 + (digit - zero);
   }
-  for (; at < field.length && field[at] !== 0; at++) {
-    if (field[at] !== space) throw new TarFieldError(`${name} is not an octal number`);
+  for (; at < end && block[at] !== 0; at++) {
+    if (block[at] !== space) throw new TarFieldError(`${name} is not an octal number`);
   }
   return value;
 }

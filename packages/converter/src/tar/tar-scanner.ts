@@ -110,7 +110,12 @@ export class TarScanner {
     const state = this.#state;
     switch (state.at) {
       case "header":
-        return this.#collect(bytes, at, tarBlockBytes, (block) => this.#header(block));
+        if (this.#heldBytes > 0 || bytes.length - at < tarBlockBytes) {
+          return this.#collect(bytes, at, tarBlockBytes, (block) => this.#header(block));
+        }
+        this.#headerOffsetBytes = this.#offsetBytes;
+        this.#header(bytes.subarray(at, at + tarBlockBytes));
+        return tarBlockBytes;
       case "extension":
         return this.#collect(bytes, at, state.sizeBytes, (payload) => this.#extension(state.typeflag, payload));
       case "sparse block":
@@ -161,7 +166,7 @@ export class TarScanner {
     }
     if (this.#zeroBlocks > 0) throw new TarFieldError("one block of zeros in the middle; two end a tar");
     const decoded = decodeTarHeader(block);
-    this.#entryPath = rawPathOf(decoded, this.#extensions);
+    this.#entryPath = Buffer.from(rawPathOf(decoded, this.#extensions)); // outlives the block
     if (isExtension(decoded.typeflag)) this.#beginExtension(decoded);
     else this.#beginEntry(block, decoded);
   }

@@ -15,6 +15,7 @@ const none = new Uint8Array(0);
  * @throws {TarFieldError} if a name or a value is longer than the index can hold, or a name has a NUL
  */
 export function xattrsOf(records: PaxRecords): Uint8Array {
+  if (records.length === 0) return none;
   const byName = new Map<string, Uint8Array>();
   for (const { key, value } of records) {
     if (key.startsWith(libarchive))

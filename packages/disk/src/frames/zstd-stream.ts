@@ -10,6 +10,7 @@ const maxWindowLog = 23;
 const restingEncoders: binding.CCtx[] = [];
 const restingDecoders: binding.DCtx[] = [];
 const maxResting = 4;
+const none: readonly Uint8Array[] = [];
 const zstdMagicBytes = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
 /** Makes one zstd frame piece by piece in bounded memory. How the bytes are split between calls does not change the frame. */
@@ -25,7 +26,12 @@ export class ZstdEncoder {
   }
 
   /** The next pieces of the frame; often none. */
-  push(bytes: Uint8Array): Uint8Array[] {
+  push(bytes: Uint8Array): readonly Uint8Array[] {
+    if (bytes.length < feedBytes - this.#fed) {
+      this.#feed.set(bytes, this.#fed);
+      this.#fed += bytes.length;
+      return none;
+    }
     const pieces: Uint8Array[] = [];
     for (let at = 0; at < bytes.length; ) {
       const part = bytes.subarray(at, at + feedBytes - this.#fed);

@@ -40,6 +40,12 @@ export class RecipeSpool {
   /** Bytes that are in the tar and in no file: headers, padding. */
   literal(bytes: Uint8Array): void {
     if (bytes.length > 0) this.#endRun();
+    this.#tarBytes += bytes.length;
+    if (bytes.length < maxLiteralBytes - this.#literalBytes) {
+      this.#literal.set(bytes, this.#literalBytes);
+      this.#literalBytes += bytes.length;
+      return;
+    }
     for (let at = 0; at < bytes.length; ) {
       const part = bytes.subarray(at, at + maxLiteralBytes - this.#literalBytes);
       this.#literal.set(part, this.#literalBytes);
@@ -47,7 +53,6 @@ export class RecipeSpool {
       at += part.length;
       if (this.#literalBytes === maxLiteralBytes) this.#endLiteral();
     }
-    this.#tarBytes += bytes.length;
   }
 
   /** `sizeBytes` of the content of file number `file` from byte `offset` of it. */

@@ -37,19 +37,17 @@ export async function buildArtifact(
   const disk = mergedDisk(layers);
   const file = options.open.use(await openTemporaryFile(options.temporaryDirectory));
   const metadata = await writeMetadataBlob(disk, file, options);
-  const toc = inMemory(
-    encodeToc(
-      imageToc(
-        subject.digest,
-        metadata,
-        layers.map(({ layer, seekTable }) => ({ ...layer, seekTable })),
-      ),
-    ),
-  );
+  const tabled = layers.map(({ layer, seekTable }) => ({ ...layer, seekTable }));
+  const tocBytes = encodeToc(imageToc(subject.digest, metadata, tabled));
+  const toc = inMemory(tocBytes);
   const { digest, sizeBytes } = metadata;
   const metadataSource = { digest, sizeBytes, content: () => readPieces(file.handle, 0, sizeBytes), from: undefined };
   return {
-    manifest: artifactManifest(subject, { toc, metadata, layers: layers.map(({ layer }) => layer) }),
+    manifest: artifactManifest(subject, {
+      toc: { ...toc, bytes: tocBytes },
+      metadata,
+      layers: layers.map(({ layer }) => layer),
+    }),
     blobs: [
       toc,
       { ...inMemory(emptyBlob), digest: emptyDescriptor.digest },

@@ -20,6 +20,8 @@ export interface Descriptor {
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly artifactType?: string | undefined;
   readonly platform?: Platform | undefined;
+  /** The content itself, where the document carries it; of the right size and not proven. Whoever uses it checks the digest. */
+  readonly data?: Uint8Array | undefined;
 }
 
 /** The two bytes `{}`: the config of an artifact that needs none (image specification, "Guidance for an Empty Descriptor"). */
@@ -70,6 +72,7 @@ export const descriptorSchema: z.ZodType<Descriptor> = z
     annotations: optional(annotationsSchema),
     artifactType: optional(mediaTypeSchema),
     platform: optional(platformSchema),
+    data: optional(z.string()),
   })
   .transform((descriptor) => ({
     mediaType: descriptor.mediaType,
@@ -78,7 +81,21 @@ export const descriptorSchema: z.ZodType<Descriptor> = z
     ...(descriptor.annotations !== undefined && { annotations: descriptor.annotations }),
     ...(descriptor.artifactType !== undefined && { artifactType: descriptor.artifactType }),
     ...(descriptor.platform !== undefined && { platform: descriptor.platform }),
+    ...dataOf(descriptor),
   }));
+
+/** Data of another size than the descriptor says is none: the content lies elsewhere, too. */
+function dataOf({
+  data,
+  size,
+}: {
+  readonly data?: string | undefined;
+  readonly size: number;
+}): Pick<Descriptor, "data"> {
+  if (data === undefined || data.length !== 4 * Math.ceil(size / 3)) return {};
+  const bytes = Buffer.from(data, "base64");
+  return bytes.byteLength === size ? { data: bytes } : {};
+}
 
 /** The form that goes into JSON: fields in the order of the specification, empty ones left out. */
 export function descriptorToJson(descriptor: Descriptor): Record<string, unknown> {
@@ -88,6 +105,7 @@ export function descriptorToJson(descriptor: Descriptor): Record<string, unknown
     digest: descriptor.digest,
     size: descriptor.size,
     ...(annotations && Object.keys(annotations).length > 0 && { annotations }),
+    ...(descriptor.data !== undefined && { data: Buffer.from(descriptor.data).toString("base64") }),
     ...(platform && { platform: platformToJson(platform) }),
     ...(descriptor.artifactType !== undefined && { artifactType: descriptor.artifactType }),
   };

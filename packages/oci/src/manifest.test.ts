@@ -8,6 +8,7 @@ import {
   createImageIndex,
   createImageManifest,
   descriptorOfManifest,
+  type Manifest,
   maxManifestBytes,
   parseManifest,
 } from "./manifest.js";
@@ -186,4 +187,27 @@ describe("compressionOfLayer", () => {
       expect(() => compressionOfLayer(mediaType, "layer 1")).toThrow(/^layer 1: media type .* is not supported/);
     },
   );
+});
+
+describe("data in a descriptor", () => {
+  const content = Buffer.from("hello");
+  const carrying = (data: string, size = 5): Manifest => {
+    const layer = { mediaType: "text/plain", digest: sha256Of(content), size, data };
+    return parseManifest(Buffer.from(JSON.stringify({ schemaVersion: 2, config: layer, layers: [layer] })), "test");
+  };
+  const dataOf = (manifest: Manifest) => (manifest.kind === "image" ? manifest.layers[0]?.data : undefined);
+
+  it("comes back as it was written", () => {
+    const layer = { mediaType: "text/plain", digest: sha256Of(content), size: 5, data: content };
+    expect(dataOf(createImageManifest({ config: emptyDescriptor, layers: [layer] }))).toEqual(content);
+    expect(dataOf(carrying(content.toString("base64")))).toEqual(content);
+  });
+
+  it.each([
+    ["of another size", Buffer.from("hell").toString("base64")],
+    ["that is no base64", "????????"],
+    ["that is far too long", "A".repeat(100_000)],
+  ])("%s is as good as none", (_, data) => {
+    expect(dataOf(carrying(data))).toBeUndefined();
+  });
 });

@@ -1,5 +1,5 @@
 import { type ArtifactLayer, parseArtifact } from "@sluice/disk/artifact";
-import { createImageManifest, emptyDescriptor, sha256Of } from "@sluice/oci";
+import { createImageManifest, type Descriptor, emptyDescriptor, parseManifest, sha256Of } from "@sluice/oci";
 import { describe, expect, it } from "vitest";
 import { artifactManifest } from "./artifact-manifest.js";
 
@@ -27,5 +27,16 @@ describe("an artifact's manifest", () => {
 
   it("is the same for equal parts", () => {
     expect(artifactManifest(subject, parts).digest).toBe(artifactManifest(subject, parts).digest);
+  });
+
+  it("carries a TOC that is small, and not a larger one", () => {
+    const tocOf = (sizeBytes: number): Descriptor["data"] => {
+      const bytes = Buffer.alloc(sizeBytes, 7);
+      const toc = { digest: sha256Of(bytes), sizeBytes, bytes };
+      const manifest = parseManifest(artifactManifest(subject, { ...parts, toc }).bytes, "test");
+      return manifest.kind === "image" ? parseArtifact(manifest).toc.data : undefined;
+    };
+    expect(tocOf(262_144)).toEqual(Buffer.alloc(262_144, 7));
+    expect(tocOf(262_145)).toBeUndefined();
   });
 });

@@ -8,8 +8,11 @@ import {
   sluiceMediaTypes,
 } from "@sluice/oci";
 
+/** A larger TOC costs more as base64 than its own request. docs/format.md §6 Bytes. */
+const maxInlineTocBytes = 256 * 1024;
+
 export interface ArtifactParts {
-  readonly toc: Pick<ArtifactBlob, "digest" | "sizeBytes">;
+  readonly toc: Pick<ArtifactBlob, "digest" | "sizeBytes"> & { readonly bytes?: Uint8Array | undefined };
   readonly metadata: ArtifactBlob;
   readonly startup?: ArtifactBlob | undefined;
   readonly layers: readonly ArtifactLayer[];
@@ -23,7 +26,7 @@ export function artifactManifest(subject: ImageManifest, parts: ArtifactParts): 
     config: emptyDescriptor,
     subject: descriptorOfManifest(subject),
     layers: [
-      { mediaType: sluiceMediaTypes.toc, digest: toc.digest, size: toc.sizeBytes },
+      tocDescriptor(toc),
       withFooter(sluiceMediaTypes.metadata, metadata),
       ...(startup === undefined ? [] : [withFooter(sluiceMediaTypes.startup, startup)]),
       ...layers.map(layerDescriptor),
@@ -31,6 +34,14 @@ export function artifactManifest(subject: ImageManifest, parts: ArtifactParts): 
     annotations: { [annotation.formatVersion]: artifactFormatVersion },
   });
 }
+
+/** The TOC travels with the manifest where it is small: a start then waits for one answer less. docs/format.md §6 */
+const tocDescriptor = ({ digest, sizeBytes, bytes }: ArtifactParts["toc"]): Descriptor => ({
+  mediaType: sluiceMediaTypes.toc,
+  digest,
+  size: sizeBytes,
+  ...(sizeBytes <= maxInlineTocBytes && { data: bytes }),
+});
 
 const withFooter = (mediaType: string, blob: ArtifactBlob): Descriptor => ({
   mediaType,

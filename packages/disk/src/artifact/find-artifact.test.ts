@@ -114,8 +114,7 @@ describe("findArtifact", () => {
       { digest: learned.digest, ...listed("3") },
     ];
     expect((await findArtifact(repository, source, { referrers })).artifact?.digest).toBe(learned.digest);
-    expect(read.slice(0, 3)).toEqual([liar?.digest, learned.digest, plain[0]?.digest]);
-    expect(read.length).toBe(16);
+    expect(read).toEqual([liar?.digest, learned.digest]);
   });
 
   it("finds the good one behind hundreds that are not, and reads no further", async () => {

@@ -24,8 +24,8 @@ export interface ArtifactChoice {
 }
 
 /**
- * The artifact that stands for an image: the same for whoever asks, because artifacts carry no time. Candidates are looked at 16 at once, those
- * that are listed with more recordings first, then by digest, until one is good. Of the good ones among these, the one learned from most starts
+ * The artifact that stands for an image: the same for whoever asks, because artifacts carry no time. Candidates are looked at at most 16 at once, those
+ * that are listed with the most recordings first and alone, then by digest, until one is good and none is listed with more recordings than it has. Of the good ones among these, the one learned from most starts
  * wins, then one with a startup blob, then the first digest. docs/format.md §6
  *
  * Rejects only when the candidates cannot be listed, or with the signal's reason.
@@ -38,32 +38,47 @@ export async function findArtifact(
   const { signal } = options;
   const asked = { signal, artifactType: sluiceMediaTypes.artifact };
   const referrers = options.referrers ?? (await repository.referrers(source.manifest.digest, asked));
-  const digests = candidatesAmong(referrers);
   const rejections: unknown[] = [];
-  for (let at = 0; at < digests.length; at += batchSize) {
-    const batch = digests.slice(at, at + batchSize);
-    const outcomes = await Promise.allSettled(batch.map((digest) => judged(repository, source, digest, options)));
+  let best: Artifact | undefined;
+  for (const { digests, recordings } of batchesOf(candidatesAmong(referrers))) {
+    if (best !== undefined && best.recordings >= recordings) break;
+    const outcomes = await Promise.allSettled(digests.map((digest) => judged(repository, source, digest, options)));
     signal?.throwIfAborted();
     const good = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
     rejections.push(...outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : [])));
-    const [artifact] = good.sort(byPreference);
-    if (artifact !== undefined) return { artifact, rejections };
+    [best] = [...(best === undefined ? [] : [best]), ...good].sort(byPreference);
   }
-  return { artifact: undefined, rejections };
+  return { artifact: best, rejections };
 }
 
-/** Each once, in the order they are looked at. What a list says of recordings decides the order and nothing else. */
-function candidatesAmong(referrers: readonly Pick<Descriptor, "digest" | "annotations">[]): Digest[] {
+interface Candidate {
+  readonly digest: Digest;
+  /** What the list says. Decides the order and nothing else. */
+  readonly recordings: number;
+}
+
+/** Each once, in the order they are looked at. */
+function candidatesAmong(referrers: readonly Pick<Descriptor, "digest" | "annotations">[]): Candidate[] {
   const listed = new Map<Digest, number>();
   for (const { digest, annotations } of referrers) {
     listed.set(digest, recordingsCount(annotations) ?? 0);
   }
-  const byRecordings = ([a, ofA]: [Digest, number], [b, ofB]: [Digest, number]): number =>
-    ofA === ofB ? compareDigests(a, b) : ofB - ofA;
   return [...listed]
-    .sort(byRecordings)
-    .map(([digest]) => digest)
+    .map(([digest, recordings]) => ({ digest, recordings }))
+    .sort((a, b) => b.recordings - a.recordings || compareDigests(a.digest, b.digest))
     .slice(0, maxCandidates);
+}
+
+/** Those that are listed alike together: a recorded artifact is not waited for with those that it replaces. */
+function* batchesOf(candidates: readonly Candidate[]): Generator<{ digests: Digest[]; recordings: number }> {
+  for (let at = 0; at < candidates.length; ) {
+    const recordings = candidates[at]?.recordings ?? 0;
+    const next = candidates.slice(at, at + batchSize);
+    const other = next.findIndex((candidate) => candidate.recordings !== recordings);
+    const batch = other < 0 ? next : next.slice(0, other);
+    yield { digests: batch.map(({ digest }) => digest), recordings };
+    at += batch.length;
+  }
 }
 
 function byPreference(a: Artifact, b: Artifact): number {

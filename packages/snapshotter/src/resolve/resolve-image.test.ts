@@ -1,4 +1,12 @@
-import { createImageManifest, type Descriptor, RegistryClient, type Repository, sha256Of } from "@sluice/oci";
+import { encodeToc } from "@sluice/disk";
+import {
+  createImageManifest,
+  type Descriptor,
+  RegistryClient,
+  type Repository,
+  sha256Of,
+  sluiceMediaTypes,
+} from "@sluice/oci";
 import { TestRegistry } from "@sluice/oci/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseNodeConfig } from "../config/node-config.js";
@@ -37,6 +45,32 @@ describe("resolving an image", () => {
     expect(image.artifact.manifest.digest).toBe(artifact.digest);
     expect(image.config.container.command).toEqual(["/bin/true"]);
     expect(image.toc.diskBlocks).toBe(1);
+    expect(registry.requests).toHaveLength(5);
+  });
+
+  it("does not fetch a TOC that the artifact's manifest carries, and fetches it when what it carries is another", async () => {
+    const source = await pushSource(repository, "1");
+    const carrying = (change: (bytes: Uint8Array) => Uint8Array) => (sample: SampleImage) => {
+      const bytes = encodeToc(sample.toc);
+      const toc = { mediaType: sluiceMediaTypes.toc, digest: sha256Of(bytes), size: bytes.length, data: change(bytes) };
+      return { artifact: { ...sample.artifact, layers: [toc, ...sample.artifact.layers.slice(1)] } };
+    };
+    const good = await pushArtifact(
+      repository,
+      source,
+      carrying((bytes) => bytes),
+    );
+    registry.requests.length = 0;
+    expect((await resolve()).toc.diskBlocks).toBe(1);
+    expect(registry.requests).toHaveLength(4);
+    await repository.deleteManifest(good.digest);
+    await pushArtifact(
+      repository,
+      source,
+      carrying((bytes) => Buffer.alloc(bytes.length)),
+    );
+    registry.requests.length = 0;
+    expect((await resolve()).toc.diskBlocks).toBe(1);
     expect(registry.requests).toHaveLength(5);
   });
 

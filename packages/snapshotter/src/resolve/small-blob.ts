@@ -1,8 +1,8 @@
-import type { AbortOptions, Descriptor, Repository } from "@sluice/oci";
+import { type AbortOptions, type Descriptor, type Repository, sha256Of } from "@sluice/oci";
 import { NotStreamableError } from "./not-streamable.js";
 
 /**
- * A whole blob in memory, proven by its digest. For what is read at once and is small: configs, TOCs.
+ * A whole blob in memory, proven by its digest; no request when its descriptor carries it. For what is read at once and is small: configs, TOCs.
  *
  * @throws {NotStreamableError} ARTIFACT_INVALID when the descriptor claims more than `maxBytes`, before anything is read
  */
@@ -16,6 +16,7 @@ export async function readSmallBlob(
   if (blob.size > maxBytes) {
     throw new NotStreamableError("ARTIFACT_INVALID", `${what}: ${blob.size} bytes, at most ${maxBytes} are accepted`);
   }
+  if (blob.data !== undefined && sha256Of(blob.data) === blob.digest) return blob.data;
   const bytes = new Uint8Array(blob.size);
   let filled = 0;
   for await (const piece of repository.readBlob(blob, options)) {

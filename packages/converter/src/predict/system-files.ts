@@ -7,7 +7,8 @@ const systemFiles = [
   "/etc/passwd",
   "/etc/group",
   "/etc/localtime",
-  "/etc/host.conf",
+  "/etc/ssl/openssl.cnf",
+  "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
 ];
 const maxBytes = 64 * 1024;
 

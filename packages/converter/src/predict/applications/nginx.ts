@@ -38,7 +38,7 @@ function configurationOf(args: readonly string[], { files }: Prediction): number
 }
 
 async function addModule(path: string, { files, elf }: Prediction): Promise<void> {
-  for (const base of moduleDirectories) await elf.load(files.findFile(path, base), "library");
+  for (const base of moduleDirectories) await elf.load(files.findFile(path, base), "module");
 }
 
 /** Files that a path means whose last part may be a pattern of shell. */

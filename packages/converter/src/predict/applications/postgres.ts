@@ -30,7 +30,7 @@ export async function addPostgresFiles(inode: number, prediction: Prediction): P
   const isInitdb = files.path(inode).endsWith("/initdb");
   for (const name of modules) {
     for (const directory of [`${prefix}/lib/postgresql`, `${prefix}/lib`]) {
-      await elf.load(files.findFile(`${directory}/${name}`), "library");
+      await elf.load(files.findFile(`${directory}/${name}`), "module");
     }
   }
   const server = isInitdb ? files.findFile(`${prefix}/bin/postgres`) : -1;

@@ -1,19 +1,34 @@
 import type { ElfFile, FileRange, NamedSection } from "./elf-file.js";
 import { sectionFlag, sectionType, segmentFlag, segmentType } from "./elf-header.js";
 
-/** How much of its code a start runs: of a program most, of a library what initialises it. */
-export type ElfRole = "program" | "library";
+/** How much of its code a start runs: of a program most, of a module (loaded by its path, as Python does) what makes its functions known, of a library what initialises it. */
+export type ElfRole = "program" | "module" | "library";
 
 const pageBytes = 4096;
 /**
  * How much of the sections of a library is predicted; measured with the kernel's read-ahead of 128 KiB (docs/adr/0008-prediction.md). Code: compilers put
  * what runs once, constructors and the like, first, and what follows is reached from everywhere; the end is read with what lies behind it.
  */
-const wholeCodeBytes = 128 * pageBytes;
-const codeStartBytes = 96 * pageBytes;
-const codeEndBytes = 12 * pageBytes;
-const wholeConstantBytes = 1024 * pageBytes;
-const constantStartBytes = 64 * pageBytes;
+interface Parts {
+  /** Up to this size, all of it; else the start and the end. */
+  readonly whole: number;
+  readonly start: number;
+  readonly end: number;
+}
+const all: Parts = { whole: Number.POSITIVE_INFINITY, start: 0, end: 0 };
+const pages = (whole: number, start: number, end: number): Parts => {
+  return { whole: whole * pageBytes, start: start * pageBytes, end: end * pageBytes };
+};
+const codeOf: Readonly<Record<ElfRole, Parts>> = {
+  program: all,
+  module: pages(144, 112, 12),
+  library: pages(64, 48, 12),
+};
+const constantsOf: Readonly<Record<ElfRole, Parts>> = {
+  program: all,
+  module: pages(256, 64, 64),
+  library: pages(128, 64, 16),
+};
 /** Of a large object, where its table of contents lies. */
 const objectStartBytes = 32 * pageBytes;
 /** Tables for exceptions are not read, but lie between what is when they are short. */
@@ -42,16 +57,13 @@ function rangesOf(section: NamedSection, role: ElfRole): FileRange[] {
   const { name, flags, start, end } = section;
   const bytes = end - start;
   if (exceptionTables.test(name)) return bytes <= wholeTableBytes ? [section] : [];
-  if (isCode(section)) {
-    if (role === "program" || bytes <= wholeCodeBytes) return [section];
-    return [
-      { start, end: start + codeStartBytes },
-      { start: end - codeEndBytes, end },
-    ];
-  }
   const isConstant = (flags & sectionFlag.writable) === 0 && /^\.l?rodata/.test(name);
-  if (!isConstant || role === "program" || bytes <= wholeConstantBytes) return [section];
-  return [{ start, end: start + constantStartBytes }];
+  const parts = isCode(section) ? codeOf[role] : isConstant ? constantsOf[role] : all;
+  if (bytes <= parts.whole) return [section];
+  return [
+    { start, end: start + parts.start },
+    { start: end - parts.end, end },
+  ];
 }
 
 /** The parts of a range outside of large objects, and the beginnings of those. */

@@ -1,7 +1,9 @@
 import { dirname } from "node:path/posix";
+import { limits } from "../limits.js";
 import type { Prediction } from "../prediction.js";
 import { addClassPath } from "./class-path.js";
-import { jimageHeaderBytes, jimageIndexBytes } from "./jimage.js";
+import { jimageHeaderBytes, packageRanges, parseJimageHeader } from "./jimage.js";
+import { startPackages } from "./start-classes.js";
 
 /** Files of a Java runtime that every start reads, relative to its directory. */
 const runtimeFiles = [
@@ -13,7 +15,7 @@ const runtimeFiles = [
   "conf/logging.properties",
 ];
 /** Libraries that the class library loads in every start of a server. */
-const runtimeLibraries = ["jimage", "java", "zip", "nio", "net", "extnet", "management", "management_ext", "verify"];
+const runtimeLibraries = ["jimage", "java", "zip", "nio", "net", "extnet", "management", "management_ext", "jsvml"];
 /** Options whose value is a word of its own. */
 const withValue =
   /^(-cp|-classpath|--class-path|-p|--module-path|--add-modules|--add-opens|--add-exports|--add-reads|-m|--module)$/;
@@ -31,9 +33,17 @@ export async function addJavaStart(
   await elf.load(files.findFile("lib/server/libjvm.so", home), "program");
   for (const path of runtimeFiles) set.addFile(files.findFile(path, home));
   for (const name of runtimeLibraries) await elf.load(files.findFile(`lib/lib${name}.so`, home), "library");
-  const modules = files.findFile("lib/modules", home);
-  set.addRange(modules, 0, jimageIndexBytes(await files.read(modules, 0, jimageHeaderBytes)) ?? 0);
+  await addClassLibrary(files.findFile("lib/modules", home), prediction);
   for (const classPath of classPathsOf(args, environment)) await addClassPath(classPath, prediction);
+}
+
+/** The index of the file that has all classes, and the packages that a start takes from it. */
+async function addClassLibrary(modules: number, { files, set }: Prediction): Promise<void> {
+  const header = parseJimageHeader(await files.read(modules, 0, jimageHeaderBytes));
+  if (header === undefined) return;
+  set.addRange(modules, 0, header.indexBytes);
+  const index = await files.read(modules, 0, Math.min(header.indexBytes, limits.sourceBytes));
+  for (const { start, end } of packageRanges(header, index, startPackages)) set.addRange(modules, start, end);
 }
 
 function classPathsOf(args: readonly string[], environment: ReadonlyMap<string, string>): readonly string[] {

@@ -57,7 +57,7 @@ export class ModuleGraph {
     for (const { inode } of found.read) set.addFile(inode);
     const path = files.path(found.inode);
     if (path.endsWith(".node")) {
-      await elf.load(found.inode, "library");
+      await elf.load(found.inode, "module");
       return undefined;
     }
     const scope = await this.#packages.scopeOf(dirname(path));

@@ -6,11 +6,10 @@ const withValue =
   /^(-r|--require|--import|--loader|--experimental-loader|-C|--conditions|--env-file|--max-old-space-size|--title|--icu-data-dir)$/;
 const preloads = /^(-r|--require|--import)$/;
 
-/** Predicts what `node` with these arguments loads: OpenSSL's configuration, modules to preload, the main script and all that it requires. */
+/** Predicts what `node` with these arguments loads: modules to preload, the main script and all that it requires. */
 export async function addNodeStart(args: readonly string[], prediction: Prediction): Promise<void> {
-  const { files, set, workingDirectory } = prediction;
+  const { files, workingDirectory } = prediction;
   const graph = new ModuleGraph(prediction);
-  for (const path of ["/etc/ssl/openssl.cnf", "/usr/lib/ssl/openssl.cnf"]) set.addFile(files.findFile(path));
   for (let i = 0; i < args.length; i++) {
     const word = args[i] ?? "";
     if (preloads.test(word))

@@ -1,8 +1,15 @@
 import type { Prediction } from "../prediction.js";
+import { extensionImports } from "./extension-imports.js";
 import { ModuleSearch, type PythonModule } from "./module-search.js";
 import type { PythonInstallation } from "./python-installation.js";
 import { type PythonImport, scanPythonImports } from "./scan-imports.js";
 
+/** Modules inside the interpreter that are imported in `try`. */
+const builtIns = new Set(
+  "_abc _bisect _collections _datetime _functools _heapq _io _json _operator _pickle _random _sha512 _sre _statistics _struct _thread _weakref array binascii itertools marshal math posix pwd grp select sys time zlib".split(
+    " ",
+  ),
+);
 const maxModules = 30_000;
 const maxNameParts = 50;
 
@@ -12,6 +19,8 @@ interface Running {
   readonly package: readonly string[];
   readonly imports: readonly PythonImport[];
   next: number;
+  /** The last import that is no fallback did not find its module. */
+  hasFailed: boolean;
 }
 
 /** The modules that a script imports as it starts, depth first as Python runs them, each once. */
@@ -36,36 +45,35 @@ export class PythonModules {
 
   /** A module by its dotted name, as `-m` and the interpreter's own start import it. */
   async addModule(name: string): Promise<void> {
-    await this.#run([{ level: -1, module: "", names: [name] }], []);
+    await this.#run([{ level: -1, module: "", names: [name], isFallback: false }], []);
   }
 
   async #run(imports: readonly PythonImport[], own: readonly string[]): Promise<void> {
-    const stack: Running[] = [{ package: own, imports, next: 0 }];
+    const stack: Running[] = [{ package: own, imports, next: 0, hasFailed: false }];
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
       const next = top.imports[top.next++];
       if (next === undefined) stack.pop();
-      else stack.push(...(await this.#follow(next, top.package)).reverse());
+      else if (!next.isFallback || top.hasFailed) await this.#follow(next, top, stack);
     }
   }
 
-  /** Loads what one statement names and was not loaded; gives the modules whose own imports come next, the first one first. */
-  async #follow({ level, module, names }: PythonImport, from: readonly string[]): Promise<Running[]> {
+  /** Loads what one statement names and was not loaded; the modules whose own imports come next go on the stack, the first one last. */
+  async #follow({ level, module, names, isFallback }: PythonImport, from: Running, stack: Running[]): Promise<void> {
     const started: Running[] = [];
-    if (level === -1) {
-      for (const name of names) await this.#load(name.split("."), started);
-      return started;
-    }
-    const base = level === 0 ? [] : from.slice(0, Math.max(0, from.length - (level - 1)));
+    const base = level <= 0 ? [] : from.package.slice(0, Math.max(0, from.package.length - (level - 1)));
     const target = [...base, ...module.split(".").filter((part) => part !== "")];
-    if (level > 0 && base.length === 0) return started;
-    await this.#load(target, started);
-    for (const name of names) if (name !== "*") await this.#load([...target, name], started);
-    return started;
+    const wanted = level === -1 ? names.map((name) => name.split(".")) : [target];
+    let isThere = level <= 0 || base.length > 0;
+    for (const parts of isThere ? wanted : []) isThere = (await this.#load(parts, started)) && isThere;
+    if (level !== -1 && isThere)
+      for (const name of names) if (name !== "*") await this.#load([...target, name], started);
+    if (!isFallback) from.hasFailed = !isThere;
+    stack.push(...started.reverse());
   }
 
-  /** A module and the packages above it. */
-  async #load(parts: readonly string[], started: Running[]): Promise<void> {
-    if (parts.length > maxNameParts) return;
+  /** A module and the packages above it. @returns whether it is there, as a file or built in */
+  async #load(parts: readonly string[], started: Running[]): Promise<boolean> {
+    if (parts.length > maxNameParts) return false;
     let directories = this.#path;
     for (let count = 1; count <= parts.length; count++) {
       const name = parts.slice(0, count).join(".");
@@ -75,9 +83,10 @@ export class PythonModules {
         this.#modules.set(name, module);
         if (module !== undefined) await this.#enter(module, parts.slice(0, count), started);
       }
-      if (module === undefined) return;
+      if (module === undefined) return parts.length === 1 && builtIns.has(name);
       directories = module.directory === undefined ? [] : [module.directory];
     }
+    return true;
   }
 
   async #enter(
@@ -87,12 +96,28 @@ export class PythonModules {
   ): Promise<void> {
     const { set, elf, files } = this.#prediction;
     if (inode === -1) return;
-    if (isExtension) return await elf.load(inode, "library");
+    if (isExtension) {
+      await elf.load(inode, "module");
+      const names = (await extensionImports(files, inode)).filter((imported) => this.#isExtension(imported.split(".")));
+      const imports = names.map((imported) => ({ level: -1, module: "", names: [imported], isFallback: false }));
+      started.push({ package: [], imports, next: 0, hasFailed: false });
+      return;
+    }
     const compiled = this.#search.compiledOf(inode);
     set.addFile(compiled === -1 ? inode : compiled);
     if (files.sizeBytes(inode) === 0) return;
     const own = directory === undefined ? name.slice(0, -1) : name;
-    started.push({ package: own, imports: await this.#importsOf(inode), next: 0 });
+    started.push({ package: own, imports: await this.#importsOf(inode), next: 0, hasFailed: false });
+  }
+
+  #isExtension(parts: readonly string[]): boolean {
+    let directories = this.#path;
+    let module: PythonModule | undefined;
+    for (const part of parts) {
+      module = this.#search.find(part, directories);
+      directories = module?.directory === undefined ? [] : [module.directory];
+    }
+    return module?.isExtension === true;
   }
 
   async #importsOf(source: number): Promise<readonly PythonImport[]> {

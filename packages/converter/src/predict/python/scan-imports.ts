@@ -4,6 +4,8 @@ export interface PythonImport {
   readonly level: number;
   readonly module: string;
   readonly names: readonly string[];
+  /** It stands in an `except` block: for when the import before it failed. */
+  readonly isFallback: boolean;
 }
 
 const maxImports = 5000;
@@ -19,19 +21,23 @@ export function scanPythonImports(text: string): readonly PythonImport[] {
   const imports: PythonImport[] = [];
   /** Lines indented more than this are in a function. */
   let skippedIndent = Number.POSITIVE_INFINITY;
+  /** Lines indented more than this are in an `except` block. */
+  let exceptIndent = Number.POSITIVE_INFINITY;
   for (const line of logicalLines(text)) {
     if (imports.length >= maxImports) break;
-    const indent = line.length - line.trimStart().length;
-    if (indent > skippedIndent) continue;
-    skippedIndent = Number.POSITIVE_INFINITY;
     const trimmed = line.trim();
+    const indent = line.length - line.trimStart().length;
+    if (trimmed === "" || indent > skippedIndent) continue;
+    skippedIndent = Number.POSITIVE_INFINITY;
+    if (indent <= exceptIndent) exceptIndent = /^except\b/.test(trimmed) ? indent : Number.POSITIVE_INFINITY;
+    else if (exceptIndent === Number.POSITIVE_INFINITY && /^except\b/.test(trimmed)) exceptIndent = indent;
     if (/^(async\s+def|def|if\s+(typing\.|t\.)?TYPE_CHECKING|if\s+__name__)\b/.test(trimmed)) skippedIndent = indent;
-    else addImports(trimmed, imports);
+    else addImports(trimmed, indent > exceptIndent, imports);
   }
   return imports;
 }
 
-function addImports(line: string, imports: PythonImport[]): void {
+function addImports(line: string, isFallback: boolean, imports: PythonImport[]): void {
   if (!line.includes("import") || line.length > maxStatementChars) return;
   // `try: import x` and `import a; import b` stand on one line.
   for (const part of line.split(/;|:(?=\s)/)) {
@@ -39,8 +45,8 @@ function addImports(line: string, imports: PythonImport[]): void {
     const [, plain] = plainStatement.exec(part.trim()) ?? [];
     const source = module ?? dots ?? "";
     const level = source.length - source.replace(/^\.+/, "").length;
-    if (from !== undefined) imports.push({ level, module: source.slice(level), names: namesOf(from) });
-    else if (plain !== undefined) imports.push({ level: -1, module: "", names: namesOf(plain) });
+    if (from !== undefined) imports.push({ level, module: source.slice(level), names: namesOf(from), isFallback });
+    else if (plain !== undefined) imports.push({ level: -1, module: "", names: namesOf(plain), isFallback });
   }
 }
 

@@ -1,0 +1,35 @@
+/**
+ * Packages of the class library of which the start of a server loads most that the shared archive (`classes.jsa`) does not hold; measured with Tomcat on OpenJDK 17
+ * (docs/adr/0008-prediction.md). Nearly every server parses XML and registers management beans.
+ */
+export const startPackages: ReadonlySet<string> = new Set([
+  "java.base/java/util",
+  "java.base/java/io",
+  "java.base/java/lang/reflect",
+  "java.base/java/net",
+  "java.base/java/nio/channels",
+  "java.base/java/nio/file",
+  "java.base/java/security",
+  "java.base/java/text",
+  "java.base/java/util/concurrent/locks",
+  "java.base/java/util/zip",
+  "java.base/javax/net/ssl",
+  "java.base/jdk/internal/reflect",
+  "java.base/sun/net/www",
+  "java.base/sun/security/jca",
+  "java.logging/java/util/logging",
+  "java.management/com/sun/jmx/interceptor",
+  "java.management/com/sun/jmx/mbeanserver",
+  "java.management/java/lang/management",
+  "java.management/javax/management",
+  "java.management/javax/management/openmbean",
+  "java.management/sun/management",
+  "java.naming/com/sun/jndi/toolkit/ctx",
+  "java.naming/com/sun/naming/internal",
+  "java.naming/javax/naming",
+  "java.xml/com/sun/org/apache/xerces/internal/impl",
+  "java.xml/com/sun/org/apache/xerces/internal/impl/dtd",
+  "java.xml/com/sun/org/apache/xerces/internal/util",
+  "java.xml/com/sun/org/apache/xerces/internal/parsers",
+  "jdk.management/com/sun/management/internal",
+]);

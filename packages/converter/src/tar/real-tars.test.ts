@@ -1,25 +1,15 @@
-import { execFile } from "node:child_process";
-import { link, mkdir, mkdtemp, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import fc from "fast-check";
 import { type Pack, pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { archive, deepPath, makeTree } from "../testing/real-tars.js";
 import { entryAt, scanned } from "../testing/scanned-tar.js";
 import { TarInvalidError } from "./errors.js";
 
-const run = promisify(execFile);
 let directory: string;
-
-/** Runs a tar program over the tree and gives back its archive. */
-async function archive(program: string, args: readonly string[]): Promise<Buffer> {
-  const { stdout } = await run(program, [...args, "-C", join(directory, "tree"), "."], {
-    encoding: "buffer",
-    maxBuffer: 1 << 28,
-  });
-  return stdout;
-}
+let tree: string;
 
 async function packed(fill: (tar: Pack) => void): Promise<Buffer> {
   const tar = pack();
@@ -30,20 +20,10 @@ async function packed(fill: (tar: Pack) => void): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-const deep = `deep/${"directory-with-a-long-name/".repeat(8)}${"f".repeat(200)}`;
-
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "sluice-tar-"));
-  const tree = join(directory, "tree");
-  await mkdir(join(tree, deep, ".."), { recursive: true });
-  await writeFile(join(tree, deep), "deep content");
-  await writeFile(join(tree, "plain"), "p".repeat(100_000));
-  await link(join(tree, "plain"), join(tree, "deep/hard"));
-  await symlink("x".repeat(150), join(tree, "soft"));
-  await writeFile(join(tree, "ünïcode"), "");
-  await utimes(join(tree, "ünïcode"), new Date(0), new Date(-86_400_000));
-  await writeFile(join(tree, "sparse"), "head");
-  await truncate(join(tree, "sparse"), 3_000_000);
+  tree = join(directory, "tree");
+  await makeTree(tree, 100_000);
 });
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
@@ -59,7 +39,7 @@ describe("TarScanner on archives of other programs", () => {
     ["bsdtar", ["--format=pax", "-cf", "-"]],
     ["bsdtar", ["--format=gnutar", "-cf", "-"]],
   ])("gives back every byte of %s %j and knows its files", async (program, args) => {
-    const tar = await archive(program, args);
+    const tar = await archive(tree, program, args);
     const all = scanned(tar, 10_000);
     expect(all.rebuilt.equals(tar)).toBe(true);
     expect(entryAt(all, "sparse").sizeBytes).toBe(3_000_000);
@@ -76,8 +56,8 @@ describe("TarScanner on archives of other programs", () => {
     ["tar", ["--format=posix", "-cf", "-"]],
     ["bsdtar", ["--format=pax", "-cf", "-"]],
   ])("reads long names, UTF-8 names and times before 1970 of %s", async (program, args) => {
-    const all = scanned(await archive(program, args));
-    expect(all.contents.get(deep)?.toString()).toBe("deep content");
+    const all = scanned(await archive(tree, program, args));
+    expect(all.contents.get(deepPath)?.toString()).toBe("deep content");
     expect(Buffer.from(entryAt(all, "soft").target).toString()).toBe("x".repeat(150));
     const unicode = entryAt(all, Buffer.from("ünïcode").toString("latin1"));
     expect([unicode.mtimeSeconds, unicode.mtimeNanoseconds]).toEqual([-86_400, 0]);
@@ -107,7 +87,7 @@ describe("TarScanner on archives of other programs", () => {
   });
 
   it("answers damaged archives with a TarInvalidError or with every byte of them", async () => {
-    const tar = await archive("tar", ["--format=posix", "-S", "-cf", "-"]);
+    const tar = await archive(tree, "tar", ["--format=posix", "-S", "-cf", "-"]);
     const start = tar.subarray(0, 40_000);
     const damage = fc.array(fc.tuple(fc.nat(start.length - 1), fc.integer({ min: 0, max: 255 })), { maxLength: 6 });
     fc.assert(

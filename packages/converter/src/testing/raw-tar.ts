@@ -20,6 +20,11 @@ function put(block: Buffer, at: number, value: string | Uint8Array | undefined):
   if (value !== undefined) block.set(typeof value === "string" ? Buffer.from(value, "latin1") : value, at);
 }
 
+/** Makes the block pass for a header. */
+export function putChecksum(block: Buffer): void {
+  put(block, 148, `${checksum(block).toString(8).padStart(6, "0")}\0 `);
+}
+
 function checksum(block: Buffer): number {
   let sum = 8 * 32;
   for (let i = 0; i < 512; i++) if (i < 148 || i >= 156) sum += block[i] ?? 0;
@@ -43,7 +48,7 @@ export function rawHeader(fields: RawHeader): Buffer {
   put(block, 337, fields.devminor);
   put(block, 345, fields.prefix);
   for (const { at, bytes } of fields.raw ?? []) put(block, at, bytes);
-  put(block, 148, `${checksum(block).toString(8).padStart(6, "0")}\0 `);
+  putChecksum(block);
   return block;
 }
 

@@ -9,10 +9,15 @@ export interface FuzzTarget {
   readonly seed: Uint8Array;
   /**
    * Decodes; then encodes what came out, decodes that, and gives both values back as text. What a decoder accepts must survive that.
-   * May throw {@link InvalidFormatError} or DigestMismatchError and nothing else.
+   * May throw what {@link refuses} names and nothing else.
    */
   roundTrip(input: Uint8Array): Promise<{ readonly first: string; readonly again: string }>;
+  /** Whether an error is one that damaged input deserves: InvalidFormatError or DigestMismatchError when left out. */
+  readonly refuses?: ((error: unknown) => boolean) | undefined;
 }
+
+const refusesFormat = (error: unknown): boolean =>
+  error instanceof InvalidFormatError || error instanceof DigestMismatchError;
 
 /** How a run ended. */
 export interface FuzzOutcome {
@@ -40,7 +45,7 @@ async function attempt(target: FuzzTarget, input: Uint8Array, where: string): Pr
   try {
     values = await target.roundTrip(input);
   } catch (error) {
-    if (error instanceof InvalidFormatError || error instanceof DigestMismatchError) return "refused";
+    if ((target.refuses ?? refusesFormat)(error)) return "refused";
     throw new Error(`${where}: ${String(error)}`, { cause: error });
   }
   if (values.first !== values.again) throw new Error(`${where}: accepted, but encodes to something else`);

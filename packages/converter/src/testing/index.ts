@@ -1,0 +1,1 @@
+export { tarFuzzTargets } from "./fuzz-tars.js";

@@ -31,6 +31,8 @@ export class StartupStream {
   /** What it still is to bring, in order. */
   readonly #members: Set<Flight>;
   #request: RangeRequest | undefined;
+  /** How far the stream was when a reader lost patience with it. Until it gets further, nobody else waits. */
+  #lateAt: number | undefined;
 
   /** @param flights of one blob, by rising start of their frames; each counts the stream as a waiter */
   constructor(runner: StreamRunner, flights: readonly Flight[]) {
@@ -67,8 +69,11 @@ export class StartupStream {
     const look = (): void => {
       if (!this.#members.has(flight) || flight.settled) return;
       const waitedMs = performance.now() - since;
-      if (waitedMs + this.#remainingMs(flight) >= streamPatienceMs) this.#letGo([flight]);
-      else setTimeout(look, streamPatienceMs / looks).unref();
+      const isStuck = this.#lateAt !== undefined && this.#lateAt === this.#request?.progress?.bytes;
+      if (isStuck || waitedMs + this.#remainingMs(flight) >= streamPatienceMs) {
+        this.#lateAt = this.#request?.progress?.bytes;
+        this.#letGo([flight]);
+      } else setTimeout(look, streamPatienceMs / looks).unref();
     };
     look();
   }

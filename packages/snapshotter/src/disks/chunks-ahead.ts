@@ -80,11 +80,7 @@ export class ChunksAhead implements DiskChunks {
    * the part of it that a start walks through. Resolves when all of it has come, or will not.
    */
   async start(): Promise<void> {
-    const startup = this.#startupChunks();
-    const { regions } = this.#map.toc;
-    const metadataEnd = regions[0]?.blocks ?? 0;
-    const hasMetadata = this.#map.toc.startup.pieceStartBlock.some((block) => block < metadataEnd);
-    const metadata = hasMetadata ? [] : this.#metadataChunks();
+    const { startup, metadata } = this.#map.startChunks();
     await Promise.all([this.#stream(startup, () => this.#map.loseStartup()), this.#stream(metadata)]);
   }
 
@@ -109,22 +105,8 @@ export class ChunksAhead implements DiskChunks {
     return this.#streams === 0 && !this.#map.isStartup(chunk);
   }
 
-  #startupChunks(): number[] {
-    const { pieces, toc } = this.#map;
-    const owners = new Set(pieces.chunk.filter((chunk) => this.#map.isStartup(chunk) && !this.#map.isStored(chunk)));
-    return Array.from(toc.startup.blocks, (_, row) => toc.chunks.count + row).filter((chunk) => owners.has(chunk));
-  }
-
-  #metadataChunks(): number[] {
-    const { regions, chunks } = this.#map.toc;
-    const [metadata] = regions;
-    if (metadata === undefined) return [];
-    const rows = Array.from({ length: metadata.chunkCount }, (_, row) => metadata.firstChunk + row);
-    const missing = rows.filter((row) => !this.#map.isStored(row));
-    return missing.sort((a, b) => (chunks.offset[a] ?? 0) - (chunks.offset[b] ?? 0));
-  }
-
-  async #stream(chunks: readonly number[], onBroken: () => void = () => undefined): Promise<void> {
+  async #stream(wanted: readonly number[], onBroken: () => void = () => undefined): Promise<void> {
+    const chunks = wanted.filter((chunk) => !this.#map.isStored(chunk));
     if (chunks.length === 0) return;
     const { onArrived, onStreamBroken } = this.#parts;
     const byId = new Map(chunks.map((chunk) => [chunkPlace(this.#map.toc, chunk).id, chunk]));

@@ -102,15 +102,9 @@ describe("the map of a disk", () => {
 
   it("knows what of the disk belongs to a chunk", () => {
     const map = mapWith(new Set());
-    const piece = (block: number, blocks: number, slot: number, offset: number) => ({
-      diskOffset: block * 4096,
-      length: blocks * 4096,
-      slot,
-      offsetInChunk: offset * 4096,
-    });
-    expect(map.piecesOf(6)).toEqual([piece(2, 8, 6, 0)]);
-    expect(map.piecesOf(2)).toEqual([piece(10, 2, 2, 2)]);
-    expect(map.piecesOf(1)).toEqual([]);
+    expect(map.runsOf(6)).toEqual([{ startBlock: 2, blocks: 8 }]);
+    expect(map.runsOf(2)).toEqual([{ startBlock: 10, blocks: 2 }]);
+    expect(map.runsOf(1)).toEqual([]);
   });
 
   it("leaves out startup chunks whose blocks were all here already when it was opened, and keeps stored ones", () => {

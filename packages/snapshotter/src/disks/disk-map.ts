@@ -1,4 +1,4 @@
-import { blockSizeBytes, type DiskPieces, diskPieces, startupRuns, type Toc } from "@sluice/disk";
+import { blockSizeBytes, type DiskPieces, type DiskRun, diskPieces, startupRuns, type Toc } from "@sluice/disk";
 import type { ChunkBinding, ChunkStore } from "@sluice/store";
 
 /** A run of bytes of the disk inside one chunk. */
@@ -8,14 +8,6 @@ export interface DiskPart {
   readonly diskOffset: number;
   readonly offsetInChunk: number;
   readonly length: number;
-}
-
-/** A run of bytes of the disk that lies in the store. Bytes. */
-export interface StoredPiece {
-  readonly diskOffset: number;
-  readonly length: number;
-  readonly slot: number;
-  readonly offsetInChunk: number;
 }
 
 /** Ids and lengths of all chunks of a disk, numbered as in `DiskPieces`, as `ChunkStore.bind` wants them. */
@@ -71,15 +63,23 @@ export class DiskMap {
   }
 
   /** What of the disk belongs to a chunk, in disk order. */
-  piecesOf(chunk: number): StoredPiece[] {
+  runsOf(chunk: number): DiskRun[] {
     this.#piecesByChunk ??= piecesByChunk(this.pieces);
-    const { startBlock, blocks, offsetInChunk } = this.pieces;
-    return (this.#piecesByChunk.get(chunk) ?? []).map((piece) => ({
-      diskOffset: (startBlock[piece] ?? 0) * blockSizeBytes,
-      length: (blocks[piece] ?? 0) * blockSizeBytes,
-      slot: this.slots[chunk] ?? -1,
-      offsetInChunk: (offsetInChunk[piece] ?? 0) * blockSizeBytes,
-    }));
+    const { startBlock, blocks } = this.pieces;
+    const pieces = this.#piecesByChunk.get(chunk) ?? [];
+    return pieces.map((piece) => ({ startBlock: startBlock[piece] ?? 0, blocks: blocks[piece] ?? 0 }));
+  }
+
+  /** The chunks that a start is expected to need: those of the startup blob, in their order, and all of the metadata unless they hold the part of it that counts. */
+  startChunks(): { readonly startup: readonly number[]; readonly metadata: readonly number[] } {
+    const { chunks, regions, startup } = this.toc;
+    const owners = new Set(this.pieces.chunk.filter((chunk) => this.isStartup(chunk)));
+    const rows = Array.from(startup.blocks, (_, row) => chunks.count + row).filter((chunk) => owners.has(chunk));
+    const [region] = regions;
+    const hasMetadata = startup.pieceStartBlock.some((block) => block < (region?.blocks ?? 0));
+    if (region === undefined || hasMetadata) return { startup: rows, metadata: [] };
+    const all = Array.from({ length: region.chunkCount }, (_, row) => region.firstChunk + row);
+    return { startup: rows, metadata: all.sort((a, b) => (chunks.offset[a] ?? 0) - (chunks.offset[b] ?? 0)) };
   }
 
   /**

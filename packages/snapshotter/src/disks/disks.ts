@@ -1,9 +1,10 @@
 import type { Digest, Repository } from "@sluice/oci";
 import type { ChunkStore } from "@sluice/store";
 import type { ImageAddress } from "../control/api.js";
+import { Arrivals } from "./arrivals.js";
 import type { BlobPlaces } from "./blob-places.js";
 import { type ChunkGetter, ChunksAhead } from "./chunks-ahead.js";
-import { chunkClaims, DiskMap, type StoredPiece } from "./disk-map.js";
+import { chunkClaims, DiskMap } from "./disk-map.js";
 import type { StoredDisk } from "./disk-store.js";
 import { createOpenDisk, type OpenDisk } from "./open-disk.js";
 
@@ -21,8 +22,6 @@ export interface DisksParts {
   readonly openRepository: (address: ImageAddress) => Repository;
   /** Puts something around each disk's reads, such as a watch. */
   readonly around?: ((disk: OpenDisk) => OpenDisk) | undefined;
-  /** Pieces of an open disk came into the store before anybody read them: what its start needs. */
-  readonly onArrived?: ((artifact: Digest, pieces: readonly StoredPiece[]) => void) | undefined;
   readonly onStreamBroken?: ((artifact: Digest, error: unknown) => void) | undefined;
 }
 
@@ -106,21 +105,22 @@ export class Disks {
   }
 
   async #open(digest: Digest, stored: StoredDisk, quiet: boolean): Promise<Opened> {
-    const { store, chunks, places, openRepository, around = (disk) => disk, onArrived, onStreamBroken } = this.#parts;
+    const { store, chunks, places, openRepository, around = (disk) => disk, onStreamBroken } = this.#parts;
     const { toc } = stored.image;
     const { ids, lengths } = chunkClaims(toc);
     const binding = await store.bind(ids, lengths);
     const blobs = toc.blobs.map((blob) => blob.digest);
     const forget = stored.addresses.map((address) => places.add(blobs, openRepository(address)));
     const map = new DiskMap(toc, binding, store);
+    const arrivals = new Arrivals(map);
     const ahead = new ChunksAhead(map, {
       store,
       chunks,
-      onArrived: onArrived && ((chunk) => onArrived(digest, map.piecesOf(chunk))),
+      onArrived: (chunk) => arrivals.add(chunk),
       onStreamBroken: (error) => onStreamBroken?.(digest, error),
     });
     const opened: Opened = {
-      disk: around(createOpenDisk(digest, map, ahead)),
+      disk: around(createOpenDisk(digest, map, ahead, (listener) => arrivals.listen(listener))),
       chunks: ahead,
       close: async () => {
         this.#opened.delete(opened);

@@ -1,4 +1,4 @@
-import { blockSizeBytes } from "@sluice/disk";
+import { blockSizeBytes, type DiskRun } from "@sluice/disk";
 import type { AbortOptions, Digest } from "@sluice/oci";
 import type { UseBytes } from "@sluice/store";
 import { tableOf } from "./chunk-place.js";
@@ -25,6 +25,10 @@ export interface OpenDisk {
   readonly blocks: Uint32Array;
   readonly slots: Int32Array;
   readonly offsetInChunk: Uint32Array;
+  /**
+   * Tells of blocks that a start needs and that are in the store: at once of those that are there, later of others as they come in. Until the answer is called.
+   */
+  onArrived(listener: (runs: readonly DiskRun[]) => void): () => void;
   /** Exactly `length` verified bytes at `offset`; the range lies inside the disk. */
   read(offset: number, length: number, options?: AbortOptions): Promise<Uint8Array>;
 }
@@ -40,7 +44,12 @@ class ChunkLengthError extends Error {
   }
 }
 
-export function createOpenDisk(digest: Digest, map: DiskMap, chunks: DiskChunks): OpenDisk {
+export function createOpenDisk(
+  digest: Digest,
+  map: DiskMap,
+  chunks: DiskChunks,
+  onArrived: OpenDisk["onArrived"] = () => () => undefined,
+): OpenDisk {
   const { startBlock, blocks, chunk, offsetInChunk } = map.pieces;
   return {
     digest,
@@ -49,6 +58,7 @@ export function createOpenDisk(digest: Digest, map: DiskMap, chunks: DiskChunks)
     blocks,
     slots: Int32Array.from(chunk, (number) => map.slots[number] ?? -1),
     offsetInChunk,
+    onArrived,
     read: (offset, length, options) => readDisk(map, chunks, offset, length, options),
   };
 }

@@ -1,3 +1,4 @@
+import type { DiskRun } from "@sluice/disk";
 import type { AbortOptions } from "@sluice/oci";
 
 /**
@@ -15,6 +16,12 @@ export interface MountableDisk {
   readonly slots: Int32Array;
   /** Where in its chunk each piece starts. Blocks. */
   readonly offsetInChunk: Uint32Array;
+
+  /**
+   * Tells of blocks that a start needs and that are in the store: at once of those that are there, later of others as they come in. Until the answer is called. For
+   * drivers that show pages to the kernel before anybody asks; absent where nothing is foreseen.
+   */
+  onArrived?(listener: (runs: readonly DiskRun[]) => void): () => void;
 
   /**
    * Exactly `length` verified bytes at `offset`, which lie inside the disk, from the store or from the network. Rejects with the signal's reason once

@@ -73,6 +73,7 @@ export class Recordings {
       release: () => lease.release(),
       disk: {
         ...disk,
+        onArrived: () => () => undefined, // a page that is there already is not seen when it is touched
         read: (offset, length, options) => {
           trace.touch(offset, length, performance.now());
           return disk.read(offset, length, options);

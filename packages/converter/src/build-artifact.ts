@@ -1,17 +1,19 @@
-import { encodeToc, InvalidLayerError } from "@sluice/disk";
-import { type AbortOptions, emptyBlob, emptyDescriptor, type ImageManifest, sha256Of } from "@sluice/oci";
+import { encodeToc, InvalidLayerError, withStartup } from "@sluice/disk";
+import { type AbortOptions, emptyBlob, emptyDescriptor, type ImageConfig, type ImageManifest } from "@sluice/oci";
 import type { ChunkCompressor } from "./layer/chunk-compressor.js";
-import { readPieces } from "./layer/read-pieces.js";
+import { localBlob } from "./layer/local-blob.js";
 import { openTemporaryFile } from "./layer/temporary-file.js";
 import type { OpenResources } from "./open-resources.js";
 import { artifactManifest } from "./publish/artifact-manifest.js";
 import { type ImageDisk, imageDisk } from "./publish/image-disk.js";
 import { imageToc } from "./publish/image-toc.js";
 import { largeFileWarnings } from "./publish/large-files.js";
+import { inFile, inMemory } from "./publish/local-sources.js";
 import { writeMetadataBlob } from "./publish/metadata-blob.js";
 import type { BlobSource } from "./publish/push-blobs.js";
 import { xattrWarnings } from "./publish/xattr-warnings.js";
 import type { AcquiredLayer } from "./reuse/acquired-layer.js";
+import { writePredictedStartup } from "./startup/predicted-startup.js";
 import { LayerInvalidError } from "./tar/errors.js";
 
 /** An artifact that is ready to be pushed: blobs, then manifest. */
@@ -24,34 +26,39 @@ export interface BuiltArtifact {
 export interface BuildOptions extends AbortOptions {
   readonly compressor: ChunkCompressor;
   readonly temporaryDirectory: string;
-  /** Keeps the metadata blob until it is pushed. */
+  /** Keeps the metadata blob and the startup blob until they are pushed. */
   readonly open: OpenResources;
 }
 
-/** Merges the layers into the disk of the image and describes it. Equal layers give equal artifacts. @throws {LayerInvalidError} */
+/** Merges the layers into the disk of the image and describes it. Equal layers and configs give equal artifacts. @throws {LayerInvalidError} */
 export async function buildArtifact(
   subject: ImageManifest,
+  config: ImageConfig,
   layers: readonly AcquiredLayer[],
   options: BuildOptions,
 ): Promise<BuiltArtifact> {
   const disk = mergedDisk(layers);
-  const file = options.open.use(await openTemporaryFile(options.temporaryDirectory));
-  const metadata = await writeMetadataBlob(disk, file, options);
-  const tabled = layers.map(({ layer, seekTable }) => ({ ...layer, seekTable }));
-  const tocBytes = encodeToc(imageToc(subject.digest, metadata, tabled));
+  const metadataFile = options.open.use(await openTemporaryFile(options.temporaryDirectory));
+  const metadata = await writeMetadataBlob(disk, metadataFile, options);
+  const tables = layers.map(({ layer, seekTable }) => ({ ...layer, seekTable }));
+  const plainToc = imageToc(subject.digest, metadata, tables);
+  const startupFile = options.open.use(await openTemporaryFile(options.temporaryDirectory));
+  const remotes = new Map(layers.map(({ layer, remote }) => [layer.digest, remote]));
+  remotes.set(metadata.digest, localBlob(metadataFile.handle, metadata.sizeBytes));
+  const startup = await writePredictedStartup({ ...disk, config, toc: plainToc, blobs: remotes }, startupFile, options);
+  const tocBytes = encodeToc(withStartup(plainToc, startup));
   const toc = inMemory(tocBytes);
-  const { digest, sizeBytes } = metadata;
-  const metadataSource = { digest, sizeBytes, content: () => readPieces(file.handle, 0, sizeBytes), from: undefined };
+  const manifest = artifactManifest(subject, {
+    ...{ toc: { ...toc, bytes: tocBytes }, metadata, startup: startup?.blob },
+    layers: layers.map(({ layer }) => layer),
+  });
   return {
-    manifest: artifactManifest(subject, {
-      toc: { ...toc, bytes: tocBytes },
-      metadata,
-      layers: layers.map(({ layer }) => layer),
-    }),
+    manifest,
     blobs: [
       toc,
       { ...inMemory(emptyBlob), digest: emptyDescriptor.digest },
-      metadataSource,
+      inFile(metadata, metadataFile),
+      ...(startup === undefined ? [] : [inFile(startup.blob, startupFile)]),
       ...layers.map(({ blob }) => blob),
     ],
     warnings: [...xattrWarnings(disk.tree), ...largeFileWarnings(disk.tree)],
@@ -66,11 +73,4 @@ function mergedDisk(layers: readonly AcquiredLayer[]): ImageDisk {
     if (invalid === undefined || !(error instanceof InvalidLayerError)) throw error;
     throw new LayerInvalidError(invalid.layer.source, error.message, { cause: error });
   }
-}
-
-function inMemory(bytes: Uint8Array): BlobSource {
-  const content = async function* (): AsyncGenerator<Uint8Array> {
-    yield bytes;
-  };
-  return { digest: sha256Of(bytes), sizeBytes: bytes.byteLength, content, from: undefined };
 }

@@ -73,7 +73,7 @@ export async function convertImage(source: ImagePlace, options: ConvertOptions):
     ...{ scanner, compressor, temporaryDirectory, progress, open, signal },
   });
   progress.merging();
-  const { manifest, blobs, warnings } = await buildArtifact(image.manifest, layers, {
+  const { manifest, blobs, warnings } = await buildArtifact(image.manifest, image.config, layers, {
     compressor,
     temporaryDirectory,
     open,

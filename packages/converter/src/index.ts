@@ -4,6 +4,7 @@ export { type ConvertOptions, convertImage } from "./convert-image.js";
 export {
   type InspectedBlob,
   type InspectedFiles,
+  type InspectedStartup,
   type Inspection,
   type InspectOptions,
   inspectImage,

@@ -1,4 +1,4 @@
-import type { Inspection } from "@sluice/converter";
+import type { InspectedStartup, Inspection } from "@sluice/converter";
 import { Command } from "commander";
 import type { Context } from "../context.js";
 import { type ImageFlags, Images, withImageFlags } from "../images/opened-image.js";
@@ -32,7 +32,6 @@ function describe({ source, artifact, disk, blobs, files, startup, warnings }: I
     bytes(blob.dataBytes),
     blob.chunks,
   ]);
-  const startupText = startup === null ? "none" : `${bytes(startup.sizeBytes)} in ${startup.chunks} chunks`;
   return [
     facts([
       ["image", `${source.reference} (${source.digest})`],
@@ -40,10 +39,15 @@ function describe({ source, artifact, disk, blobs, files, startup, warnings }: I
       ["disk", `${bytes(disk.sizeBytes)} in ${disk.chunks} chunks`],
       ["files", `${files.files} files (${bytes(files.contentBytes)}), ${files.directories} directories`],
       ["others", `${files.symlinks} symbolic links, ${files.others} devices and fifos`],
-      ["startup set", startupText],
+      ["startup set", startup === null ? "none" : startupText(startup)],
     ]),
     "",
     table(["blob", "digest", "size", "data", "chunks"], rows),
     ...warnings.map((warning) => `warning: ${warning}`),
   ].join("\n");
+}
+
+function startupText({ sizeBytes, chunks, dataBytes, recordings }: InspectedStartup): string {
+  const from = recordings === 0 ? "predicted" : `learned from ${recordings} ${recordings === 1 ? "start" : "starts"}`;
+  return `${bytes(dataBytes)}, ${bytes(sizeBytes)} compressed, in ${chunks} chunks, ${from}`;
 }

@@ -1,4 +1,4 @@
-import { blockSizeBytes, entryType, type MergedTree, mergeLayers, type SeekTable } from "@sluice/disk";
+import { blockSizeBytes, entryType, type MergedTree, mergeLayers, type SeekTable, type Toc } from "@sluice/disk";
 import { type Artifact, type ArtifactBlob, artifactFormatVersion } from "@sluice/disk/artifact";
 import { type AbortOptions, type Digest, type Repository, sluiceMediaTypes } from "@sluice/oci";
 import { largeFileBytes, largeFileWarnings } from "../publish/large-files.js";
@@ -33,6 +33,16 @@ export interface InspectedFiles {
   readonly contentBytes: number;
 }
 
+export interface InspectedStartup {
+  readonly chunks: number;
+  /** Runs of the disk in them. */
+  readonly pieces: number;
+  readonly sizeBytes: number;
+  readonly dataBytes: number;
+  /** Starts that it was learned from; 0: it was predicted. */
+  readonly recordings: number;
+}
+
 /** What `inspect -o json` prints. Nothing but metadata is fetched; the chunks are not checked. */
 export interface Inspection {
   readonly source: { readonly reference: string; readonly digest: Digest };
@@ -46,7 +56,7 @@ export interface Inspection {
   readonly blobs: readonly InspectedBlob[];
   readonly files: InspectedFiles;
   /** Null without a startup blob. */
-  readonly startup: { readonly chunks: number; readonly sizeBytes: number; readonly dataBytes: number } | null;
+  readonly startup: InspectedStartup | null;
   readonly warnings: readonly string[];
 }
 
@@ -58,7 +68,6 @@ export async function inspectImage(place: ImagePlace, options: InspectOptions = 
   const blobs: InspectedBlob[] = [await inspected(repository, "metadata", artifact.metadata, options)];
   if (artifact.startup !== undefined) blobs.push(await inspected(repository, "startup", artifact.startup, options));
   const { layerBlobs, tree } = await mergedLayers(repository, artifact, options);
-  const { startup } = toc;
   return {
     source: { reference: place.reference, digest: image.manifest.digest },
     artifact: {
@@ -70,13 +79,18 @@ export async function inspectImage(place: ImagePlace, options: InspectOptions = 
     disk: { digest: artifact.toc.digest, sizeBytes: toc.diskBlocks * blockSizeBytes, chunks: toc.chunks.count },
     blobs: [...blobs, ...layerBlobs],
     files: countFiles(tree),
-    startup:
-      artifact.startup === undefined
-        ? null
-        : { chunks: startup.count, sizeBytes: artifact.startup.sizeBytes, dataBytes: dataBytesOf(startup) },
+    startup: artifact.startup === undefined ? null : inspectedStartup(artifact.startup, artifact.recordings, toc),
     warnings: [...xattrWarnings(tree), ...largeFileWarnings(tree, options.largeFileBytes ?? largeFileBytes)],
   };
 }
+
+const inspectedStartup = ({ sizeBytes }: ArtifactBlob, recordings: number, { startup }: Toc): InspectedStartup => ({
+  chunks: startup.count,
+  pieces: startup.pieceStartBlock.length,
+  sizeBytes,
+  dataBytes: dataBytesOf(startup),
+  recordings,
+});
 
 async function mergedLayers(
   repository: Repository,

@@ -7,6 +7,8 @@ export interface ChunkJob {
   readonly blocks: number;
   /** As in `PlannedChunk`. */
   readonly runs: Float64Array;
+  /** Of zstd; that of layers when left out. */
+  readonly level?: number | undefined;
 }
 
 export interface CompressedChunk {

@@ -17,5 +17,5 @@ export interface ChunkSummary {
 export function compressChunk(job: ChunkJob, target: Uint8Array): ChunkSummary {
   const bytes = readChunk(job);
   const sha256 = new Uint8Array(createHash("sha256").update(bytes).digest());
-  return { sha256, frameBytes: compressFrameInto(bytes, target) };
+  return { sha256, frameBytes: compressFrameInto(bytes, target, job.level) };
 }

@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import {
   type BlobFooter,
   type BlobKind,
+  blobKind,
   encodeBlobTail,
   footerDigest,
   footerOf,
@@ -21,6 +22,8 @@ export interface BlobPlan {
   readonly chunks: Iterable<PlannedChunk>;
   /** Of the temporary file in which the chunks' blocks are. */
   readonly descriptor: number;
+  /** Of zstd; that of layers when left out. */
+  readonly level?: number;
   /** Layers only. */
   readonly index?: SectionPayload;
   /** Layers only. Needed when the chunks are written. */
@@ -57,7 +60,7 @@ export async function writeBlob(
   compressor: ChunkCompressor,
   options: WriteBlobOptions = {},
 ): Promise<WrittenBlob> {
-  const frames = new FrameWriter(new FileWriter(target.handle, target.path));
+  const frames = new FrameWriter(new FileWriter(target.handle, target.path), plan.kind !== blobKind.startup);
   const [recipe] = await Promise.all([plan.recipe, writeFrames(plan, frames, compressor, options)]);
   const tail = {
     kind: plan.kind,
@@ -105,12 +108,12 @@ async function writeFrames(
 
 function started(
   compressor: ChunkCompressor,
-  { descriptor }: BlobPlan,
+  { descriptor, level }: BlobPlan,
   blocks: number,
   runs: Float64Array,
   options: AbortOptions,
 ): Promise<CompressedChunk> {
-  const chunk = compressor.compress({ descriptor, blocks, runs }, options);
+  const chunk = compressor.compress({ descriptor, blocks, runs, level }, options);
   chunk.catch(() => undefined); // awaited in its turn, unless an earlier one failed
   return chunk;
 }
@@ -120,15 +123,18 @@ interface Place {
   readonly sizeBytes: number;
 }
 
-/** Appends frames, hashes the blob on the way, and stores a repeated chunk once. */
+/** Appends frames and hashes the blob on the way. */
 class FrameWriter {
   readonly #writer: FileWriter;
   readonly #hasher = new Hasher();
   readonly #table = new SeekTableBuilder();
+  readonly #storesOnce: boolean;
   readonly #places = new Map<string, Place>();
 
-  constructor(writer: FileWriter) {
+  /** @param storesOnce a repeated chunk has the frame that came first; in a startup blob, which is read from end to end, each has its own */
+  constructor(writer: FileWriter, storesOnce: boolean) {
     this.#writer = writer;
+    this.#storesOnce = storesOnce;
   }
 
   get sizeBytes(): number {
@@ -146,7 +152,7 @@ class FrameWriter {
   async chunk({ blocks, sha256, frame }: CompressedChunk): Promise<void> {
     const id = Buffer.from(sha256).toString("latin1");
     let place = this.#places.get(id);
-    if (place === undefined) {
+    if (place === undefined || !this.#storesOnce) {
       place = { offset: this.sizeBytes, sizeBytes: frame.length };
       this.#places.set(id, place);
       await this.append(frame);

@@ -16,11 +16,16 @@ export interface ArtifactParts {
   readonly metadata: ArtifactBlob;
   readonly startup?: ArtifactBlob | undefined;
   readonly layers: readonly ArtifactLayer[];
+  /** How many starts the startup blob was learned from, and the last of their recordings. */
+  readonly recordings?: { readonly count: number; readonly blobs: readonly RecordingBlob[] } | undefined;
 }
+
+/** A recording as a blob. */
+export type RecordingBlob = Pick<Descriptor, "digest" | "size">;
 
 /** The manifest of a streaming artifact. Equal parts give equal bytes: no time, no name, no version of this program. docs/format.md §6 */
 export function artifactManifest(subject: ImageManifest, parts: ArtifactParts): ImageManifest {
-  const { toc, metadata, startup, layers } = parts;
+  const { toc, metadata, startup, layers, recordings } = parts;
   return createImageManifest({
     artifactType: sluiceMediaTypes.artifact,
     config: emptyDescriptor,
@@ -30,8 +35,12 @@ export function artifactManifest(subject: ImageManifest, parts: ArtifactParts): 
       withFooter(sluiceMediaTypes.metadata, metadata),
       ...(startup === undefined ? [] : [withFooter(sluiceMediaTypes.startup, startup)]),
       ...layers.map(layerDescriptor),
+      ...(recordings?.blobs ?? []).map(({ digest, size }) => ({ mediaType: sluiceMediaTypes.recording, digest, size })),
     ],
-    annotations: { [annotation.formatVersion]: artifactFormatVersion },
+    annotations: {
+      [annotation.formatVersion]: artifactFormatVersion,
+      ...(recordings !== undefined && { [annotation.startupRecordings]: `${recordings.count}` }),
+    },
   });
 }
 

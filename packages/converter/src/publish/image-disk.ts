@@ -12,6 +12,8 @@ export interface ImageDisk {
   readonly metadataBlocks: number;
   readonly diskBlocks: number;
   readonly tree: MergedTree;
+  /** Where the data of each layer start. */
+  readonly layerStartBlocks: readonly number[];
   /** The metadata in disk order, in pieces of whole blocks. */
   metadata(): Iterable<Uint8Array>;
 }
@@ -28,6 +30,7 @@ export function imageDisk(layers: readonly DiskLayer[]): ImageDisk {
     metadataBlocks: plan.blocks,
     diskBlocks,
     tree,
+    layerStartBlocks,
     metadata: () => writeErofs(plan, { layerStartBlocks, diskBlocks }),
   };
 }

@@ -1,4 +1,11 @@
-import { type BlobReference, type SeekTable, type StartupChunks, type Toc, TocBuilder } from "@sluice/disk";
+import {
+  type BlobReference,
+  type SeekTable,
+  type StartupChunks,
+  type Toc,
+  TocBuilder,
+  withStartup,
+} from "@sluice/disk";
 import type { Digest } from "@sluice/oci";
 
 /** A blob and where its chunks are in it. */
@@ -11,10 +18,9 @@ export function imageToc(
   source: Digest,
   metadata: TabledBlob,
   layers: readonly TabledBlob[],
-  startup?: { readonly blob: BlobReference; readonly chunks: StartupChunks },
+  startup?: { readonly blob: BlobReference; readonly chunks: StartupChunks } | undefined,
 ): Toc {
   const builder = new TocBuilder(source, metadata, metadata.seekTable);
   for (const layer of layers) builder.addLayer(layer, layer.seekTable);
-  if (startup !== undefined) builder.setStartup(startup.blob, startup.chunks);
-  return builder.build();
+  return withStartup(builder.build(), startup);
 }

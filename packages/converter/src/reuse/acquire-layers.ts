@@ -12,6 +12,7 @@ import PQueue from "p-queue";
 import type { ChunkCompressor } from "../layer/chunk-compressor.js";
 import { firstPass, type ScannedLayer, secondPass } from "../layer/convert-layer.js";
 import type { LayerScanner } from "../layer/layer-scanner.js";
+import { localBlob } from "../layer/local-blob.js";
 import { readPieces } from "../layer/read-pieces.js";
 import type { OpenResources } from "../open-resources.js";
 import type { ProgressMeter } from "../progress.js";
@@ -154,5 +155,6 @@ async function written(
   options.open.use(kept);
   const content = (): AsyncIterable<Uint8Array> => readPieces(kept.handle, 0, layer.sizeBytes);
   const source = { digest: layer.digest, sizeBytes: layer.sizeBytes, content, from: undefined };
-  return { layer, index, seekTable, reused: false, blob: source };
+  const remote = localBlob(kept.handle, layer.sizeBytes);
+  return { layer, index, seekTable, reused: false, blob: source, remote };
 }

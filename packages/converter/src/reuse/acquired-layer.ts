@@ -1,4 +1,4 @@
-import type { LayerIndex, SeekTable } from "@sluice/disk";
+import type { LayerIndex, RemoteBlob, SeekTable } from "@sluice/disk";
 import type { ArtifactLayer } from "@sluice/disk/artifact";
 import type { AbortOptions } from "@sluice/oci";
 import { localBlob } from "../layer/local-blob.js";
@@ -16,14 +16,17 @@ export interface AcquiredLayer {
   readonly reused: boolean;
   /** Where its bytes are. */
   readonly blob: BlobSource;
+  /** The same bytes, to read parts of. */
+  readonly remote: RemoteBlob;
 }
 
 /** A layer from the cache of this host, whose bytes the cache has checked. The file must stay open until it is pushed. */
 export async function cachedLayer(file: OpenLayer, options?: AbortOptions): Promise<AcquiredLayer> {
   const { layer, handle } = file;
   const { digest, sizeBytes } = layer;
-  const opened = await openedBlob(localBlob(handle, sizeBytes), layer, options);
+  const remote = localBlob(handle, sizeBytes);
+  const opened = await openedBlob(remote, layer, options);
   const content = (): AsyncIterable<Uint8Array> => readPieces(handle, 0, sizeBytes);
   const blob = { digest, sizeBytes, content, from: undefined };
-  return { layer, index: await readIndex(opened, options), seekTable: opened.seekTable, reused: true, blob };
+  return { layer, index: await readIndex(opened, options), seekTable: opened.seekTable, reused: true, blob, remote };
 }

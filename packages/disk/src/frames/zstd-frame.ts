@@ -9,29 +9,35 @@ const zstdMagic = 0xfd2fb528;
 const maxExpansion = 32 * 1024;
 /** Compressing a chunk of 1 MiB takes no new memory. Bytes. */
 const scratchBytes: number = binding.compressBound(1024 * 1024);
-let compressing: binding.CCtx | undefined;
+/** By level. */
+const compressing = new Map<number, binding.CCtx>();
 let scratch: Uint8Array | undefined;
 let decompressing: binding.DCtx | undefined;
 
 /** One zstd frame that declares its content size, without checksum and dictionary. The same bytes give the same frame. */
 export function compressFrame(bytes: Uint8Array): Uint8Array {
-  return inScratch(bytes).slice();
+  return inScratch(bytes, compressionLevel).slice();
 }
 
-/** As {@link compressFrame}, into memory of the caller. @returns the bytes that the frame takes @throws {RangeError} if it does not fit */
-export function compressFrameInto(bytes: Uint8Array, target: Uint8Array): number {
-  const frame = inScratch(bytes);
+/**
+ * As {@link compressFrame}, into memory of the caller.
+ *
+ * @param level of zstd; another than the usual one for startup blobs only
+ * @returns the bytes that the frame takes
+ * @throws {RangeError} if it does not fit
+ */
+export function compressFrameInto(bytes: Uint8Array, target: Uint8Array, level: number = compressionLevel): number {
+  const frame = inScratch(bytes, level);
   target.set(frame);
   return frame.length;
 }
 
 /** The frame, in memory that the next one takes. */
-function inScratch(bytes: Uint8Array): Uint8Array {
-  compressing ??= newCompressor();
+function inScratch(bytes: Uint8Array, level: number): Uint8Array {
   scratch ??= new Uint8Array(scratchBytes);
   const bound = binding.compressBound(bytes.length);
   const target = bound <= scratchBytes ? scratch : new Uint8Array(bound);
-  return target.subarray(0, compressing.compress2(target, bytes));
+  return target.subarray(0, compressorOf(level).compress2(target, bytes));
 }
 
 /**
@@ -84,9 +90,12 @@ export function declaredContentBytes(frame: Uint8Array, part: string): number {
   return view.getUint32(at, true) + (width === 8 ? view.getUint32(at + 4, true) * 2 ** 32 : 0);
 }
 
-function newCompressor(): binding.CCtx {
+function compressorOf(level: number): binding.CCtx {
+  const known = compressing.get(level);
+  if (known !== undefined) return known;
   const context = new binding.CCtx();
-  context.setParameter(binding.CParameter.compressionLevel, compressionLevel);
+  context.setParameter(binding.CParameter.compressionLevel, level);
+  compressing.set(level, context);
   return context;
 }
 

@@ -14,6 +14,7 @@ import { RecipeSpool } from "../recipe/recipe-spool.js";
 import type { Recording } from "../startup/recording.js";
 import { blobKind, type Toc } from "../toc/toc.js";
 import { TocBuilder } from "../toc/toc-builder.js";
+import { withStartup } from "../toc/with-startup.js";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
@@ -89,13 +90,13 @@ export function sampleToc(): Toc {
   startup.add(0, 40, 1, hashOfDigest(sha256Of("startup 0")));
   startup.add(40, 70, 2, hashOfDigest(sha256Of("startup 1")));
   startup.add(110, 30, 1, hashOfDigest(sha256Of("startup 2")));
-  builder.setStartup(blob("startup"), {
+  const chunks = {
     ...startup.finish(),
     firstPiece: Uint32Array.of(0, 1, 3, 4),
     pieceStartBlock: Uint32Array.of(second + 1, 0, second + 5, 2),
     pieceBlocks: Uint32Array.of(1, 1, 1, 1),
-  });
-  return builder.build();
+  };
+  return withStartup(builder.build(), { blob: blob("startup"), chunks });
 }
 
 /** A start that read the disk of {@link sampleToc}: data, then metadata. */

@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type SeekTable, SeekTableBuilder } from "../frames/seek-table.js";
 import { sampleSeekTable, sampleToc } from "../testing/samples.js";
-import { startupTable } from "../testing/startup-table.js";
 import { checkToc } from "./check-toc.js";
 import { chunkIndexAtBlock } from "./chunk-at-block.js";
 import { DiskRegions } from "./disk-regions.js";
@@ -50,13 +49,6 @@ describe("the layout of the disk", () => {
     expect(toc.regions.length).toBe(2);
     expect(toc.blobs.map(({ digest }) => digest)).toEqual(["metadata", "a", "empty"].map((name) => sha256Of(name)));
     expect(() => checkToc(toc)).not.toThrow();
-  });
-
-  it("takes one startup blob", () => {
-    const builder = new TocBuilder(sha256Of("source"), blob("metadata"), sampleSeekTable());
-    const startup = startupTable([]);
-    builder.setStartup(blob("s"), startup);
-    expect(() => builder.setStartup(blob("t"), startup)).toThrow(RangeError);
   });
 });
 

@@ -1,26 +1,14 @@
 import type { Digest } from "@sluice/oci/content";
 import type { SeekTable } from "../frames/seek-table.js";
 import { DiskRegions } from "./disk-regions.js";
-import {
-  blobKind,
-  type ChunkTable,
-  type StartupTable,
-  type StoredChunks,
-  type Toc,
-  type TocBlob,
-  type TocRegion,
-} from "./toc.js";
+import { blobKind, type ChunkTable, type Toc, type TocBlob, type TocRegion } from "./toc.js";
+import { noStartup } from "./with-startup.js";
 
 /** A blob as the artifact's manifest names it. */
 export interface BlobReference {
   readonly digest: Digest;
   readonly sizeBytes: number;
 }
-
-/** Chunks of a startup blob in stream order, and the pieces of the disk they are copies of. */
-export interface StartupChunks
-  extends SeekTable,
-    Pick<StartupTable, "firstPiece" | "pieceStartBlock" | "pieceBlocks"> {}
 
 interface PlacedBlob {
   readonly region: TocRegion;
@@ -33,7 +21,6 @@ export class TocBuilder {
   readonly #blobs: TocBlob[] = [];
   readonly #placed: PlacedBlob[] = [];
   readonly #regions = new DiskRegions();
-  #startup: StartupChunks | undefined;
   #chunkCount = 0;
 
   /** @param source digest of the source image manifest; @param metadata fills the disk from block 0 */
@@ -51,13 +38,6 @@ export class TocBuilder {
     return this.#place({ ...blob, kind: blobKind.layer }, table);
   }
 
-  /** At most once. */
-  setStartup(blob: BlobReference, chunks: StartupChunks): void {
-    if (this.#startup !== undefined) throw new RangeError("a TOC has one startup blob");
-    this.#startup = chunks;
-    this.#blobs.push({ ...blob, kind: blobKind.startup });
-  }
-
   /** `encodeToc` checks it. */
   build(): Toc {
     return {
@@ -66,7 +46,7 @@ export class TocBuilder {
       blobs: this.#blobs,
       regions: this.#placed.map(({ region }) => region),
       chunks: this.#diskChunks(),
-      startup: this.#startupChunks(),
+      startup: noStartup(),
     };
   }
 
@@ -102,31 +82,9 @@ export class TocBuilder {
     }
     return chunks;
   }
-
-  #startupChunks(): StartupTable {
-    const startup = this.#startup;
-    if (startup === undefined) return noStartup();
-    const chunks = emptyTable(startup.count);
-    copyColumns(chunks, 0, startup);
-    chunks.blob.fill(this.#blobs.findIndex(({ kind }) => kind === blobKind.startup));
-    const { firstPiece, pieceStartBlock, pieceBlocks } = startup;
-    const { startBlock: _, ...stored } = chunks;
-    return { ...stored, firstPiece, pieceStartBlock, pieceBlocks };
-  }
 }
 
-/** The startup table of an image without startup blob. */
-export function noStartup(): StartupTable {
-  const { startBlock: _, ...stored } = emptyTable(0);
-  return {
-    ...stored,
-    firstPiece: new Uint32Array(1),
-    pieceStartBlock: new Uint32Array(0),
-    pieceBlocks: new Uint32Array(0),
-  };
-}
-
-function copyColumns(target: StoredChunks, firstRow: number, table: SeekTable): void {
+function copyColumns(target: ChunkTable, firstRow: number, table: SeekTable): void {
   target.blocks.set(table.blocks, firstRow);
   target.offset.set(table.offset, firstRow);
   target.compressedSize.set(table.compressedSize, firstRow);

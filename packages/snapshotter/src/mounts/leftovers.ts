@@ -8,14 +8,14 @@ import { overlaySource, WritableFolder } from "./writable-folder.js";
 /**
  * Takes out of the tree what a daemon of this root left mounted when it was killed: overlays of users first, then what lies below the data
  * root. Their readers get errors or go on with what the kernel has. Views of a disk on users' mountpoints are the drivers' to find; a mount that
- * is not ours is left alone, wherever it lies.
+ * is not ours is left alone, wherever it lies: a disk of its own for the store, above all.
  *
  * @returns the mount points that were cleared
  */
 export async function clearLeftovers(paths: NodePaths): Promise<readonly string[]> {
   const table = await mountTable();
   const below = join(paths.root, "/");
-  const isBelow = (entry: MountEntry): boolean => entry.target.startsWith(below);
+  const isBelow = (entry: MountEntry): boolean => entry.target.startsWith(below) && !isStoreDisk(paths, entry);
   const overlays = table.filter((entry) => entry.type === "overlay" && entry.source === overlaySource(paths));
   const cleared = await unmountEntries(overlays.filter((entry) => !isBelow(entry)));
   for (const { target } of table.filter(isBelow).toReversed()) {
@@ -24,6 +24,9 @@ export async function clearLeftovers(paths: NodePaths): Promise<readonly string[
   }
   return cleared;
 }
+
+const isStoreDisk = (paths: NodePaths, { target }: MountEntry): boolean =>
+  join(target, "/").startsWith(join(paths.store, "/"));
 
 /**
  * Removes folders that only mounts of an earlier life used. What still has a mount below it is left alone, and so is what somebody wrote to a

@@ -24,6 +24,8 @@ export type Fault =
   | { readonly kind: "slow"; readonly bytesPerSecond: number }
   /** Waits before it answers. */
   | { readonly kind: "delay"; readonly delayMs: number }
+  /** Every token and every signed link that was handed out is refused from now on, this request's too. */
+  | { readonly kind: "expire" }
   /** Leaves out `Docker-Content-Digest`. */
   | { readonly kind: "no-digest-header" };
 

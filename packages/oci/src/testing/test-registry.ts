@@ -116,6 +116,10 @@ export class TestRegistry implements AsyncDisposable {
     this.requests.push(recorded);
     const { headers, method, path } = recorded;
     const faults = this.faults.take({ method, path, headers, listener });
+    if (faultOf(faults, "expire")) {
+      this.access.revokeAll();
+      this.links.revokeAll();
+    }
     const reply =
       listener === "storage"
         ? this.#answerStorage(request, url, faults)

@@ -1,8 +1,8 @@
 import { readU64, viewOf } from "../binary/integers.js";
 import { blockSizeBytes } from "../blocks.js";
-import { decompressStream, ZstdEncoder } from "../frames/zstd-stream.js";
+import { ZstdEncoder } from "../frames/zstd-stream.js";
 import { InvalidFormatError } from "../invalid-format-error.js";
-import { encodeHead } from "./encode-instruction.js";
+import { encodeHead, headMemory } from "./encode-instruction.js";
 import { opcode } from "./instruction.js";
 
 const part = "spooled recipe";
@@ -30,7 +30,7 @@ export async function* encodeRecipe(
 ): AsyncGenerator<Uint8Array> {
   const encoder = new ZstdEncoder();
   const placer = new FilePlacer(startBlocks);
-  for await (const piece of decompressStream(spool, part)) {
+  for await (const piece of spool) {
     for (const placed of placer.push(piece)) yield* encoder.push(placed);
   }
   placer.end();
@@ -40,6 +40,7 @@ export async function* encodeRecipe(
 /** Puts places for the numbers of files. Everything else passes as it is, so no instruction but that is looked into. */
 class FilePlacer {
   readonly #startBlocks: Uint32Array;
+  readonly #head = headMemory();
   /** The start of an instruction whose rest is in the next piece. */
   #cut: Uint8Array = none;
   /** Bytes of the literal under way. */
@@ -50,6 +51,7 @@ class FilePlacer {
     this.#startBlocks = startBlocks;
   }
 
+  /** What it gives is valid until the next one is asked for. */
   *push(piece: Uint8Array): Generator<Uint8Array> {
     const bytes = this.#cut.length === 0 ? piece : Buffer.concat([this.#cut, piece]);
     const view = viewOf(bytes);
@@ -93,7 +95,8 @@ class FilePlacer {
     if (startBlock === undefined) {
       throw new RangeError(`file ${file}: ${this.#startBlocks.length} start blocks given`);
     }
-    const offset = startBlock * blockSizeBytes + readU64(view, at + 5, part, `file ${file}`);
-    return encodeHead({ kind: "file", offset, sizeBytes: readU64(view, at + 13, part, `file ${file}`) });
+    const offset = startBlock * blockSizeBytes + readU64(view, at + 5, part, "offset");
+    const sizeBytes = readU64(view, at + 13, part, "length");
+    return encodeHead({ kind: "file", offset, sizeBytes }, this.#head);
   }
 }

@@ -1,13 +1,9 @@
-import { ZstdEncoder } from "../frames/zstd-stream.js";
-import { encodeHead } from "./encode-instruction.js";
+import { encodeHead, headMemory } from "./encode-instruction.js";
 import type { SpooledInstruction } from "./instruction.js";
 
 /** Literals are joined up to this length, however they arrive, so that the recipe depends on the tar alone. Bytes. */
 const maxLiteralBytes = 64 * 1024;
-/** Of the spool, which lives for minutes: headers of a tar shrink to a tenth at any level. */
-const spoolCompressionLevel = 1;
-
-/** Takes the compressed spool, in order: a temporary file, or an array for small layers. */
+/** Takes the spool, in order: a temporary file, which lives for seconds and is not worth compressing. The bytes are valid during the call. */
 export type SpoolSink = (piece: Uint8Array) => void;
 
 type Run =
@@ -18,12 +14,12 @@ type Run =
  * First pass of writing a recipe: follows the tar from front to back and names files by number, because where they lie in the data
  * space is known only when all have been seen. {@link encodeRecipe} is the second pass.
  *
- * Adjoining literals, zeros and parts of a file are joined: how the caller splits them does not matter. Memory: 64 KiB and zstd's own.
+ * Adjoining literals, zeros and parts of a file are joined: how the caller splits them does not matter. Memory: 64 KiB.
  */
 export class RecipeSpool {
   readonly #sink: SpoolSink;
-  readonly #encoder = new ZstdEncoder(spoolCompressionLevel);
   readonly #literal = new Uint8Array(maxLiteralBytes);
+  readonly #head = headMemory();
   #literalBytes = 0;
   #run: Run | undefined;
   #tarBytes = 0;
@@ -86,7 +82,6 @@ export class RecipeSpool {
     this.#endRun();
     this.#endLiteral();
     this.#write({ kind: "end", tarBytes: this.#tarBytes, sha256 });
-    for (const piece of this.#encoder.end()) this.#sink(piece);
   }
 
   #endRun(): void {
@@ -100,14 +95,10 @@ export class RecipeSpool {
     const bytes = this.#literal.subarray(0, this.#literalBytes);
     this.#literalBytes = 0;
     this.#write({ kind: "literal", bytes });
-    this.#push(bytes);
+    this.#sink(bytes);
   }
 
   #write(instruction: SpooledInstruction): void {
-    this.#push(encodeHead(instruction));
-  }
-
-  #push(bytes: Uint8Array): void {
-    for (const piece of this.#encoder.push(bytes)) this.#sink(piece);
+    this.#sink(encodeHead(instruction, this.#head));
   }
 }

@@ -123,7 +123,7 @@ export async function sampleLayer(): Promise<SampleLayer> {
   const content = sampleBytes(9000, 1);
   const tar = Buffer.concat([Buffer.alloc(512, "h"), content, Buffer.alloc(216), Buffer.alloc(1024)]);
   const spooled: Uint8Array[] = [];
-  const spool = new RecipeSpool((piece) => void spooled.push(piece));
+  const spool = new RecipeSpool((piece) => void spooled.push(piece.slice()));
   spool.literal(tar.subarray(0, 512));
   spool.file(0, 0, content.length);
   spool.zeros(216 + 1024);

@@ -32,6 +32,7 @@ interface Mode {
   readonly requests: Spread;
   readonly shareOfImage: number;
   readonly overfetch?: Spread;
+  readonly fuseRequests?: Spread;
 }
 
 export async function main(args: readonly string[]): Promise<void> {
@@ -92,5 +93,6 @@ const rowOf = (mode: Mode, full: number): Record<string, number | undefined> => 
   "fetched MB": rounded(mode.bytes.median / 1e6),
   requests: mode.requests.median,
   "share of image": rounded(mode.shareOfImage),
+  "FUSE requests": mode.fuseRequests?.median,
   "fetched ÷ read": mode.overfetch && rounded(mode.overfetch.median),
 });

@@ -56,6 +56,7 @@ describe("a daemon without mounts", () => {
       store: { bytes: expect.any(Number), budgetBytes: 64 * 2 ** 20, chunks: 0 },
       fetch: { requests: 0, bytes: 0, inFlight: 0, unreadBytes: 0 },
       reads: { hits: 0, misses: 0, errors: 0 },
+      fuse: { requests: 0, pushedBytes: 0 },
     });
     expect(await client.mounts()).toEqual([]);
     expect(await client.storeUse()).toMatchObject({ chunks: 0, damaged: 0, notStored: 0 });

@@ -1,6 +1,6 @@
 import type { ChunkFetcher, ChunkStore } from "@sluice/store";
 import type { Disks } from "./disks/disks.js";
-import type { FuseSessionStats } from "./fuse/index.js";
+import { type FuseSessionStats, noPushes } from "./fuse/index.js";
 import type { NodeMounts } from "./mounts/node-mounts.js";
 import type { NodeCounts } from "./observe/metrics.js";
 
@@ -29,6 +29,8 @@ export function collectCounts(parts: CountedParts): NodeCounts {
       errors: (session?.errors ?? 0) + parts.failedReads(),
       bytes: session?.readBytes ?? 0,
     },
+    fuseRequests: session?.requests ?? 0,
+    push: session?.push ?? noPushes(),
     hitLatency: session?.hitLatency ?? [0],
     hitSeconds: (session?.hitMicroseconds ?? 0) / 1e6,
     waitingReads: session?.waiting ?? 0,

@@ -11,7 +11,7 @@ import { Disks } from "./disks/disks.js";
 import { ImageLookup } from "./disks/image-lookup.js";
 import { Registries } from "./disks/registries.js";
 import { type Driver, type DriverEvent, ErofsDriver, FuseNativeDriver } from "./drivers/index.js";
-import { ReadDeadlineError } from "./fuse/index.js";
+import { defaultFuseConfig, ReadDeadlineError } from "./fuse/index.js";
 import { Containers } from "./mounts/containers.js";
 import { clearLeftovers, sweepFolders } from "./mounts/leftovers.js";
 import { Lowers } from "./mounts/lowers.js";
@@ -214,7 +214,8 @@ function createDrivers(
     log[event.kind === "name-hidden" ? "warn" : "error"]({ err: event.error, driver: event.driver }, event.kind);
   };
   const { deadlineMs } = config.fetch;
-  const erofs = new ErofsDriver({ mountpoint: paths.session, chunks: store, deadlineMs, onEvent, onMark });
+  const push = { ...defaultFuseConfig.push, maxBytesPerDisk: config.push.maxBytes };
+  const erofs = new ErofsDriver({ mountpoint: paths.session, chunks: store, deadlineMs, onEvent, onMark, push });
   const native = new FuseNativeDriver({ owner: paths.owner, deadlineMs, onEvent });
   const drivers: readonly Driver[] = [erofs, native];
   return { drivers, session: () => erofs.stats(), failedReads: () => failedReads };

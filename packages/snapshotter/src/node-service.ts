@@ -114,7 +114,7 @@ export class DaemonService implements NodeService {
 
   async status(): Promise<DaemonStatus> {
     const { root, version, counts } = this.#parts;
-    const { mounts, store, fetch, reads } = counts();
+    const { mounts, store, fetch, reads, fuseRequests, push } = counts();
     return {
       pid: process.pid,
       version,
@@ -130,6 +130,7 @@ export class DaemonService implements NodeService {
         unreadBytes: fetch.unreadBytes,
       },
       reads: { hits: reads.hits, misses: reads.misses, errors: reads.errors },
+      fuse: { requests: fuseRequests, pushedBytes: push.storedBytes },
     };
   }
 

@@ -12,7 +12,7 @@ export function benchTable(result: BenchResult): string {
     `link ${link.bitsPerSecond / 1e6} Mbit/s, round trip ${link.roundTripSeconds * 1000} ms; ${result.runs} ${result.runs === 1 ? "run" : "runs"}, medians`,
   ].join("\n");
   const rows = modes.map((mode) => rowOf(mode, full));
-  return `${head}\n\n${table(["mode", "ready", "min", "max", "fetched", "of image", "requests", "faster"], rows)}`;
+  return `${head}\n\n${table(["mode", "ready", "min", "max", "fetched", "of image", "requests", "FUSE", "faster"], rows)}`;
 }
 
 function rowOf(mode: ModeResult, full: ModeResult | undefined): string[] {
@@ -23,6 +23,7 @@ function rowOf(mode: ModeResult, full: ModeResult | undefined): string[] {
     bytes(mode.bytes.median),
     `${(mode.shareOfImage * 100).toFixed(1)} %`,
     String(mode.requests.median),
+    String(mode.fuseRequests?.median ?? ""),
     full === undefined ? "" : `${(full.secondsToReady.median / secondsToReady.median).toFixed(1)}x`,
   ];
 }

@@ -32,7 +32,7 @@ Link ${link.bitsPerSecond / 1e6} Mbit/s, round trip ${link.roundTripSeconds * 10
 ${modes.map((mode, i) => barOf(mode, i, longest)).join("\n")}
 </svg>
 <table>
-<tr><th>mode<th>ready<th>min<th>max<th>fetched<th>of image<th>requests</tr>
+<tr><th>mode<th>ready<th>min<th>max<th>fetched<th>of image<th>requests<th>FUSE requests</tr>
 ${modes.map(rowOf).join("\n")}
 </table>
 </html>
@@ -47,13 +47,14 @@ function barOf({ mode, secondsToReady }: ModeResult, i: number, longest: number)
 <line x1="${x(secondsToReady.min)}" x2="${x(secondsToReady.max)}" y1="${y + 21}" y2="${y + 21}"/><text x="${Number(x(secondsToReady.max)) + 8}" y="${y + 26}">${duration(secondsToReady.median)}</text>`;
 }
 
-function rowOf({ mode, secondsToReady, bytes: fetched, requests, shareOfImage }: ModeResult): string {
+function rowOf({ mode, secondsToReady, bytes: fetched, requests, shareOfImage, fuseRequests }: ModeResult): string {
   const cells = [
     mode,
     ...[secondsToReady.median, secondsToReady.min, secondsToReady.max].map(duration),
     bytes(fetched.median),
     `${(shareOfImage * 100).toFixed(1)} %`,
     requests.median,
+    fuseRequests?.median ?? "",
   ];
   return `<tr>${cells.map((cell) => `<td>${cell}`).join("")}</tr>`;
 }

@@ -39,6 +39,8 @@ export interface ModeResult {
   readonly shareOfImage: number;
   /** Compressed bytes of chunks fetched, as a multiple of those that were read. Only where chunks are fetched. */
   readonly overfetch?: Spread | undefined;
+  /** Of the kernel to the daemon: what was neither in the page cache nor pushed there. Only where a daemon serves. */
+  readonly fuseRequests?: Spread | undefined;
 }
 
 /** What `bench -o json` prints. */
@@ -50,11 +52,16 @@ export interface BenchResult {
   readonly modes: readonly ModeResult[];
 }
 
-interface Sample {
+interface Sample extends NodeFacts {
   readonly seconds: number;
-  readonly overfetch?: number | undefined;
   readonly bytes: number;
   readonly requests: number;
+}
+
+/** What a node's daemon counted during one start. */
+interface NodeFacts {
+  readonly overfetch?: number | undefined;
+  readonly fuseRequests?: number | undefined;
 }
 
 /** Measures starts of one image, the modes in turn, each run on a node of its own with an empty store and cold page cache. */
@@ -71,10 +78,11 @@ export async function runBench(request: BenchRequest, around: BenchSurroundings)
     });
     const samples = new Map<BenchMode, Sample[]>(request.modes.map((mode) => [mode, []]));
     for (let run = 1; run <= request.runs; run++) {
-      const add: AddSample = async (mode, start, overfetch = async () => undefined) => {
+      const add: AddSample = async (mode, start, client) => {
         around.onStep(`${mode}, run ${run} of ${request.runs}`);
+        const facts = client && (await nodeFacts(client));
         const sample = await measured(stage, start);
-        samples.get(mode)?.push({ ...sample, overfetch: await overfetch() });
+        samples.get(mode)?.push({ ...sample, ...(await facts?.()) });
       };
       if (request.modes.includes("full")) {
         await inFolder(join(dir, `full-${run}`), (folder) => add("full", () => startFull(stage, folder, request)));
@@ -89,15 +97,19 @@ export async function runBench(request: BenchRequest, around: BenchSurroundings)
   }
 }
 
-type AddSample = (
-  mode: BenchMode,
-  start: () => Promise<number>,
-  overfetch?: () => Promise<number | undefined>,
-) => Promise<void>;
+type AddSample = (mode: BenchMode, start: () => Promise<number>, client?: DaemonClient) => Promise<void>;
 
-async function overfetchOf(client: DaemonClient): Promise<number | undefined> {
-  const { bytes, unreadBytes } = (await client.status()).fetch;
-  return bytes > unreadBytes ? bytes / (bytes - unreadBytes) : undefined;
+/** Call before the start, and what it returns after it. */
+async function nodeFacts(client: DaemonClient): Promise<() => Promise<NodeFacts>> {
+  const before = await client.status();
+  return async () => {
+    const { fetch, fuse } = await client.status();
+    const bytes = fetch.bytes - before.fetch.bytes;
+    return {
+      ...(bytes > fetch.unreadBytes && { overfetch: bytes / (bytes - fetch.unreadBytes) }),
+      fuseRequests: fuse.requests - before.fuse.requests,
+    };
+  };
 }
 
 async function onNode(
@@ -110,13 +122,9 @@ async function onNode(
   const client = await around.daemonOf(root);
   try {
     if (request.modes.includes("streamed")) {
-      await add(
-        "streamed",
-        () => startStreamed(stage, root, client, request),
-        () => overfetchOf(client),
-      );
+      await add("streamed", () => startStreamed(stage, root, client, request), client);
     } else await startStreamed(stage, root, client, request);
-    if (request.modes.includes("warm")) await add("warm", () => startStreamed(stage, root, client, request));
+    if (request.modes.includes("warm")) await add("warm", () => startStreamed(stage, root, client, request), client);
   } finally {
     await stopDaemon(client, { busy: "detach", keepMounts: false });
   }
@@ -166,10 +174,18 @@ function resultOf(
         bytes,
         requests: spreadOf(of.map(({ requests }) => requests)),
         shareOfImage: bytes.median / stage.imageBytes,
-        ...(of.every(({ overfetch }) => overfetch !== undefined) && {
-          overfetch: spreadOf(of.map(({ overfetch = 0 }) => overfetch)),
-        }),
+        ...spreadIfAll("overfetch", of),
+        ...spreadIfAll("fuseRequests", of),
       };
     }),
   };
+}
+
+/** Nothing unless every sample has it. */
+function spreadIfAll<K extends keyof NodeFacts>(
+  name: K,
+  samples: readonly Sample[],
+): { readonly [name in K]?: Spread } {
+  const values = samples.map((sample) => sample[name]).filter((value) => value !== undefined);
+  return values.length < samples.length ? {} : ({ [name]: spreadOf(values) } as { readonly [name in K]: Spread }); // one name, this one
 }

@@ -83,7 +83,7 @@ async function showStatus(context: Context): Promise<void> {
   context.output.result(await daemon.status({ signal: context.signal }), describe);
 }
 
-function describe({ pid, root, uptimeSeconds, rssBytes, mounts, store, fetch, reads }: DaemonStatus): string {
+function describe({ pid, root, uptimeSeconds, rssBytes, mounts, store, fetch, reads, fuse }: DaemonStatus): string {
   return facts([
     ["process", `${pid}, running for ${duration(uptimeSeconds)}, ${bytes(rssBytes)} of memory`],
     ["data root", root],
@@ -91,5 +91,6 @@ function describe({ pid, root, uptimeSeconds, rssBytes, mounts, store, fetch, re
     ["store", `${bytes(store.bytes)} of ${bytes(store.budgetBytes)}, ${store.chunks} chunks`],
     ["fetched", `${bytes(fetch.bytes)} in ${fetch.requests} requests, ${fetch.inFlight} under way`],
     ["reads", `${reads.hits} hits, ${reads.misses} misses, ${reads.errors} errors`],
+    ["kernel", `${fuse.requests} requests, ${bytes(fuse.pushedBytes)} pushed ahead of them`],
   ]);
 }

@@ -11,6 +11,7 @@ describe("the configuration of a node", () => {
     expect(parseNodeConfig({})).toEqual({
       store: { budget: { kind: "shareOfDisk", share: 0.1 } },
       fetch: { deadlineMs: 60_000, retries: 6, parallel: 8 },
+      push: { maxBytes: 2 ** 30 },
       background: { enabled: false, rateBytesPerSecond: 0 },
       trust: { policy: "repository", pins: [] },
       mirrors: {},
@@ -23,10 +24,12 @@ describe("the configuration of a node", () => {
     const config = parseNodeConfig({
       store: { budget: "20GiB" },
       fetch: { deadline: "90s" },
+      push: { maxBytes: 0 },
       background: { enabled: true, rate: "10MiB/s" },
     });
     expect(config.store.budget).toEqual({ kind: "bytes", bytes: 20 * 2 ** 30 });
     expect(config.fetch.deadlineMs).toBe(90_000);
+    expect(config.push.maxBytes).toBe(0);
     expect(config.background).toEqual({ enabled: true, rateBytesPerSecond: 10 * 2 ** 20 });
     expect(parseNodeConfig({ store: { budget: "25%" } }).store.budget).toEqual({
       kind: "shareOfDisk",
@@ -42,6 +45,7 @@ describe("the configuration of a node", () => {
     expect(Object.keys(nodeConfigSchema.shape)).toEqual([
       "store",
       "fetch",
+      "push",
       "background",
       "trust",
       "mirrors",

@@ -15,6 +15,10 @@ export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
 export interface NodeConfig {
   readonly store: { readonly budget: StoreBudget };
   readonly fetch: FetchConfig;
+  readonly push: {
+    /** Most bytes of one image that are put into the page cache before anybody reads them; 0: none. */
+    readonly maxBytes: number;
+  };
   readonly background: {
     /** Fill the store with the rest of a mounted image when nobody reads. */
     readonly enabled: boolean;
@@ -74,6 +78,10 @@ const rate = quantity(
   "bytes a second such as 10MiB, or 0 for no limit",
 );
 
+const size = quantity(parseBytes, "a size such as 512MiB, or 0 for none");
+
+/** What a start reads of the largest images we know, three times. Bytes. */
+const defaultPushBytes = 2 ** 30;
 /** A peer may need a minute for a manual restart of a proxy; a container that waits longer is better told. */
 const defaultDeadlineMs = 60_000;
 /** With doubling pauses this rides out a registry's restart within the deadline. */
@@ -96,10 +104,11 @@ export const nodeConfigSchema: z.ZodObject = z.strictObject(sections());
  * @throws {z.ZodError} with the path of each key whose value is out of bounds
  */
 export function parseNodeConfig(tree: unknown): NodeConfig {
-  const { store, fetch, background, trust, mirrors, log, metrics } = z.object(sections()).parse(tree);
+  const { store, fetch, push, background, trust, mirrors, log, metrics } = z.object(sections()).parse(tree);
   return {
     store,
     fetch: { deadlineMs: fetch.deadline, retries: fetch.retries, parallel: fetch.parallel },
+    push,
     background: { enabled: background.enabled, rateBytesPerSecond: background.rate },
     trust,
     mirrors,
@@ -118,6 +127,7 @@ function sections() {
         parallel: z.int().min(1).max(256).default(defaultParallel),
       })
       .prefault({}),
+    push: z.strictObject({ maxBytes: size.default(defaultPushBytes) }).prefault({}),
     background: z.strictObject({ enabled: z.boolean().default(false), rate: rate.default(0) }).prefault({}),
     trust: z
       .strictObject({

@@ -144,6 +144,13 @@ export interface DaemonStatus {
     readonly unreadBytes: number;
   };
   readonly reads: { readonly hits: number; readonly misses: number; readonly errors: number };
+  /** Between the kernel and the daemon. */
+  readonly fuse: {
+    /** Of every kind, reads included. */
+    readonly requests: number;
+    /** Put into the page cache unasked. */
+    readonly pushedBytes: number;
+  };
 }
 
 /** What the daemon does for others. Every call may reject with an error that carries a `code`. */

@@ -20,9 +20,11 @@ export class Arrivals {
     return () => this.#listeners.delete(listener);
   }
 
-  /** A chunk came into the store before anybody had asked for it. */
-  add(chunk: number): void {
+  /** A chunk came into the store before anybody had asked for it. @returns whether somebody was told */
+  add(chunk: number): boolean {
     const runs = this.#map.runsOf(chunk);
-    if (runs.length > 0) for (const listener of this.#listeners) listener(runs);
+    if (runs.length === 0) return false;
+    for (const listener of this.#listeners) listener(runs);
+    return this.#listeners.size > 0;
   }
 }

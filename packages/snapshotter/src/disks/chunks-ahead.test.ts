@@ -68,7 +68,7 @@ function testDisk(count: number, startup: readonly number[] = []) {
           }
         },
       },
-      onArrived: (chunk) => arrived.push(chunk),
+      onArrived: (chunk) => arrived.push(chunk) < 0,
       onStreamBroken: (error) => asked.push(`${error}`),
     });
   };

@@ -22,8 +22,8 @@ export interface ChunkGetter {
 export interface ChunksAheadParts {
   readonly store: Pick<ChunkStore, "mark">;
   readonly chunks: ChunkGetter;
-  /** A chunk that nobody had asked for came into the store. */
-  readonly onArrived?: ((chunk: number) => void) | undefined;
+  /** A chunk that nobody had asked for came into the store. @returns whether it goes to the page cache at once, where nobody sees its readers */
+  readonly onArrived?: ((chunk: number) => boolean) | undefined;
   /** A stream ended early; what it did not bring comes when it is read. */
   readonly onStreamBroken?: ((error: unknown) => void) | undefined;
 }
@@ -84,7 +84,7 @@ export class ChunksAhead implements DiskChunks {
     await Promise.all([this.#stream(startup, () => this.#map.loseStartup()), this.#stream(metadata)]);
   }
 
-  /** Compressed bytes of chunks that were fetched before anybody asked for them and that nobody has read yet. */
+  /** Compressed bytes of chunks that were fetched before anybody asked for them, and neither read nor put into the page cache yet. */
   get unreadBytes(): number {
     let bytes = 0;
     for (const chunk of this.#marked.values()) {
@@ -112,7 +112,7 @@ export class ChunksAhead implements DiskChunks {
     const byId = new Map(chunks.map((chunk) => [chunkPlace(this.#map.toc, chunk).id, chunk]));
     const onStored = ({ id }: ChunkPlace): void => {
       const chunk = byId.get(id);
-      if (chunk !== undefined) onArrived?.(chunk);
+      if (chunk !== undefined && onArrived?.(chunk)) this.#marked.delete(this.#map.slots[chunk] ?? -1);
     };
     const places = chunks.map((chunk) => this.#unasked(chunk));
     this.#streams++;

@@ -11,6 +11,8 @@ export {
 } from "./kernel/mount.js";
 export { isMountpoint, type MountEntry, mountOn, mountTable } from "./kernel/mount-table.js";
 export { canResend, FuseProtocolError, type InitParameters } from "./protocol/init.js";
+export { noPushes, type PushCounts } from "./push/push-counts.js";
+export type { PushLimits } from "./push/pusher.js";
 export type { FuseStats } from "./serve/counters.js";
 export type { DiskFile } from "./serve/disk-file.js";
 export { noChunks, noChunksModule } from "./serve/no-chunks.js";

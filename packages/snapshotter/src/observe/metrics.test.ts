@@ -5,6 +5,8 @@ const counts = (hits: number): NodeCounts => ({
   mounts: 3,
   disks: 2,
   reads: { hits, misses: 5, errors: 1, bytes: 4096 },
+  fuseRequests: 20,
+  push: { stores: 4, storedBytes: 8192, absentBytes: 1, busyBytes: 2, unknownBytes: 3, droppedBytes: 5 },
   hitLatency: [1, 0, 4],
   hitSeconds: 0.25,
   waitingReads: 0,

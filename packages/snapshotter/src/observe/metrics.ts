@@ -1,10 +1,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { PushCounts } from "../fuse/index.js";
 
 /** What the parts of the daemon have counted since they started; read when somebody asks. */
 export interface NodeCounts {
   readonly mounts: number;
   readonly disks: number;
   readonly reads: { readonly hits: number; readonly misses: number; readonly errors: number; readonly bytes: number };
+  /** Of every kind, that the kernel has made. */
+  readonly fuseRequests: number;
+  readonly push: PushCounts;
   /** Hits by latency: bucket `i` took less than 2^(i+1) microseconds; the last is open. */
   readonly hitLatency: readonly number[];
   readonly hitSeconds: number;
@@ -42,6 +46,13 @@ const values: readonly (readonly [
   ["counter", "sluice_read_misses_total", "Reads of disks that had to wait for a fetch", (c) => c.reads.misses],
   ["counter", "sluice_read_errors_total", "Reads of disks answered with EIO", (c) => c.reads.errors],
   ["counter", "sluice_read_bytes_total", "Bytes of disks given to readers", (c) => c.reads.bytes],
+  ["counter", "sluice_fuse_requests_total", "Requests of the kernel, reads and all others", (c) => c.fuseRequests],
+  ["counter", "sluice_push_bytes_total", "Bytes put into the page cache unasked", (c) => c.push.storedBytes],
+  ["counter", "sluice_push_stores_total", "Messages that put them there", (c) => c.push.stores],
+  ["counter", "sluice_push_absent_bytes_total", "Not pushed: not in the store", (c) => c.push.absentBytes],
+  ["counter", "sluice_push_busy_bytes_total", "Not pushed: a read waits for them", (c) => c.push.busyBytes],
+  ["counter", "sluice_push_unknown_bytes_total", "Not pushed: the kernel forgot the file", (c) => c.push.unknownBytes],
+  ["counter", "sluice_push_dropped_bytes_total", "Not pushed: given up", (c) => c.push.droppedBytes],
   ["gauge", "sluice_reads_waiting", "Reads that wait for a fetch now", (c) => c.waitingReads],
   ["gauge", "sluice_store_bytes", "Bytes of the chunk store on disk", (c) => c.store.bytes],
   ["gauge", "sluice_store_budget_bytes", "Bytes the chunk store may take", (c) => c.store.budgetBytes],

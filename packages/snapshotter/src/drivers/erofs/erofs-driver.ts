@@ -44,21 +44,33 @@ export class ErofsDriver implements Driver {
     const session = await this.#open();
     const file = session.addDisk(disk);
     this.#disks.set(file.inode, disk);
+    const stopPushing = this.#pushArrivals(session, file, disk);
     try {
       const mount = (): Promise<void> => this.#mountFile(session.pathOf(file), mountpoint);
       if (this.#options.readAheadBytes === 0) await mountWithoutReadAhead(mountpoint, mount);
       else await mount();
     } catch (error) {
+      stopPushing();
       await session.closedByAll(file);
       await this.#forget(session, file);
       throw error;
     }
     const mount: ErofsMount = new ErofsMount(mountpoint, session, file, async () => {
+      stopPushing();
       this.#mounts.delete(mount);
       await this.#forget(session, file);
     });
     this.#mounts.add(mount);
     return mount;
+  }
+
+  /**
+   * Puts what a start needs into the page cache while it starts, and what is still to come when it comes. Once: what the kernel evicts is read again when it is
+   * asked for. Nobody waits for it: the push overtakes the start.
+   */
+  #pushArrivals(session: FuseSession, file: DiskFile, disk: MountableDisk): () => void {
+    if (this.#options.readAheadBytes === 0) return () => undefined;
+    return disk.onArrived?.((runs) => void session.push(file, runs)) ?? (() => undefined);
   }
 
   async #mountFile(path: string, mountpoint: string): Promise<void> {

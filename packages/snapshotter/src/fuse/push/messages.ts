@@ -1,5 +1,5 @@
+import type { DiskRun } from "@sluice/disk";
 import type { DiskChange } from "../serve/disk-files.js";
-import type { BlockRun } from "./block-run.js";
 import type { PushCounts } from "./push-counts.js";
 
 /** What the push thread is given when it starts. */
@@ -21,7 +21,7 @@ export interface PushStart {
 export type PushOrder =
   | DiskChange
   /** Inside the disk. Answered with {@link PushReport} `done`. */
-  | { readonly kind: "push"; readonly inode: number; readonly runs: readonly BlockRun[] };
+  | { readonly kind: "push"; readonly inode: number; readonly runs: readonly DiskRun[] };
 
 /** What the push thread tells the main thread. */
 export type PushReport =

@@ -1,10 +1,10 @@
 import { writeSync } from "node:fs";
+import type { DiskRun } from "@sluice/disk";
 import { blockSizeBytes } from "@sluice/disk/blocks";
 import { storeHead, storeHeadBytes } from "../protocol/notify.js";
 import type { DiskFile } from "../serve/disk-file.js";
 import { type DiskChange, DiskFiles } from "../serve/disk-files.js";
 import { type ChunkReader, chunkRowAt, readDisk } from "../serve/read-disk.js";
-import type { BlockRun } from "./block-run.js";
 import { noPushes, type PushCounts } from "./push-counts.js";
 import type { ReadsInFlight } from "./reads-in-flight.js";
 
@@ -38,7 +38,7 @@ export class PagePusher {
   }
 
   /** Pushes what it can of the runs, which lie inside the disk. Never throws. @returns what became of them */
-  push(inode: number, runs: readonly BlockRun[]): PushCounts {
+  push(inode: number, runs: readonly DiskRun[]): PushCounts {
     const counts = noPushes();
     const disk = this.#disks.inode(inode);
     let isOver = disk === undefined || this.#parts.isMemoryShort();
@@ -59,7 +59,7 @@ export class PagePusher {
   }
 
   /** @returns whether it makes sense to go on */
-  #pushPart(disk: DiskFile, { startBlock, blocks }: BlockRun, counts: PushCounts): boolean {
+  #pushPart(disk: DiskFile, { startBlock, blocks }: DiskRun, counts: PushCounts): boolean {
     const [offset, length] = [startBlock * blockSizeBytes, blocks * blockSizeBytes];
     if (!readDisk(disk, this.#parts.reader, offset, length, this.#message, storeHeadBytes)) {
       counts.absentBytes += length;

@@ -1,9 +1,9 @@
-import type { BlockRun } from "./block-run.js";
+import type { DiskRun } from "@sluice/disk";
 
 /** A few runs of one disk, to be pushed in one go. */
 export interface PushBatch {
   readonly inode: number;
-  readonly runs: readonly BlockRun[];
+  readonly runs: readonly DiskRun[];
   readonly blocks: number;
 }
 
@@ -12,7 +12,7 @@ const maxBatchBlocks = 1024;
 /** Runs that wait at once. What a start touches is a few thousand; far above that, pushing is behind anyway. */
 const maxWaitingRuns = 65_536;
 
-const blocksOf = (runs: readonly BlockRun[]): number => runs.reduce((sum, { blocks }) => sum + blocks, 0);
+const blocksOf = (runs: readonly DiskRun[]): number => runs.reduce((sum, { blocks }) => sum + blocks, 0);
 
 /** What waits to be pushed, first come, first served, cut into batches. Bounded: what does not fit is not taken. */
 export class PushQueue {
@@ -24,11 +24,11 @@ export class PushQueue {
   }
 
   /** @returns the batches that now wait for their turn; none if there is no room for all of them */
-  add(inode: number, runs: readonly BlockRun[]): readonly PushBatch[] {
+  add(inode: number, runs: readonly DiskRun[]): readonly PushBatch[] {
     const cut = cutRuns(runs);
     if (this.#waitingRuns + cut.length > maxWaitingRuns) return [];
     const batches: PushBatch[] = [];
-    let taken: BlockRun[] = [];
+    let taken: DiskRun[] = [];
     const seal = (): void => {
       if (taken.length > 0) batches.push({ inode, runs: taken, blocks: blocksOf(taken) });
       taken = [];
@@ -64,7 +64,7 @@ export class PushQueue {
 }
 
 /** The same blocks in runs that fit into a batch. */
-function cutRuns(runs: readonly BlockRun[]): BlockRun[] {
+function cutRuns(runs: readonly DiskRun[]): DiskRun[] {
   return runs.flatMap(({ startBlock, blocks }) =>
     Array.from({ length: Math.ceil(blocks / maxBatchBlocks) }, (_, i) => ({
       startBlock: startBlock + i * maxBatchBlocks,

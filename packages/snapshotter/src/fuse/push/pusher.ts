@@ -1,8 +1,8 @@
+import type { DiskRun } from "@sluice/disk";
 import { blockSizeBytes } from "@sluice/disk/blocks";
 import type { DiskFile } from "../serve/disk-file.js";
 import type { DiskChange } from "../serve/disk-files.js";
 import type { ChunkReaders } from "../session/worker-pool.js";
-import type { BlockRun } from "./block-run.js";
 import type { PushReport } from "./messages.js";
 import { addCounts, noPushes, type PushCounts } from "./push-counts.js";
 import { type PushBatch, PushQueue } from "./push-queue.js";
@@ -64,7 +64,7 @@ export class Pusher {
   }
 
   /** Resolves when nothing of these runs waits any more, pushed or given up. @throws {RangeError} unless they lie inside the disk */
-  push(disk: DiskFile, runs: readonly BlockRun[]): Promise<void> {
+  push(disk: DiskFile, runs: readonly DiskRun[]): Promise<void> {
     requireInside(disk, runs);
     const wanted = runs.filter(({ blocks }) => blocks > 0);
     if (!this.#isWelcome(disk.inode, wanted)) return Promise.resolve();
@@ -100,7 +100,7 @@ export class Pusher {
     this.#loseThread();
   }
 
-  #isWelcome(inode: number, runs: readonly BlockRun[]): boolean {
+  #isWelcome(inode: number, runs: readonly DiskRun[]): boolean {
     const asked = (this.#asked.get(inode) ?? 0) + bytesOf(runs);
     if (runs.length === 0) return false;
     if (this.#closed || this.#deaths > maxDeaths || asked > this.#options.limits.maxBytesPerDisk) {
@@ -167,7 +167,7 @@ export class Pusher {
     for (const batch of this.#inHand.splice(0)) this.#giveUp(batch);
   }
 
-  #drop(runs: readonly BlockRun[]): void {
+  #drop(runs: readonly DiskRun[]): void {
     this.#counts.droppedBytes += bytesOf(runs);
   }
 
@@ -186,11 +186,11 @@ export class Pusher {
   }
 }
 
-const bytesOf = (runs: readonly BlockRun[]): number =>
+const bytesOf = (runs: readonly DiskRun[]): number =>
   runs.reduce((sum, { blocks }) => sum + blocks * blockSizeBytes, 0);
 
 /** The kernel would make the file longer. */
-function requireInside(disk: DiskFile, runs: readonly BlockRun[]): void {
+function requireInside(disk: DiskFile, runs: readonly DiskRun[]): void {
   for (const { startBlock, blocks } of runs) {
     const isRun = Number.isSafeInteger(startBlock) && Number.isSafeInteger(blocks) && startBlock >= 0 && blocks >= 0;
     if (isRun && (startBlock + blocks) * blockSizeBytes <= disk.sizeBytes) continue;

@@ -1,4 +1,4 @@
-import type { BlockRun } from "./block-run.js";
+import type { DiskRun } from "@sluice/disk";
 
 /** Reads that wait at once and are told apart; with more of them, everything counts as waited for. The kernel's own read-ahead makes at most 256. */
 const maxRows = 512;
@@ -19,7 +19,7 @@ export class ReadsInFlight {
   }
 
   /** A read waits from now on. @returns what {@link leave} wants */
-  enter(inode: number, run: BlockRun): number {
+  enter(inode: number, run: DiskRun): number {
     for (let row = 0; row < maxRows; row++) {
       const at = 1 + row * rowWords;
       if (this.#words[at] !== 0) continue;
@@ -39,10 +39,10 @@ export class ReadsInFlight {
   }
 
   /** The first blocks of `run` that a read waits for; undefined if there are none. */
-  within(inode: number, run: BlockRun): BlockRun | undefined {
+  within(inode: number, run: DiskRun): DiskRun | undefined {
     if (Atomics.load(this.#words, 0) !== 0) return run;
     const end = run.startBlock + run.blocks;
-    let first: BlockRun | undefined;
+    let first: DiskRun | undefined;
     for (let row = 0; row < maxRows; row++) {
       const at = 1 + row * rowWords;
       if (Atomics.load(this.#words, at) !== inode) continue;

@@ -3,13 +3,13 @@ import { stat } from "node:fs/promises";
 import { constants } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import type { DiskRun } from "@sluice/disk";
 import { blockSizeBytes } from "@sluice/disk/blocks";
 import { abortConnection, connectionOn, ensureControl, type FuseConnection } from "../kernel/connection.js";
 import { abortMountSync, unmount } from "../kernel/mount.js";
 import { interruptBitLow } from "../protocol/constants.js";
 import { invalEntry } from "../protocol/notify.js";
 import { emptyReply } from "../protocol/reply.js";
-import type { BlockRun } from "../push/block-run.js";
 import type { PushCounts } from "../push/push-counts.js";
 import { Pusher, type PushLimits } from "../push/pusher.js";
 import { createReadsInFlight, ReadsInFlight } from "../push/reads-in-flight.js";
@@ -89,6 +89,8 @@ export class FuseSession implements AsyncDisposable {
   readonly #misses: Misses;
   readonly #readsInFlight: SharedArrayBuffer = createReadsInFlight();
   readonly #pusher: Pusher;
+  /** Files that the kernel was made to know. */
+  readonly #known: Set<number> = new Set();
   /** Our own uses of the mount, which an unmount waits for. */
   readonly #lookups: Set<Promise<unknown>> = new Set();
   readonly #pool: WorkerPool;
@@ -181,12 +183,21 @@ export class FuseSession implements AsyncDisposable {
    *
    * @throws {RangeError} unless the runs lie inside the disk
    */
-  async push(disk: DiskFile, runs: readonly BlockRun[]): Promise<void> {
-    // Makes the kernel know the file: into one that it does not know, nothing can be stored. Answered by the workers.
-    const known = stat(this.pathOf(disk)).catch(() => undefined);
-    this.#lookups.add(known);
-    await known.finally(() => this.#lookups.delete(known));
+  async push(disk: DiskFile, runs: readonly DiskRun[]): Promise<void> {
+    if (runs.length === 0) return;
+    await this.#makeKnown(disk);
     await this.#pusher.push(disk, runs);
+  }
+
+  /** Into a file that the kernel does not know, nothing can be stored. Answered by the workers. */
+  async #makeKnown(disk: DiskFile): Promise<void> {
+    if (this.#known.has(disk.inode)) return;
+    const lookup = stat(this.pathOf(disk)).then(
+      () => this.#known.add(disk.inode),
+      () => undefined, // it was removed, or the connection is over
+    );
+    this.#lookups.add(lookup);
+    await lookup.finally(() => this.#lookups.delete(lookup));
   }
 
   #tellAll(change: DiskChange): void {
@@ -210,6 +221,7 @@ export class FuseSession implements AsyncDisposable {
   async removeDisk(disk: DiskFile): Promise<void> {
     if (this.#disks.remove(disk.inode) === undefined) return;
     this.#tellAll({ kind: "remove", inode: disk.inode });
+    this.#known.delete(disk.inode);
     await this.#pusher.forget(disk.inode);
     const [fd] = this.#connection.fds;
     // Takes a lock that a LOOKUP in flight holds, so not on this thread. ENOENT: the kernel had forgotten the name already.

@@ -4,7 +4,9 @@ import { scanLayer, writeRecipe } from "../layer/scan-layer.js";
 
 /** Scans in this thread. */
 export class InlineScanner implements LayerScanner {
-  readonly maxScans = 1;
+  get maxScans(): number {
+    return 1;
+  }
 
   async scan(job: ScanJob, content: AsyncIterable<Uint8Array>, options?: AbortOptions): Promise<LayerScan> {
     const { startBlock, ...tar } = await scanLayer(job, content, options);

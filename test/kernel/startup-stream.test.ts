@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -9,10 +9,11 @@ import { findArtifact } from "@sluice/disk/artifact";
 import { parseImageConfig } from "@sluice/oci";
 import { type Fault, TestRegistry } from "@sluice/oci/testing";
 import {
-  createSilentLog,
+  createFileLog,
   type Daemon,
   DaemonClient,
   mountTable,
+  NodePaths,
   parseNodeConfig,
   Registries,
   startDaemon,
@@ -86,9 +87,10 @@ describe("a start from a startup blob", () => {
     await daemon.stopped;
   });
 
-  const start = async (): Promise<void> => {
-    const config = parseNodeConfig({ store: { budget: "64MiB" }, fetch: { deadline: "20s", retries: 2 } });
-    daemon = await startDaemon({ root, config, version: "test", log: createSilentLog() });
+  const logFile = (): string => new NodePaths(root).log;
+  const start = async (more: object = {}): Promise<void> => {
+    const config = parseNodeConfig({ store: { budget: "64MiB" }, fetch: { deadline: "20s", retries: 2 }, ...more });
+    daemon = await startDaemon({ root, config, version: "test", log: createFileLog(logFile(), "info") });
     client = new DaemonClient(daemon.controlSocket);
   };
   const mount = () => client.mount({ reference, mountpoint, driver: "erofs", writable: false });
@@ -133,6 +135,18 @@ describe("a start from a startup blob", () => {
     await mount();
     expect(await readAll()).toBe(right);
     expect((await client.status()).reads.errors).toBe(0);
+  });
+
+  it("needs no registry once the rest has come in the background", async () => {
+    await daemon.stop({ busy: "refuse", keepMounts: false });
+    await daemon.stopped;
+    await start({ background: { enabled: true } });
+    await mount();
+    await expect.poll(() => readFile(logFile(), "utf8"), { timeout: 10_000 }).toContain("needs no registry");
+    registry.faults.add({ fault: { kind: "status", status: 500 } });
+    const asked = registry.requests.length;
+    expect(await readAll()).toBe(right);
+    expect(registry.requests).toHaveLength(asked);
   });
 
   it("goes on after a restart in the middle, and fetches nothing twice", async () => {

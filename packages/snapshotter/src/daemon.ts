@@ -5,6 +5,7 @@ import type { StopRequest, StopResult } from "./control/api.js";
 import { listenForMetrics } from "./control/metrics-listener.js";
 import { serveControl } from "./control/server.js";
 import { collectCounts } from "./daemon-counts.js";
+import { BackgroundFill } from "./disks/background-fill.js";
 import { BlobPlaces } from "./disks/blob-places.js";
 import { DiskStore, type StoredDisk } from "./disks/disk-store.js";
 import { Disks } from "./disks/disks.js";
@@ -104,6 +105,11 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
     openRepository,
     chunks: fetcher,
     around: (disk) => watchSlowReads(disk, log),
+    background: createBackground(fetcher, store, config),
+    onFilled: (artifact, outcome) => {
+      if (outcome === "complete") log.info({ artifact }, "everything of the image is here: it needs no registry");
+      else log.warn({ artifact }, "the store has no room for all of the image: raise store.budget");
+    },
     onStreamBroken: (artifact, error) => log.warn({ err: error, artifact }, "startup stream ended early"),
   });
 
@@ -198,6 +204,11 @@ function createFetcher(places: BlobPlaces, store: ChunkStore, config: NodeConfig
     isPermanent: (error) => error instanceof Error && "code" in error && error.code === "NO_PLACE",
     onStoreError: (error) => log.error({ err: error }, "the chunk store failed; the chunk is fetched instead"),
   });
+}
+
+function createBackground(fetcher: ChunkFetcher, store: ChunkStore, { background }: NodeConfig) {
+  if (!background.enabled) return undefined;
+  return new BackgroundFill({ chunks: fetcher, store, rateBytesPerSecond: background.rateBytesPerSecond });
 }
 
 /** Best first. */

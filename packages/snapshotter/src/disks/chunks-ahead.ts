@@ -93,6 +93,11 @@ export class ChunksAhead implements DiskChunks {
     return bytes;
   }
 
+  /** Fires when the disk is closed. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
   close(): void {
     this.#stop.abort(new Error("the disk was closed"));
   }

@@ -2,6 +2,7 @@ import type { Digest, Repository } from "@sluice/oci";
 import type { ChunkStore } from "@sluice/store";
 import type { ImageAddress } from "../control/api.js";
 import { Arrivals } from "./arrivals.js";
+import type { BackgroundFill, FillOutcome } from "./background-fill.js";
 import type { BlobPlaces } from "./blob-places.js";
 import { type ChunkGetter, ChunksAhead } from "./chunks-ahead.js";
 import { chunkClaims, DiskMap } from "./disk-map.js";
@@ -22,6 +23,9 @@ export interface DisksParts {
   readonly openRepository: (address: ImageAddress) => Repository;
   /** Puts something around each disk's reads, such as a watch. */
   readonly around?: ((disk: OpenDisk) => OpenDisk) | undefined;
+  /** Fetches the rest of each disk when its start is over. */
+  readonly background?: BackgroundFill | undefined;
+  readonly onFilled?: ((artifact: Digest, outcome: FillOutcome) => void) | undefined;
   readonly onStreamBroken?: ((artifact: Digest, error: unknown) => void) | undefined;
 }
 
@@ -104,6 +108,13 @@ export class Disks {
     await opened?.close();
   }
 
+  async #fetchUnasked(digest: Digest, map: DiskMap, ahead: ChunksAhead): Promise<void> {
+    const { background, onFilled } = this.#parts;
+    await ahead.start();
+    const outcome = await background?.fill(map, ahead.signal).catch(() => undefined); // the disk was closed
+    if (outcome !== undefined) onFilled?.(digest, outcome);
+  }
+
   async #open(digest: Digest, stored: StoredDisk, quiet: boolean): Promise<Opened> {
     const { store, chunks, places, openRepository, around = (disk) => disk, onStreamBroken } = this.#parts;
     const { toc } = stored.image;
@@ -130,7 +141,7 @@ export class Disks {
       },
     };
     this.#opened.add(opened);
-    if (!quiet) void ahead.start();
+    if (!quiet) void this.#fetchUnasked(digest, map, ahead);
     return opened;
   }
 }

@@ -12,6 +12,7 @@ const builtIns = new Set(
 );
 const maxModules = 30_000;
 const maxNameParts = 50;
+const maxKnown = 300_000;
 
 /** A module whose imports are being followed. */
 interface Running {
@@ -30,6 +31,9 @@ export class PythonModules {
   readonly #path: readonly string[];
   /** By dotted name; undefined for what is not there or built in. */
   readonly #modules = new Map<string, PythonModule | undefined>();
+
+  /** What was looked for, loaded or not. */
+  readonly #known = new Map<string, PythonModule | undefined>();
 
   constructor(prediction: Prediction, installation: PythonInstallation, path: readonly string[]) {
     this.#prediction = prediction;
@@ -76,17 +80,24 @@ export class PythonModules {
     if (parts.length > maxNameParts) return false;
     let directories = this.#path;
     for (let count = 1; count <= parts.length; count++) {
-      const name = parts.slice(0, count).join(".");
-      const known = this.#modules.has(name);
-      const module = known ? this.#modules.get(name) : this.#search.find(parts[count - 1] ?? "", directories);
-      if (!known && this.#modules.size < maxModules) {
-        this.#modules.set(name, module);
-        if (module !== undefined) await this.#enter(module, parts.slice(0, count), started);
-      }
-      if (module === undefined) return parts.length === 1 && builtIns.has(name);
+      const module = await this.#loadOne(parts.slice(0, count), directories, started);
+      if (module === undefined) return parts.length === 1 && builtIns.has(parts.join("."));
       directories = module.directory === undefined ? [] : [module.directory];
     }
     return true;
+  }
+
+  async #loadOne(
+    parts: readonly string[],
+    directories: readonly string[],
+    started: Running[],
+  ): Promise<PythonModule | undefined> {
+    const name = parts.join(".");
+    if (this.#modules.has(name) || this.#modules.size >= maxModules) return this.#modules.get(name);
+    const module = this.#search.find(parts.at(-1) ?? "", directories);
+    this.#modules.set(name, module);
+    if (module !== undefined) await this.#enter(module, parts, started);
+    return module;
   }
 
   async #enter(
@@ -111,13 +122,18 @@ export class PythonModules {
   }
 
   #isExtension(parts: readonly string[]): boolean {
-    let directories = this.#path;
-    let module: PythonModule | undefined;
-    for (const part of parts) {
-      module = this.#search.find(part, directories);
-      directories = module?.directory === undefined ? [] : [module.directory];
-    }
-    return module?.isExtension === true;
+    return this.#lookUp(parts)?.isExtension === true;
+  }
+
+  /** Finds a module without loading anything; what was looked for once is remembered. */
+  #lookUp(parts: readonly string[]): PythonModule | undefined {
+    const name = parts.join(".");
+    if (this.#known.has(name)) return this.#known.get(name);
+    const above = parts.length > 1 ? this.#lookUp(parts.slice(0, -1)) : undefined;
+    const directories = parts.length === 1 ? this.#path : above?.directory === undefined ? [] : [above.directory];
+    const module = this.#search.find(parts.at(-1) ?? "", directories);
+    if (this.#known.size < maxKnown) this.#known.set(name, module);
+    return module;
   }
 
   async #importsOf(source: number): Promise<readonly PythonImport[]> {

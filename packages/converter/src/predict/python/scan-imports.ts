@@ -19,22 +19,35 @@ const plainStatement = /^import\s+(.+)$/s;
  */
 export function scanPythonImports(text: string): readonly PythonImport[] {
   const imports: PythonImport[] = [];
-  /** Lines indented more than this are in a function. */
-  let skippedIndent = Number.POSITIVE_INFINITY;
-  /** Lines indented more than this are in an `except` block. */
-  let exceptIndent = Number.POSITIVE_INFINITY;
+  const functions = new Block(/^(async\s+def|def|if\s+(typing\.|t\.)?TYPE_CHECKING|if\s+__name__)\b/);
+  const fallbacks = new Block(/^except\b/);
   for (const line of logicalLines(text)) {
     if (imports.length >= maxImports) break;
     const trimmed = line.trim();
+    if (trimmed === "") continue;
     const indent = line.length - line.trimStart().length;
-    if (trimmed === "" || indent > skippedIndent) continue;
-    skippedIndent = Number.POSITIVE_INFINITY;
-    if (indent <= exceptIndent) exceptIndent = /^except\b/.test(trimmed) ? indent : Number.POSITIVE_INFINITY;
-    else if (exceptIndent === Number.POSITIVE_INFINITY && /^except\b/.test(trimmed)) exceptIndent = indent;
-    if (/^(async\s+def|def|if\s+(typing\.|t\.)?TYPE_CHECKING|if\s+__name__)\b/.test(trimmed)) skippedIndent = indent;
-    else addImports(trimmed, indent > exceptIndent, imports);
+    const isInFunction = functions.holds(indent, trimmed);
+    const isFallback = fallbacks.holds(indent, trimmed);
+    if (!isInFunction) addImports(trimmed, isFallback, imports);
   }
   return imports;
+}
+
+/** The blocks whose first lines match: what is indented more than such a line, up to the next that is not. */
+class Block {
+  readonly #head: RegExp;
+  #indent: number = Number.POSITIVE_INFINITY;
+
+  constructor(head: RegExp) {
+    this.#head = head;
+  }
+
+  /** Whether the next line is in such a block. */
+  holds(indent: number, line: string): boolean {
+    if (indent > this.#indent) return true;
+    this.#indent = this.#head.test(line) ? indent : Number.POSITIVE_INFINITY;
+    return false;
+  }
 }
 
 function addImports(line: string, isFallback: boolean, imports: PythonImport[]): void {

@@ -10,17 +10,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type RealImage, realImage } from "../support/fixture-images.js";
+import { readyLines } from "../support/ready-lines.js";
 import { sluiceJson } from "../support/sluice.js";
 import { rounded, thisMachine } from "./figures.js";
-
-/** What each image writes when it is ready to serve. */
-const readyLines: Readonly<Record<RealImage, string>> = {
-  nginx: "start worker process",
-  node: "ready with",
-  postgres: "database system is ready to accept connections",
-  tomcat: "Server startup in",
-  python: "ready slope",
-};
 
 interface Spread {
   readonly median: number;

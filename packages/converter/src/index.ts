@@ -10,6 +10,8 @@ export {
   inspectImage,
 } from "./inspect/inspect-image.js";
 export { DiskFullError } from "./layer/disk-full.js";
+export { predictStartup } from "./predict/predict-startup.js";
+export type { PredictableImage } from "./predict/predictable-image.js";
 export type { ConversionProgress, OnProgress } from "./progress.js";
 export type { ImagePlace } from "./source/image-place.js";
 export { LayerInvalidError, TarInvalidError } from "./tar/errors.js";

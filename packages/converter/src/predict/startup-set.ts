@@ -25,7 +25,7 @@ export class StartupSet {
     const { tree, layerStartBlocks } = this.#image;
     const layer = tree.layer[inode] ?? -1;
     const layerStart = layerStartBlocks[layer];
-    if (tree.type[inode] !== entryType.file || layerStart === undefined) return;
+    if (tree.type[inode] !== entryType.file || layerStart === undefined || !(start < end)) return;
     const endBlock = blocksOf(Math.min(end, tree.sizeBytes[inode] ?? 0));
     const fileStart = layerStart + (tree.startBlock[inode] ?? 0);
     for (let block = Math.floor(Math.max(start, 0) / blockSizeBytes); block < endBlock; block++) {

@@ -8,6 +8,7 @@ import { demoCommand } from "./commands/demo.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { mountCommand } from "./commands/mount.js";
 import { mountsCommand } from "./commands/mounts.js";
+import { optimizeCommand } from "./commands/optimize.js";
 import { referrersCommand } from "./commands/referrers.js";
 import { runCommand } from "./commands/run.js";
 import { serveCommand } from "./commands/serve.js";
@@ -52,6 +53,7 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
     referrersCommand(runner),
     inspectCommand(runner),
     verifyCommand(runner),
+    optimizeCommand(runner),
     runCommand(runner),
     mountCommand(runner),
     umountCommand(runner),

@@ -5,7 +5,7 @@ import { type AbortOptions, RegistryClient, readBounded } from "@sluice/oci";
 import { mountOverlay, unmount } from "@sluice/snapshotter";
 import { type DaemonClient, runImage, runOnRoot } from "@sluice/snapshotter/client";
 import { pullAndUnpack } from "./full-pull.js";
-import { type ReadyCondition, ReadyWatch } from "./ready.js";
+import { NotReadyError, type ReadyCondition, ReadyWatch } from "./ready.js";
 import type { Stage } from "./stage.js";
 
 /** What every start of a run of the bench has in common. */
@@ -13,12 +13,6 @@ export interface Start extends AbortOptions {
   readonly command: readonly string[];
   readonly ready: ReadyCondition;
   readonly timeoutMs: number;
-}
-
-/** The container ended, or took too long, before it was ready. */
-class NotReadyError extends Error {
-  override readonly name = "NotReadyError";
-  readonly code = "NOT_READY";
 }
 
 /** Starts the image on the lazy mount of a node's daemon. @returns seconds from the request to ready */

@@ -6,6 +6,12 @@ export type ReadyCondition =
   | { readonly kind: "http"; readonly url: string }
   | { readonly kind: "exit" };
 
+/** The container ended, or took too long, before it was ready. */
+export class NotReadyError extends Error {
+  override readonly name = "NotReadyError";
+  readonly code = "NOT_READY";
+}
+
 /** Between two questions to a server that does not answer yet. Milliseconds. */
 const pollMs = 10;
 

@@ -1,20 +1,18 @@
 import { Command } from "commander";
 import { type BenchMode, benchModes } from "../bench/modes.js";
 import { parseCount, parseRate, parseRoundTrip } from "../bench/quantities.js";
-import type { ReadyCondition } from "../bench/ready.js";
+import { type ReadyFlags, readyOf } from "../bench/ready-flags.js";
 import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
 import { type ImageFlags, Images, withImageFlags } from "../images/opened-image.js";
 import { startedDaemon } from "../node/node-daemon.js";
 import { examples, type Runner } from "../verb.js";
 
-interface BenchFlags extends ImageFlags {
+interface BenchFlags extends ImageFlags, ReadyFlags {
   readonly mode: string;
   readonly runs: number;
   readonly rate: number;
   readonly rtt: number;
-  readonly readyLine?: string;
-  readonly readyHttp?: string;
   readonly timeout: number;
   readonly html?: string;
 }
@@ -47,7 +45,7 @@ export function benchCommand(run: Runner): Command {
 
 async function bench(context: Context, flags: BenchFlags, ref: string, command: readonly string[]): Promise<void> {
   const modes = modesOf(flags.mode);
-  const ready = readyOf(flags);
+  const ready = readyOf(flags, "bench");
   const { requireParts } = await import("../bench/missing-parts.js");
   await requireParts(context.surroundings.isRoot, "bench");
   const { runBench } = await import("../bench/run-bench.js");
@@ -88,16 +86,4 @@ function modesOf(text: string): BenchMode[] {
     throw new UsageError(`bench --mode ${text}: expected some of ${benchModes.join(", ")}, with commas between`);
   }
   return modes;
-}
-
-function readyOf({ readyLine, readyHttp }: BenchFlags): ReadyCondition {
-  if (readyLine !== undefined && readyHttp !== undefined) {
-    throw new UsageError("bench: --ready-line and --ready-http exclude each other");
-  }
-  if (readyLine !== undefined) return { kind: "line", text: readyLine };
-  if (readyHttp === undefined) return { kind: "exit" };
-  if (!URL.canParse(readyHttp) || !readyHttp.startsWith("http://")) {
-    throw new UsageError(`bench --ready-http ${readyHttp}: expected a URL that starts with http://`);
-  }
-  return { kind: "http", url: readyHttp };
 }

@@ -17,7 +17,7 @@ export type NodeStep =
   /** The daemon is killed, where somebody brings it back. */
   | { readonly kind: "kill-daemon" };
 
-export interface TimedStep {
+interface TimedStep {
   readonly atMs: number;
   readonly step: NodeStep;
 }

@@ -12,7 +12,7 @@ export interface BadRead {
   readonly endMs: number;
 }
 
-export interface ReadersEnd {
+interface ReadersEnd {
   readonly reads: number;
   readonly bytesRead: number;
   readonly bad: readonly BadRead[];
@@ -35,7 +35,7 @@ export interface ReadersOptions {
 
 type Line = BadRead | { readonly kind: "end"; readonly reads: number; readonly bytesRead: number };
 
-const script = fileURLToPath(new URL("./readers.mjs", import.meta.url));
+const script = fileURLToPath(new URL("./reading-process.mjs", import.meta.url));
 
 export function startReaders({ mountpoint, files, fileBytes, readers, seed }: ReadersOptions): Readers {
   const child = spawn(process.execPath, [script, mountpoint, ...[files, fileBytes, readers, seed].map(String)], {
@@ -56,7 +56,7 @@ export function startReaders({ mountpoint, files, fileBytes, readers, seed }: Re
         throw new Error(`readers do not end within ${timeoutMs} ms: a read waits for ever`, { cause: error });
       });
       const lines = text.split("\n").filter((line) => line !== "");
-      const parsed = lines.map((line) => JSON.parse(line) as Line); // what readers.mjs prints
+      const parsed = lines.map((line) => JSON.parse(line) as Line); // what reading-process.mjs prints
       const bad = parsed.filter((line): line is BadRead => line.kind !== "end");
       const end = parsed.find((line) => line.kind === "end");
       if (end?.kind !== "end") throw new Error(`readers ended without a word: ${text.slice(-300)}`);

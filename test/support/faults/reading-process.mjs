@@ -1,4 +1,4 @@
-// Reads files of a mount at random, checks every byte, and prints a JSON line for each read that fails or is wrong: `readers.mjs MOUNT FILES FILE_BYTES READERS SEED`.
+// Reads files of a mount at random, checks every byte, and prints a JSON line for each read that fails or is wrong: `reading-process.mjs MOUNT FILES FILE_BYTES READERS SEED`.
 // On SIGTERM it ends after the reads under way, with a line that says how much it read. A process of its own: a mount must not be read by whoever serves it.
 import { open } from "node:fs/promises";
 import { join } from "node:path";

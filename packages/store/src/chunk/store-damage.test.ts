@@ -1,0 +1,65 @@
+import { truncate } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { claimsOf, seededChunk } from "../testing/chunks.js";
+import { chunksFrom, flipByte, useTestStore } from "../testing/test-store.js";
+import { MISS, SharedChunkReader } from "./shared-chunk-reader.js";
+
+const test = useTestStore();
+
+describe("the segment store and damage", () => {
+  it("answers no damaged chunk, and heals when it is put again", async () => {
+    const chunks = chunksFrom(0, 3);
+    let store = await test.open();
+    for (const chunk of chunks) await store.put(chunk);
+    await store.close();
+    const [segment = ""] = await test.segmentFiles();
+    await flipByte(segment, 64 + 64 + 64 * 1024 + 64 + 500); // in the second chunk
+    store = await test.open();
+    const { ids, lengths } = claimsOf(chunks);
+    const binding = await store.bind(ids, lengths);
+    const reader = new SharedChunkReader(store.shared, store.addReader());
+    const into = new Uint8Array(4096);
+    const read = (i: number): number => reader.read(binding.slots[i] ?? -1, 0, 4096, into, 0);
+    expect([read(0), read(1), read(2)]).toEqual([4096, MISS, 4096]);
+    const [, second] = chunks;
+    if (second === undefined) throw new Error("three chunks were made");
+    await expect(store.get(second.id)).rejects.toMatchObject({ code: "CHUNK_MISSING" });
+    expect(await store.put(second)).toBe("stored");
+    expect(read(1)).toBe(4096);
+    expect(store.stats()).toMatchObject({ damaged: 1, healed: 1 });
+    await store.close();
+  });
+
+  it("finds and drops damage when it scrubs", async () => {
+    const chunks = chunksFrom(0, 20);
+    let store = await test.open();
+    for (const chunk of chunks) await store.put(chunk);
+    await store.close();
+    const [segment = ""] = await test.segmentFiles();
+    await flipByte(segment, 64 + 7 * (64 * 1024 + 64) + 64 + 10);
+    await flipByte(segment, 64 + 9 * (64 * 1024 + 64) + 8); // the id in a header
+    store = await test.open();
+    const damaged: string[] = [];
+    for await (const progress of store.scrub()) damaged.push(...progress.damaged);
+    expect(damaged.sort()).toEqual([chunks[7]?.id, chunks[9]?.id].sort());
+    expect(await store.has(chunks[7]?.id ?? seededChunk("x").id)).toBe(false);
+    expect(store.stats()).toMatchObject({ chunks: 18, damaged: 2 });
+    for await (const progress of store.scrub()) expect(progress.damaged).toEqual([]);
+    await store.close();
+  });
+
+  it("gives a chunk up when its segment was truncated under it", async () => {
+    const chunks = chunksFrom(0, 3);
+    const store = await test.open();
+    const { ids, lengths } = claimsOf(chunks);
+    const binding = await store.bind(ids, lengths);
+    for (const chunk of chunks) await store.put(chunk);
+    const [segment = ""] = await test.segmentFiles();
+    await truncate(segment, 64 + 2 * (64 * 1024 + 64) + 64 + 100);
+    const reader = new SharedChunkReader(store.shared, store.addReader());
+    const into = new Uint8Array(4096);
+    expect(reader.read(binding.slots[2] ?? -1, 4096, 4096, into, 0)).toBe(MISS);
+    expect(reader.read(binding.slots[1] ?? -1, 4096, 4096, into, 0)).toBe(4096);
+    await store.close();
+  });
+});

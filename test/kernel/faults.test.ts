@@ -13,7 +13,7 @@ describe("a node whose registry, store and disk fail by a plan, under eight read
       expect(unexplained).toEqual([]);
       expect(reads).toBeGreaterThan(50);
       expect(after.descriptors - before.descriptors).toBeLessThan(40); // connections that wait for the next request, segments
-      expect(after.rssBytes).toBeLessThan(200e6);
+      expect(after.rssBytes).toBeLessThan(250e6);
       expect(after.diskBytes).toBeLessThan(faultyNode.diskBytes);
       expect(store.bytes).toBeLessThanOrEqual(faultyNode.budgetBytes);
     }

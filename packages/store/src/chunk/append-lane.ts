@@ -142,7 +142,9 @@ export class AppendLane {
     for (const segment of this.#parts.segments.live) {
       await this.exclusive(async () => {
         if (this.#isClosed || segment.retired || (await isIndexed(this.#parts, segment))) return;
-        await reindex(this.#parts, segment, segment !== this.#active);
+        if (!this.#parts.health.isIndexSuspect) return await reindex(this.#parts, segment, segment !== this.#active);
+        await this.#repairIndex();
+        this.#parts.health.recover();
       }).catch((error: unknown) => {
         if (!isDiskFailure(error)) throw error;
         this.#parts.health.degrade(error);

@@ -49,6 +49,8 @@ export class ChunkIndex {
   readonly #db: Database;
   readonly #onFailure: (error: unknown) => void;
   #ready: Promise<void> = Promise.resolve();
+  /** What is on the disk is damaged, and opening it again does not help. */
+  #isDamaged = false;
 
   private constructor(folder: string, db: Database, onFailure: (error: unknown) => void) {
     this.#folder = folder;
@@ -79,9 +81,14 @@ export class ChunkIndex {
       if (codes.includes("LEVEL_LOCKED")) throw new StoreLockedError(this.#folder, { cause: error });
       if (!isIndexFailure(error)) throw error;
       await this.#db.close();
-      await rm(this.#folder, { recursive: true, force: true });
-      await this.#db.open();
+      await this.#openNew();
     }
+  }
+
+  async #openNew(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
+    await this.#db.open();
+    this.#isDamaged = false;
   }
 
   /** Undefined where the index knows nothing; in the order of `ids`. */
@@ -103,7 +110,12 @@ export class ChunkIndex {
       operations.push({ type: "put", key: idKey(chunk.id), value: encodeLocation(chunk) });
       operations.push({ type: "put", key: placeKey(chunk.segment, chunk.offset), value: encodeChunk(chunk) });
     }
-    await this.#db.batch(operations);
+    try {
+      await this.#db.batch(operations);
+    } catch (error) {
+      this.#note(error);
+      throw error;
+    }
   }
 
   /** Forgets these chunks where the index still has them at these places. */
@@ -135,11 +147,20 @@ export class ChunkIndex {
     }
   }
 
-  /** How many chunks of a segment it lists. */
+  /** How many chunks of a segment it lists, and finds by their ids. */
   async count(segment: number): Promise<number> {
-    let chunks = 0;
-    for await (const _ of this.chunksOf(segment)) chunks++;
-    return chunks;
+    let found = 0;
+    let ids: Uint8Array[] = [];
+    const look = async (): Promise<void> => {
+      for (const location of await this.find(ids)) found += location === undefined ? 0 : 1;
+      ids = [];
+    };
+    for await (const { id } of this.chunksOf(segment)) {
+      ids.push(id);
+      if (ids.length === 1000) await look();
+    }
+    await look();
+    return found;
   }
 
   /** Forgets a segment and every chunk that the index has there. */
@@ -186,7 +207,7 @@ export class ChunkIndex {
    * @throws if the disk still fails; to be called again then
    */
   async reopen(): Promise<void> {
-    const reopened = this.#db.close().then(() => this.#open());
+    const reopened = this.#db.close().then(() => (this.#isDamaged ? this.#openNew() : this.#open()));
     this.#ready = reopened.catch(() => undefined);
     await reopened;
   }
@@ -206,7 +227,12 @@ export class ChunkIndex {
 
   #failed(error: unknown): void {
     if (!isIndexFailure(error)) throw error;
+    this.#note(error);
     this.#onFailure(error);
+  }
+
+  #note(error: unknown): void {
+    if (codesOf(error).includes("LEVEL_CORRUPTION")) this.#isDamaged = true;
   }
 }
 

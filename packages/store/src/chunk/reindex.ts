@@ -1,3 +1,4 @@
+import type { IndexedChunk } from "./chunk-index.js";
 import type { Segment } from "./segment.js";
 import { recordHeaderBytes } from "./segment-format.js";
 import { scanSegment } from "./segment-scan.js";
@@ -8,7 +9,7 @@ import type { StoreParts } from "./store-parts.js";
 const batch = 1000;
 
 /**
- * Whether the index lists as many chunks of the segment as there are. LevelDB drops what is damaged in its log without a word, and begins anew where its folder
+ * Whether the index lists as many chunks of the segment as there are, and finds them. LevelDB drops what is damaged in its log without a word, and begins anew where its folder
  * is gone.
  */
 export async function isIndexed(parts: StoreParts, segment: Segment): Promise<boolean> {
@@ -19,9 +20,16 @@ export async function isIndexed(parts: StoreParts, segment: Segment): Promise<bo
 export async function reindex(parts: StoreParts, segment: Segment, isSealed: boolean): Promise<void> {
   const { index, slots, health } = parts;
   const { number } = segment;
-  const { chunks } = await scanSegment(segment.file, number, segment.sizeBytes);
+  const scanned = await scanSegment(segment.file, number, segment.sizeBytes);
   await index.removeSegment(number);
-  for (let from = 0; from < chunks.length; from += batch) await index.add(chunks.slice(from, from + batch));
+  const chunks: IndexedChunk[] = [];
+  for (let from = 0; from < scanned.chunks.length; from += batch) {
+    const some = scanned.chunks.slice(from, from + batch);
+    const elsewhere = await index.find(some.map(({ id }) => id)); // stored anew since, perhaps because it is damaged here
+    const here = some.filter((_, i) => parts.segments.byNumber(elsewhere[i]?.segment ?? -1) === undefined);
+    await index.add(here);
+    chunks.push(...here);
+  }
   segment.chunks = chunks.length;
   await index.note({ number, sealed: isSealed, bytes: isSealed ? segment.sizeBytes : 0, chunks: segment.chunks });
   for (const chunk of chunks) {

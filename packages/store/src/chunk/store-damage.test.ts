@@ -1,7 +1,8 @@
-import { truncate } from "node:fs/promises";
+import { rm, truncate } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { claimsOf, seededChunk } from "../testing/chunks.js";
-import { chunksFrom, flipByte, useTestStore } from "../testing/test-store.js";
+import { chunksFrom, countRight, flipByte, putAll, useTestStore } from "../testing/test-store.js";
 import { MISS, SharedChunkReader } from "./shared-chunk-reader.js";
 
 const test = useTestStore();
@@ -60,6 +61,34 @@ describe("the segment store and damage", () => {
     const into = new Uint8Array(4096);
     expect(reader.read(binding.slots[2] ?? -1, 4096, 4096, into, 0)).toBe(MISS);
     expect(reader.read(binding.slots[1] ?? -1, 4096, 4096, into, 0)).toBe(4096);
+    await store.close();
+  });
+
+  it("looks at what lay beside a damaged chunk again before it is used", async () => {
+    const store = await test.open();
+    const chunks = chunksFrom(0, 3);
+    const { ids, lengths } = claimsOf(chunks);
+    const binding = await store.bind(ids, lengths);
+    await putAll(store, chunks);
+    const [segment = ""] = await test.segmentFiles();
+    const reader = new SharedChunkReader(store.shared, store.addReader());
+    const into = new Uint8Array(4096);
+    const read = (i: number): number => reader.read(binding.slots[i] ?? -1, 0, 4096, into, 0);
+    await flipByte(segment, 64 + 64 + 64 * 1024 + 64 + 500); // rot in the second, after it was verified
+    await truncate(segment, 64 + 2 * (64 * 1024 + 64) + 64 + 100);
+    expect(read(2)).toBe(MISS);
+    for (const chunk of chunks.slice(2)) expect(await store.put(chunk)).toBe("stored");
+    expect([read(0), read(1), read(2)]).toEqual([4096, MISS, 4096]);
+    await store.close();
+  });
+
+  it("goes on when somebody deleted the folder of its segments", async () => {
+    const store = await test.open({ retryAfterMs: 1 });
+    const chunks = chunksFrom(0, 200);
+    await putAll(store, chunks.slice(0, 10));
+    await rm(join(test.folder, "segments"), { recursive: true });
+    await putAll(store, chunks);
+    expect(await countRight(store, chunks)).toBe(chunks.length);
     await store.close();
   });
 });

@@ -46,6 +46,8 @@ export async function dropDamaged(parts: StoreParts, segment: Segment, chunk: In
   slots.distrust(segment.place); // damage seldom comes alone
   segment.chunks--;
   await index.remove([chunk]);
+  // So that the next life does not take the chunk for one that the index has lost. Of the active segment the note says another length, and counts for nothing.
+  await index.note({ number: segment.number, sealed: true, bytes: segment.sizeBytes, chunks: segment.chunks });
 }
 
 /** Tells the slot of the chunk, if it has one, what a verified read found out. */

@@ -9,12 +9,12 @@ export interface Limits {
 
 /** So that no image keeps the converter busy: a hostile one gets a short prediction. */
 export const limits: Limits = {
-  /** Bytes read from the image's files. The sources of a large Python stack are 40 MB. */
-  readBytes: 384 * 1024 * 1024,
-  /** Reads of the image's files. The largest Node image measured needs 8,000. */
+  /** Bytes read from the image's files. A large Python stack needs 50 MB. */
+  readBytes: 192 * 1024 * 1024,
+  /** Reads of the image's files. A large Python stack needs 5,000. */
   reads: 60_000,
   /** Names looked up. Node tries up to ten for one `require`. */
-  lookups: 4_000_000,
+  lookups: 2_000_000,
   /** Largest file that is read as a whole to be understood. Bytes. */
   sourceBytes: 16 * 1024 * 1024,
   /** Bytes predicted: a start that reads more is better served by what it asks for. */

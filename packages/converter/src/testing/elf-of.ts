@@ -1,5 +1,5 @@
 /** A section of a test ELF file; allocated unless it says otherwise. */
-export interface TestSection {
+interface TestSection {
   readonly name: string;
   readonly bytes: Uint8Array | number;
   readonly flags?: number;

@@ -20,9 +20,11 @@ const shells = /^(sh|ash|dash|bash|busybox|ksh|zsh)$/;
 /** Predicts what running a command line reads: its program, the interpreter of that, what they are known to load. */
 export async function runCommand(words: readonly string[], prediction: Prediction, state?: RunState): Promise<void> {
   const { files, set, elf, workingDirectory } = prediction;
-  const now = state ?? { depth: 0, environment: prediction.environment, scripts: new Set<number>(), run: runCommand };
+  const now = state ?? newState(prediction);
   const inode = findProgram(files, words[0] ?? "", now.environment, workingDirectory);
-  if (inode === -1 || now.depth > maxDepth) return;
+  const line = words.join("\0");
+  if (inode === -1 || now.depth > maxDepth || now.ran.has(line)) return;
+  now.ran.add(line);
   const next = { ...now, depth: now.depth + 1 };
   const shebang = parseShebang(await files.read(inode, 0, 256));
   if (shebang !== undefined) {
@@ -32,6 +34,10 @@ export async function runCommand(words: readonly string[], prediction: Predictio
   await elf.load(inode, "program");
   await followProgram(inode, words, prediction, next);
 }
+
+const newState = ({ environment }: Prediction): RunState => {
+  return { depth: 0, environment, scripts: new Set(), ran: new Set(), run: runCommand };
+};
 
 async function followProgram(
   inode: number,

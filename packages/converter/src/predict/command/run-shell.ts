@@ -3,7 +3,8 @@ import { addCopied } from "./copied-files.js";
 import type { RunState } from "./run-state.js";
 import { commandsOfLine, linesOf, type ShellCommand } from "./shell-script.js";
 
-const maxScriptBytes = 256 * 1024;
+const maxScriptBytes = 128 * 1024;
+const maxScripts = 32;
 /** Commands of the shell itself, although there are programs of these names. */
 const builtins = new Set(
   "[ [[ test echo printf kill true false pwd cd set read shift return trap umask wait ulimit unset type fi done esac".split(
@@ -31,7 +32,7 @@ async function runScript(
 ): Promise<void> {
   const { files, set, workingDirectory } = prediction;
   const inode = files.findFile(args[0] ?? "", workingDirectory);
-  if (inode === -1 || state.scripts.has(inode)) return;
+  if (inode === -1 || state.scripts.has(inode) || state.scripts.size >= maxScripts) return;
   state.scripts.add(inode);
   const text = await files.readText(inode, maxScriptBytes);
   if (text === undefined) return;

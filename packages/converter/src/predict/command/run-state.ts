@@ -6,6 +6,8 @@ export interface RunState {
   readonly environment: ReadonlyMap<string, string>;
   /** Scripts that have been followed: each is, once. */
   readonly scripts: Set<number>;
+  /** Command lines that have been run, their words joined by NUL: each is, once. */
+  readonly ran: Set<string>;
   /** Runs a command line: shells need it for those of their scripts. */
   run(words: readonly string[], prediction: Prediction, state: RunState): Promise<void>;
 }

@@ -26,7 +26,7 @@ import { inFile, inMemory } from "./publish/local-sources.js";
 import { type BlobSource, pushBlobs } from "./publish/push-blobs.js";
 import type { ImagePlace } from "./source/image-place.js";
 import { remoteBlob } from "./source/remote-blob.js";
-import { writeStartupBlob } from "./startup/startup-blob.js";
+import { recordedLevel, writeStartupBlob } from "./startup/startup-blob.js";
 import { findConverted, readToc } from "./verify/artifact-reader.js";
 
 export interface OptimizeOptions extends AbortOptions {
@@ -94,7 +94,12 @@ export async function optimizeImage(
   await using compressor = new CompressorPool(options.threads);
   await using file = await openTemporaryFile(temporaryDirectory);
   const runs = mergeRecordings(kept);
-  const startup = await writeStartupBlob(runs, toc, blobs, file, { temporaryDirectory, compressor, signal });
+  const startup = await writeStartupBlob(runs, toc, blobs, file, {
+    temporaryDirectory,
+    compressor,
+    signal,
+    level: recordedLevel,
+  });
   if (startup === undefined) throw nothingRecorded(place);
 
   const tocBytes = encodeToc(withStartup(toc, startup));

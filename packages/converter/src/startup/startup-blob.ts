@@ -16,8 +16,8 @@ import { type BlobFile, type WrittenBlob, writeBlob } from "../layer/write-blob.
 import type { DiskBlobs, ReadableToc } from "./disk-chunk.js";
 import { type DiskChunk, readRows } from "./read-rows.js";
 
-/** A tenth fewer bytes than at the level of layers, which every start has to wait for. docs/adr/0009-startup.md */
-const startupLevel = 9;
+/** Of what was recorded: a tenth fewer bytes than at the level of layers, which every start has to wait for. docs/adr/0009-startup.md */
+export const recordedLevel = 9;
 
 /** A startup blob, and the table of its chunks for the TOC. */
 export interface StartupBlob {
@@ -28,6 +28,8 @@ export interface StartupBlob {
 export interface StartupBlobOptions extends AbortOptions {
   readonly temporaryDirectory: string;
   readonly compressor: ChunkCompressor;
+  /** Of zstd; that of layers when left out. */
+  readonly level?: number;
 }
 
 /** A piece of a startup chunk, and where its blocks are in the temporary file. */
@@ -56,7 +58,8 @@ export async function writeStartupBlob(
   await using spool = await openTemporaryFile(options.temporaryDirectory);
   await copyPieces(pieces, toc, blobs, spool, options);
   const chunks = spoolChunks(planned);
-  const plan = { kind: blobKind.startup, dataBlocks, chunks, descriptor: spool.handle.fd, level: startupLevel };
+  const level = options.level === undefined ? undefined : { level: options.level };
+  const plan = { kind: blobKind.startup, dataBlocks, chunks, descriptor: spool.handle.fd, ...level };
   const blob = await writeBlob(plan, target, options.compressor, { signal: options.signal });
   const firstPiece = new Uint32Array(planned.length + 1);
   for (const [row, own] of planned.entries()) firstPiece[row + 1] = (firstPiece[row] ?? 0) + own.length;

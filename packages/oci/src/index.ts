@@ -82,6 +82,7 @@ export type {
   BlobName,
   PushedManifest,
   PushManifestOptions,
+  ReadRangeOptions,
   ReferrersOptions,
   Repository,
   SubjectListing,

@@ -1,6 +1,7 @@
 import type { AbortOptions } from "../abort-options.js";
 import { type ByteRange, toRangeHeader } from "../bytes/byte-range.js";
 import type { Digest } from "../digest/digest.js";
+import type { ReadRangeOptions } from "../repository/repository.js";
 import { parseContentRange } from "./content-range.js";
 import { requestName } from "./error-of-response.js";
 import { RangeIgnoredError, RegistryError, ShortBodyError, UnexpectedReplyError } from "./errors.js";
@@ -23,16 +24,17 @@ export interface BlobRead {
 }
 
 /**
- * Exactly the bytes of a range. A read that breaks in the middle is taken up where it stopped, within the attempts of the session.
+ * Exactly the bytes of a range. A read that breaks in the middle is taken up where it stopped, within the attempts of the caller or the session.
  *
  * @throws {RegistryError} by situation, or the signal's own reason
  */
 export async function* readBytes(
   context: RepositoryContext,
   read: BlobRead,
-  options?: AbortOptions,
+  options?: ReadRangeOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { end } = read.range;
+  const retry = { ...context.session.retry, maxAttempts: options?.attempts ?? context.session.retry.maxAttempts };
   let at = read.range.start;
   let failures = 0;
   let failedAt = at;
@@ -46,7 +48,6 @@ export async function* readBytes(
       options?.signal?.throwIfAborted();
       failures = at - failedAt >= progressBytes ? 1 : failures + 1;
       failedAt = at;
-      const retry = context.session.retry;
       const pauseMs = failures < retry.maxAttempts ? pauseAfter(error, failures, retry) : undefined;
       if (pauseMs === undefined) throw error;
       await pause(pauseMs, options);

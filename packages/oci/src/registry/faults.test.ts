@@ -60,6 +60,17 @@ describe("a manifest", () => {
     expect(registry.faults.served).toBe(2);
   });
 
+  it("is not taken up for a caller who tries again himself", async () => {
+    const { blob, registry, repository } = await start();
+    registry.faults.add({ fault: { kind: "status", status: 503 }, times: 1, when: isBlobGet });
+    const read = (): Promise<Uint8Array> =>
+      collect(repository.readBlobRange(blob.digest, { start: 5, end: 10 }, { attempts: 1 }));
+    const before = registry.requests.length;
+    await expect(read()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(registry.requests.length - before).toBe(1);
+    expect(Buffer.compare(await read(), bytes.subarray(5, 10))).toBe(0);
+  });
+
   const staying: [Fault, string][] = [
     [{ kind: "status", status: 401 }, "UNAUTHORIZED"],
     [{ kind: "status", status: 403 }, "DENIED"],

@@ -9,6 +9,7 @@ import type {
   BlobName,
   PushedManifest,
   PushManifestOptions,
+  ReadRangeOptions,
   ReferrersOptions,
   Repository,
   SubjectListing,
@@ -51,7 +52,7 @@ export class RegistryRepository implements Repository {
     return verifyStream(readBytes(this.#context, read, options), { digest, sizeBytes: size }, what);
   }
 
-  readBlobRange(digest: Digest, range: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array> {
+  readBlobRange(digest: Digest, range: ByteRange, options?: ReadRangeOptions): AsyncIterable<Uint8Array> {
     return readBytes(this.#context, { digest, range, whole: false }, options);
   }
 

@@ -19,6 +19,11 @@ export interface PushManifestOptions extends AbortOptions {
   readonly tag?: string | undefined;
 }
 
+export interface ReadRangeOptions extends AbortOptions {
+  /** Requests in all when the medium fails in a way that may pass, the first included. Default: as the medium is set up. 1 for callers who try again themselves. */
+  readonly attempts?: number | undefined;
+}
+
 export interface ReferrersOptions extends AbortOptions {
   /** Only referrers of this type. */
   readonly artifactType?: string | undefined;
@@ -66,7 +71,7 @@ export interface Repository extends AsyncDisposable {
    * Exactly the bytes of `range`, in order, in pieces of any size, or an error; never short. Not verified: the caller checks chunks.
    * An empty range yields nothing and asks nobody. Leaving the loop early closes the source.
    */
-  readBlobRange(digest: Digest, range: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array>;
+  readBlobRange(digest: Digest, range: ByteRange, options?: ReadRangeOptions): AsyncIterable<Uint8Array>;
 
   /** Stores a blob whose name is known. Nothing is visible before all of it is there and right. Pushing what is there already is no error. */
   pushBlob(blob: BlobName, content: BlobContent, options?: AbortOptions): Promise<void>;

@@ -9,7 +9,8 @@ export class NoPlaceError extends Error {
 
 /**
  * Which repositories hold which blob. A blob that several images share is read from the first place that gives it, and goes on at the next
- * place where one broke off: bytes of a digest are the same everywhere, and whoever reads them proves it.
+ * place where one broke off: bytes of a digest are the same everywhere, and whoever reads them proves it. Each place is asked once: whoever fetches
+ * chunks tries again.
  */
 export class BlobPlaces implements BlobRangeSource {
   readonly #places = new Map<Digest, Repository[]>();
@@ -30,7 +31,7 @@ export class BlobPlaces implements BlobRangeSource {
     let start = range.start;
     for (const place of places) {
       try {
-        for await (const piece of place.readBlobRange(blob, { start, end: range.end }, options)) {
+        for await (const piece of place.readBlobRange(blob, { start, end: range.end }, { ...options, attempts: 1 })) {
           start += piece.byteLength;
           yield piece;
         }

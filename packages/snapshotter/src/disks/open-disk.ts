@@ -94,8 +94,7 @@ async function copyPart(
   try {
     await copyFromChunk(map, chunks, part, into, offset, options);
   } catch (error) {
-    options?.signal?.throwIfAborted();
-    if (!map.isStartup(part.chunk)) throw error;
+    if (options?.signal?.aborted || !map.isStartup(part.chunk)) throw error;
     const instead = map.partsOfRegions(part.diskOffset, part.diskOffset + part.length);
     await Promise.all(instead.map((other) => copyFromChunk(map, chunks, other, into, offset, options)));
   }

@@ -19,7 +19,7 @@ export interface RegistriesOptions {
   readonly onRequest?: RequestMeter | undefined;
 }
 
-/** A failed request is made again by who fetches chunks, too; here only what a moment cures. Attempts. */
+/** For documents; here only what a moment cures, and chunks are asked for again by who fetches them. Attempts. */
 const maxAttempts = 3;
 
 /** The repositories of addresses. One client, with its connections and tokens, for all addresses that are reached alike. */

@@ -15,14 +15,19 @@ export class BlobBackoff {
     this.#config = config;
   }
 
-  /** Twice as long as the last pause if that is over; what fails during one is part of the same trouble. */
-  failed(blob: Digest): void {
+  /**
+   * Twice as long as the last pause if that is over; what fails during one is part of the same trouble. A source that asks for a pause (`retryAfterMs` of the error)
+   * gets it, within reason.
+   */
+  failed(blob: Digest, error?: unknown): void {
     const now = performance.now();
     const last = this.#pauses.get(blob);
-    if (last !== undefined && now < last.untilMs) return;
+    const askedMs = pauseAskedFor(error);
+    if (last !== undefined && now < last.untilMs && askedMs === 0) return;
     const { retryDelayMs, maxRetryDelayMs } = this.#config;
     const delayMs = Math.min(maxRetryDelayMs, last === undefined ? retryDelayMs : last.delayMs * 2);
-    this.#pauses.set(blob, { delayMs, untilMs: now + delayMs * (0.5 + Math.random() / 2) });
+    const untilMs = now + Math.max(delayMs * (0.5 + Math.random() / 2), askedMs);
+    this.#pauses.set(blob, { delayMs, untilMs });
   }
 
   succeeded(blob: Digest): void {
@@ -33,4 +38,12 @@ export class BlobBackoff {
   remainingMs(blob: Digest): number {
     return Math.max(0, (this.#pauses.get(blob)?.untilMs ?? 0) - performance.now());
   }
+}
+
+/** A reader may have to be told before its end, so not for longer. Milliseconds. */
+const maxAskedMs = 15_000;
+
+function pauseAskedFor(error: unknown): number {
+  const asked = error instanceof Error && "retryAfterMs" in error ? error.retryAfterMs : undefined;
+  return typeof asked === "number" && asked > 0 ? Math.min(asked, maxAskedMs) : 0;
 }

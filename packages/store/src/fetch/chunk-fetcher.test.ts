@@ -256,6 +256,26 @@ describe("a chunk fetcher", () => {
     expect(fetcher.stats()).toMatchObject({ failures: 1, byCause: { background: { chunks: 11 } } });
   });
 
+  it("tells a reader whose time is up what the attempts failed with, and the next one at once", async () => {
+    const late = new Error("the deadline of 5 s has passed");
+    const config = { retryDelayMs: 1, maxRetryDelayMs: 5 };
+    fetcher = new ChunkFetcher({ source: registry, store, config, isDeadline: (reason) => reason === late });
+    registry.before = async () => {
+      throw new Error("the registry answered 503");
+    };
+    const stop = new AbortController();
+    const reading = fetched(fetcher, registry.place(0), "demand", { signal: stop.signal });
+    await expect.poll(() => registry.asked.length).toBeGreaterThan(4);
+    stop.abort(late);
+    await expect(reading).rejects.toMatchObject({
+      code: "CHUNK_FETCH_FAILED",
+      message: expect.stringMatching(/attempts until the deadline of 5 s has passed; the last one: .* answered 503$/),
+    });
+    const asked = registry.asked.length;
+    await expect(fetched(fetcher, registry.place(0), "demand")).rejects.toThrow("answered 503");
+    expect(registry.asked).toHaveLength(asked);
+  });
+
   it("serves from memory what the store cannot keep", async () => {
     const full: ChunkStore = Object.create(store, { put: { value: async () => "not-stored" } });
     fetcher = new ChunkFetcher({ source: registry, store: bindAll(full, store) });

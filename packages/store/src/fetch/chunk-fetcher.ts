@@ -200,7 +200,10 @@ export class ChunkFetcher {
     }
   }
 
-  /** A chunk that failed until a waiter's time was up is remembered as failed, so that the kernel's next try for the same pages is told at once. */
+  /**
+   * A chunk that failed until a waiter's time was up is remembered as failed, so that the kernel's next try for the same pages is told at once; and the waiter is told what it
+   * failed with, not only that its time is up.
+   */
   async #wait(flight: Flight, use: UseBytes, options?: AbortOptions): Promise<void> {
     flight.waiters++;
     if (flight.cause === "demand") flight.stream?.awaited(flight);
@@ -209,10 +212,10 @@ export class ChunkFetcher {
     } catch (error) {
       const { failure, place } = flight;
       if (failure !== undefined && this.#isDeadline(error)) {
-        this.#failed.set(
-          place.id,
-          new ChunkFetchError(place.id, place.blob, failure.attempts, { cause: failure.cause }),
-        );
+        const { attempts, cause } = failure;
+        const late = new ChunkFetchError(place.id, place.blob, attempts, { cause, until: error });
+        this.#failed.set(place.id, late);
+        throw late;
       }
       throw error;
     } finally {

@@ -12,6 +12,8 @@ export function looksPermanent(error: unknown): boolean {
   return error instanceof Error && "retryable" in error && error.retryable === false;
 }
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** A chunk could not be fetched, and trying again did not help. `cause` is the last attempt's error. */
 export class ChunkFetchError extends Error {
   override readonly name = "ChunkFetchError";
@@ -19,9 +21,16 @@ export class ChunkFetchError extends Error {
   readonly id: Digest;
   readonly blob: Digest;
   readonly attempts: number;
-  constructor(id: Digest, blob: Digest, attempts: number, options: ErrorOptions) {
-    const cause = options.cause instanceof Error ? options.cause.message : String(options.cause);
-    super(`chunk ${id} of blob ${blob}: not fetched in ${attempts} attempts: ${cause}`, options);
+  /** @param options `until`: what ended the attempts, if it was not their number */
+  constructor(
+    id: Digest,
+    blob: Digest,
+    attempts: number,
+    options: { readonly cause: unknown; readonly until?: unknown },
+  ) {
+    const within = options.until === undefined ? "" : ` until ${messageOf(options.until)}`;
+    const what = `chunk ${id} of blob ${blob}: not fetched in ${attempts} attempts${within}`;
+    super(`${what}; the last one: ${messageOf(options.cause)}`, { cause: options.cause });
     this.id = id;
     this.blob = blob;
     this.attempts = attempts;

@@ -181,7 +181,7 @@ export class RequestRunner {
   }
 
   #noteFailure(request: RangeRequest, attempts: number, cause: unknown): void {
-    this.#backoff.failed(request.blob);
+    this.#backoff.failed(request.blob, cause);
     for (const flight of request.flights) flight.failure = { attempts, cause };
   }
 

@@ -78,6 +78,14 @@ describe("a miss", () => {
     expect((await served(async () => new Uint8Array(length))).answers).toEqual([[-5, 0]]);
   });
 
+  it("is told at the deadline what the work failed with until then, if it says so", async () => {
+    const telling: ReadMiss = (_disk, _offset, _length, signal) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("the registry is away"))));
+    const { answers, failures } = await served(telling);
+    expect(answers).toEqual([[-5, 0]]);
+    expect(failures[0]?.message).toContain("the registry is away");
+  });
+
   it("is answered with EINTR, silently, when its reader is gone", async () => {
     const { answers, failures } = await served(never, (misses) => {
       expect(misses.interrupt(8, 0)).toBe(true);

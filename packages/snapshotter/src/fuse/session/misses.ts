@@ -150,10 +150,13 @@ export class Misses {
   }
 }
 
-/** The result of `work`, or the signal's reason if that comes first. Work that ends later is ignored. */
+/**
+ * The result of `work`, or the signal's reason if that comes first. Work that ends later is ignored; work that ends because of the signal, at once, may say more than
+ * the signal does.
+ */
 function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason as Error); // this file's own controller, aborted with errors only
+    const stop = (): void => void setImmediate(() => reject(signal.reason as Error)); // this file's own controller, aborted with errors only
     signal.addEventListener("abort", stop, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });

@@ -1,15 +1,23 @@
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type DiskFile, type FuseEvent, FuseSession, isMountpoint, type ReadMiss } from "@sluice/snapshotter";
+import {
+  type DiskFile,
+  ErofsDriver,
+  type FuseEvent,
+  FuseSession,
+  isMountpoint,
+  type ReadMiss,
+} from "@sluice/snapshotter";
 import { chunkState, FileChunks, fileChunksModule } from "@sluice/snapshotter/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { writeDiskImage } from "../support/erofs-disk.js";
 import { endOf, output, sha256Of, started } from "../support/other-process.js";
-import { eventually } from "../support/served-disk.js";
+import { eventually, ServedDisk } from "../support/served-disk.js";
 
 const chunkBlocks = 16;
 const chunkBytes = chunkBlocks * 4096;
@@ -192,6 +200,61 @@ describe("pages that are pushed", () => {
     await session.push(disk, wholeDisk);
     expect(session.stats().push.storedBytes).toBe(0);
     expect(await sha256Of(session.pathOf(disk))).toBe(contentHash);
+  });
+});
+
+describe("EROFS on a pushed disk", () => {
+  it("shows the whole tree without a request, and a walk of what was evicted with few", async () => {
+    const work = await mkdtemp(join(tmpdir(), "sluice-push-"));
+    const big = randomBytes(3_000_001);
+    const image = await writeDiskImage(join(work, "image"), [
+      { path: "big", content: big },
+      { path: "many", type: "directory" },
+      ...Array.from({ length: 3000 }, (_, i) => ({ path: `many/file-${i}`, content: Buffer.from(`${i}`) })),
+    ]);
+    const chunks = new FileChunks([image.path]);
+    const { metadataBlocks } = image;
+    const runs = [
+      { startBlock: 0, blocks: metadataBlocks },
+      { startBlock: image.dataOffset / 4096, blocks: (image.sizeBytes - image.dataOffset) / 4096 },
+    ];
+    const disk = Object.assign(new ServedDisk("disk", image, chunks), {
+      metadataBlocks,
+      onArrived: (listener: (arrived: typeof runs) => void) => {
+        listener(runs);
+        return () => undefined;
+      },
+    });
+    const driver = new ErofsDriver({
+      mountpoint: join(work, "disks"),
+      chunks,
+      readerModule: fileChunksModule,
+      onEvent: ({ error }) => expect(error).toBeUndefined(),
+      backing: "file",
+    });
+    const mountpoint = join(work, "mount");
+    await mkdir(mountpoint);
+    try {
+      await driver.mount(disk, mountpoint);
+      const pushedBytes = runs.reduce((sum, { blocks }) => sum + blocks * 4096, 0);
+      await eventually("all is pushed", () => (driver.stats()?.push.storedBytes ?? 0) >= pushedBytes);
+      const reads = (): number => driver.stats()?.reads ?? Number.NaN;
+      const before = reads();
+      expect(before).toBeLessThan(16); // of the mount call, which does not wait for the push
+      expect(await sha256Of(join(mountpoint, "big"))).toBe(createHash("sha256").update(big).digest("hex"));
+      const walk = ["-c", 'cat "$1"/many/* | sha256sum; find "$1" -printf "%s\\n" | wc -l', "sh", mountpoint];
+      const walked = await output("sh", walk);
+      expect(walked).toMatch(/ {2}-\n3003\n$/);
+      expect(reads()).toBe(before);
+
+      await writeFile("/proc/sys/vm/drop_caches", "3");
+      await output("find", [mountpoint, "-printf", "%s\\n"]);
+      expect(reads() - before).toBeGreaterThan(0);
+      expect(reads() - before).toBeLessThan(metadataBlocks);
+    } finally {
+      await driver.close({ force: true });
+      await rm(work, { recursive: true });
+    }
   });
 });
 

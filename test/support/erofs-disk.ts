@@ -12,6 +12,7 @@ export interface DiskImage {
   readonly path: string;
   readonly sizeBytes: number;
   readonly dataOffset: number;
+  readonly metadataBlocks: number;
 }
 
 export async function writeDiskImage(path: string, entries: readonly DiskEntry[]): Promise<DiskImage> {
@@ -22,8 +23,8 @@ export async function writeDiskImage(path: string, entries: readonly DiskEntry[]
   const plan = planErofs(mergeLayers([layer]));
   const dataOffset = regionAlignmentBlocks * 4096;
   const file = await open(path, "w");
+  let at = 0;
   try {
-    let at = 0;
     for (const piece of writeErofs(plan, { layerStartBlocks: [regionAlignmentBlocks], diskBlocks })) {
       await file.write(piece, 0, piece.byteLength, at);
       at += piece.byteLength;
@@ -35,5 +36,5 @@ export async function writeDiskImage(path: string, entries: readonly DiskEntry[]
   } finally {
     await file.close();
   }
-  return { path, sizeBytes: diskBlocks * 4096, dataOffset };
+  return { path, sizeBytes: diskBlocks * 4096, dataOffset, metadataBlocks: at / 4096 };
 }

@@ -25,6 +25,8 @@ export interface OpenDisk {
   readonly blocks: Uint32Array;
   readonly slots: Int32Array;
   readonly offsetInChunk: Uint32Array;
+  /** The disk's first blocks, which EROFS reads page by page. */
+  readonly metadataBlocks: number;
   /**
    * Tells of blocks that a start needs and that are in the store: at once of those that are there, later of others as they come in. Until the answer is called.
    */
@@ -58,6 +60,7 @@ export function createOpenDisk(
     blocks,
     slots: Int32Array.from(chunk, (number) => map.slots[number] ?? -1),
     offsetInChunk,
+    metadataBlocks: map.toc.regions[0]?.blocks ?? 0,
     onArrived,
     read: (offset, length, options) => readDisk(map, chunks, offset, length, options),
   };

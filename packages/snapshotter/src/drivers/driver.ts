@@ -16,6 +16,8 @@ export interface MountableDisk {
   readonly slots: Int32Array;
   /** Where in its chunk each piece starts. Blocks. */
   readonly offsetInChunk: Uint32Array;
+  /** The disk's first blocks, which hold nothing but metadata. Default: 0. */
+  readonly metadataBlocks?: number | undefined;
 
   /**
    * Tells of blocks that a start needs and that are in the store: at once of those that are there, later of others as they come in. Until the answer is called. For

@@ -12,6 +12,7 @@ const disk = (read: OpenDisk["read"]): OpenDisk => ({
   blocks: new Uint32Array(0),
   slots: new Int32Array(0),
   offsetInChunk: new Uint32Array(0),
+  metadataBlocks: 0,
   onArrived: () => () => undefined,
   read,
 });

@@ -24,11 +24,14 @@ export class ErofsDriver implements Driver {
   readonly #disks: Map<number, MountableDisk> = new Map();
   readonly #mounts: Set<ErofsMount> = new Set();
   #session: Promise<FuseSession> | undefined;
+  /** File systems on a regular file are not to be had here, or not wanted. */
+  #isOnLoop: boolean;
   /** The same, once it is there. */
   #opened: FuseSession | undefined;
 
   constructor(options: ErofsDriverOptions) {
     this.#options = options;
+    this.#isOnLoop = options.backing === "loop";
   }
 
   probe(): Promise<DriverProbe> {
@@ -66,10 +69,10 @@ export class ErofsDriver implements Driver {
 
   /**
    * Puts what a start needs into the page cache while it starts, and what is still to come when it comes. Once: what the kernel evicts is read again when it is
-   * asked for. Nobody waits for it: the push overtakes the start.
+   * asked for. Nobody waits for it: the push overtakes the start. A loop device reads past the page cache of its file: nothing to push there.
    */
   #pushArrivals(session: FuseSession, file: DiskFile, disk: MountableDisk): () => void {
-    if (this.#options.readAheadBytes === 0) return () => undefined;
+    if (this.#options.readAheadBytes === 0 || this.#isOnLoop) return () => undefined;
     return disk.onArrived?.((runs) => void session.push(file, runs)) ?? (() => undefined);
   }
 
@@ -81,6 +84,7 @@ export class ErofsDriver implements Driver {
       const needsBlockDevice = error instanceof KernelCallError && error.code === "ENOTBLK";
       if (!needsBlockDevice || backing === "file") throw error;
     }
+    this.#isOnLoop = true;
     const loop = await attachLoop(path);
     try {
       await mountErofs(loop.path, mountpoint);

@@ -14,6 +14,7 @@ const disk: DiskFile = {
   blocks: Uint32Array.of(chunkBlocks, chunkBlocks, chunkBlocks),
   slots: Int32Array.of(0, 1, 2),
   offsetInChunk: new Uint32Array(3),
+  metadataBlocks: 0,
 };
 /** Every chunk holds its slot's number plus one; slot 1 is not there. */
 const reader: ChunkReader = {

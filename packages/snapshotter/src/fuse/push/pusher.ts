@@ -63,11 +63,16 @@ export class Pusher {
     return { ...this.#counts };
   }
 
-  /** Resolves when nothing of these runs waits any more, pushed or given up. @throws {RangeError} unless they lie inside the disk */
-  push(disk: DiskFile, runs: readonly DiskRun[]): Promise<void> {
+  /**
+   * Resolves when nothing of these runs waits any more, pushed or given up.
+   *
+   * @param why `asked-for`: a read has shown that they are wanted, so the disk's share is not for them
+   * @throws {RangeError} unless they lie inside the disk
+   */
+  push(disk: DiskFile, runs: readonly DiskRun[], why: "foreseen" | "asked-for" = "foreseen"): Promise<void> {
     requireInside(disk, runs);
     const wanted = runs.filter(({ blocks }) => blocks > 0);
-    if (!this.#isWelcome(disk.inode, wanted)) return Promise.resolve();
+    if (!this.#isWelcome(disk.inode, wanted, why)) return Promise.resolve();
     const batches = this.#queue.add(disk.inode, wanted);
     if (batches.length === 0) {
       this.#drop(wanted);
@@ -100,10 +105,11 @@ export class Pusher {
     this.#loseThread();
   }
 
-  #isWelcome(inode: number, runs: readonly DiskRun[]): boolean {
-    const asked = (this.#asked.get(inode) ?? 0) + bytesOf(runs);
+  #isWelcome(inode: number, runs: readonly DiskRun[], why: "foreseen" | "asked-for"): boolean {
     if (runs.length === 0) return false;
-    if (this.#closed || this.#deaths > maxDeaths || asked > this.#options.limits.maxBytesPerDisk) {
+    const { maxBytesPerDisk } = this.#options.limits;
+    const asked = (this.#asked.get(inode) ?? 0) + (why === "foreseen" ? bytesOf(runs) : 0);
+    if (this.#closed || this.#deaths > maxDeaths || maxBytesPerDisk === 0 || asked > maxBytesPerDisk) {
       this.#drop(runs);
       return false;
     }

@@ -15,6 +15,8 @@ export interface DiskFile {
   readonly slots: Int32Array;
   /** Where in its chunk the piece starts. Blocks. */
   readonly offsetInChunk: Uint32Array;
+  /** The disk's first blocks, which a file system on it reads page by page without read-ahead; their neighbours are pushed. 0: none are. */
+  readonly metadataBlocks: number;
 }
 
 /** Inodes up to here are the root's and room for more directories. */

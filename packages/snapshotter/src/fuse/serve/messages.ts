@@ -39,6 +39,8 @@ export type WorkerMessage =
   | { readonly kind: "interrupt"; readonly uniqueLow: number; readonly uniqueHigh: number }
   /** Somebody opened the file of a disk (+1), or the last user of one such opening let go (−1). */
   | { readonly kind: "opens"; readonly inode: number; readonly change: 1 | -1 }
+  /** A single page of the metadata was read, and hit. */
+  | { readonly kind: "page"; readonly inode: number; readonly block: number }
   | { readonly kind: "mark"; readonly slot: number }
   | { readonly kind: "failure"; readonly what: string; readonly error: unknown }
   /** The connection is over; the worker ends. */

@@ -39,6 +39,7 @@ function diskOf(runs: readonly { kind: string; blocks: number; offsetInChunk: nu
     inode: 16,
     name: "disk",
     sizeBytes: missing.length * 4096,
+    metadataBlocks: 0,
     startBlock: Uint32Array.from(column(({ start }) => start)),
     blocks: Uint32Array.from(column(({ blocks }) => blocks)),
     slots: Int32Array.from(column(({ slot }) => slot)),

@@ -86,7 +86,15 @@ export class FuseServer {
     const started = performance.now();
     const outcome = this.#read();
     this.#send(outcome);
-    if (outcome >= 0) this.#counters.addHit(performance.now() - started);
+    if (outcome < 0) return;
+    this.#counters.addHit(performance.now() - started);
+    if (outcome === blockSizeBytes) this.#tellOfPage();
+  }
+
+  #tellOfPage(): void {
+    const { inode, readOffset } = this.#request;
+    const block = readOffset / blockSizeBytes;
+    if (block < (this.#disks.inode(inode)?.metadataBlocks ?? 0)) this.#tell({ kind: "page", inode, block });
   }
 
   /** Counted once the kernel has it: an opening that it never learnt of is never closed either, and the disk would stay for ever. */

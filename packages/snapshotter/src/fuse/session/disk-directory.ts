@@ -9,6 +9,8 @@ export interface NewDisk {
   readonly blocks: Uint32Array;
   readonly slots: Int32Array;
   readonly offsetInChunk: Uint32Array;
+  /** Default: 0. */
+  readonly metadataBlocks?: number | undefined;
   /** Of a disk that an earlier process of this very mount showed. */
   readonly inode?: number | undefined;
 }
@@ -45,6 +47,7 @@ export class DiskDirectory {
       inode,
       name: disk.name,
       sizeBytes: disk.sizeBytes,
+      metadataBlocks: disk.metadataBlocks ?? 0,
       startBlock: inSharedMemory(disk.startBlock, (buffer) => new Uint32Array(buffer)),
       blocks: inSharedMemory(disk.blocks, (buffer) => new Uint32Array(buffer)),
       slots: inSharedMemory(disk.slots, (buffer) => new Int32Array(buffer)),

@@ -10,6 +10,7 @@ import { abortMountSync, unmount } from "../kernel/mount.js";
 import { interruptBitLow } from "../protocol/constants.js";
 import { invalEntry } from "../protocol/notify.js";
 import { emptyReply } from "../protocol/reply.js";
+import { PageWindows } from "../push/page-windows.js";
 import type { PushCounts } from "../push/push-counts.js";
 import { Pusher, type PushLimits } from "../push/pusher.js";
 import { createReadsInFlight, ReadsInFlight } from "../push/reads-in-flight.js";
@@ -89,6 +90,7 @@ export class FuseSession implements AsyncDisposable {
   readonly #misses: Misses;
   readonly #readsInFlight: SharedArrayBuffer = createReadsInFlight();
   readonly #pusher: Pusher;
+  readonly #windows = new PageWindows();
   /** Files that the kernel was made to know. */
   readonly #known: Set<number> = new Set();
   /** Our own uses of the mount, which an unmount waits for. */
@@ -222,6 +224,7 @@ export class FuseSession implements AsyncDisposable {
     if (this.#disks.remove(disk.inode) === undefined) return;
     this.#tellAll({ kind: "remove", inode: disk.inode });
     this.#known.delete(disk.inode);
+    this.#windows.forget(disk.inode);
     await this.#pusher.forget(disk.inode);
     const [fd] = this.#connection.fds;
     // Takes a lock that a LOOKUP in flight holds, so not on this thread. ENOENT: the kernel had forgotten the name already.
@@ -239,6 +242,7 @@ export class FuseSession implements AsyncDisposable {
     if (message.kind === "miss") this.#miss(thread, message);
     else if (message.kind === "interrupt") this.#interrupt(message.uniqueLow, message.uniqueHigh);
     else if (message.kind === "opens") this.#opens.change(message.inode, message.change);
+    else if (message.kind === "page") this.#pushAround(message.inode, message.block);
     else if (message.kind === "mark") this.#options.onMark?.(message.slot);
     else if (message.kind === "failure") {
       this.#options.onEvent({ kind: "request-failed", what: message.what, error: message.error });
@@ -253,6 +257,13 @@ export class FuseSession implements AsyncDisposable {
       return;
     }
     void this.#misses.serve(miss, disk, (pieces) => sendPieces(fd, pieces));
+  }
+
+  #pushAround(inode: number, block: number): void {
+    const disk = this.#disks.inode(inode);
+    if (disk === undefined || this.#closed !== undefined) return;
+    const runs = this.#windows.around(inode, block, Math.min(disk.metadataBlocks, disk.sizeBytes / blockSizeBytes));
+    if (runs.length > 0) void this.#pusher.push(disk, runs, "asked-for");
   }
 
   /** The push thread leaves its pages alone until it is answered. */

@@ -9,7 +9,7 @@ const columns = {
   slots: new Int32Array(),
   offsetInChunk: new Uint32Array(),
 };
-const disk: DiskFile = { inode: 16, name: "disk", sizeBytes: 2 ** 20, ...columns };
+const disk: DiskFile = { inode: 16, name: "disk", sizeBytes: 2 ** 20, metadataBlocks: 0, ...columns };
 const miss: MissMessage = {
   kind: "miss",
   uniqueLow: 8,

@@ -85,6 +85,14 @@ const daemonPid = async (): Promise<number> => {
   daemons.add(pid);
   return pid;
 };
+/** Keeper and daemon at once, so that neither brings the other back. */
+const killBoth = async (): Promise<void> => {
+  const { pid, keeper } = await client().status();
+  const pids = [keeper?.pid ?? 0, pid];
+  for (const each of pids) process.kill(each, "SIGSTOP");
+  for (const each of pids) process.kill(each, "SIGKILL");
+  for (const each of pids) await gone(each);
+};
 const gone = (pid: number): Promise<void> => expect.poll(() => isDaemon(pid), { timeout: 15_000 }).toBe(false);
 const mountOn = async (name: string, ...flags: string[]): Promise<string> => {
   await mkdir(join(folder, name), { recursive: true });
@@ -106,13 +114,12 @@ describe("a daemon in the background", () => {
     expect((await mountTable()).filter(({ target }) => target.startsWith(folder))).toEqual([]);
   });
 
-  it("takes the place of one that was killed: dead mounts go, the same mounts come back", async () => {
+  it("takes the place of one that was killed with its keeper: dead mounts go, the same mounts come back", async () => {
     const mountpoint = await mountOn("mnt");
     const writable = await mountOn("rw", "--writable");
     await writeFile(join(writable, "written"), "kept");
     const pid = await daemonPid();
-    process.kill(pid, "SIGKILL");
-    await gone(pid);
+    await killBoth();
     await sluiceJson(["--root", root, "daemon", "start"]);
     expect(await daemonPid()).not.toBe(pid);
     await expect.poll(async () => (await client().mounts()).length, { timeout: 10_000 }).toBe(2);
@@ -131,9 +138,7 @@ describe("a daemon in the background", () => {
       await mkdir(join(folder, name));
       await sluiceJson(["--root", root, "mount", `${named}/many:${name}`, join(folder, name)], environment);
     }
-    const pid = await daemonPid();
-    process.kill(pid, "SIGKILL");
-    await gone(pid);
+    await killBoth();
     await rm(new NodePaths(root).store, { recursive: true });
     await sluiceJson(["--root", root, "daemon", "start"], environment);
     await daemonPid();

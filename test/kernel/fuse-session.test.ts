@@ -25,6 +25,7 @@ describe("a FUSE session", () => {
   let chunks: FileChunks;
   let session: FuseSession;
   let events: FuseEvent[];
+  let onEvent: (event: FuseEvent) => void;
   let readMiss: ReadMiss;
 
   const open = (options: { deadlineMs?: number } = {}): Promise<FuseSession> =>
@@ -33,7 +34,10 @@ describe("a FUSE session", () => {
       chunks,
       readerModule: fileChunksModule,
       readMiss: (disk, offset, length, signal) => readMiss(disk, offset, length, signal),
-      onEvent: (event) => events.push(event),
+      onEvent: (event) => {
+        events.push(event);
+        onEvent(event);
+      },
       ...options,
     });
   const add = (name: string): DiskFile => session.addDisk({ name, ...chunks.bind(image, content.length, chunkBlocks) });
@@ -55,6 +59,7 @@ describe("a FUSE session", () => {
     await writeFile(image, content);
     chunks = new FileChunks([image]);
     events = [];
+    onEvent = () => undefined;
     readMiss = async () => {
       throw new Error("nothing is to be had");
     };
@@ -105,14 +110,43 @@ describe("a FUSE session", () => {
     expect(await output("dd", chunk(disk, 3))).toBe(expected(3));
   });
 
-  it("answers EIO for the request in the hand of a thread that dies, and replaces the thread", async () => {
+  it("lets the next thread answer the request in the hand of one that died", async () => {
+    const disk = add("disk");
+    chunks.set(slot(disk, 4), chunkState.killsThread);
+    onEvent = () => chunks.set(slot(disk, 4), chunkState.present);
+    expect(await output("dd", chunk(disk, 4))).toBe(expected(4));
+    expect(events.map(({ kind }) => kind)).toEqual(["worker-died"]);
+  });
+
+  it("answers a miss that was asked for again because a thread died", async () => {
+    const disk = add("disk");
+    chunks.set(slot(disk, 1), chunkState.absent);
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    readMiss = async (_disk, offset, length) => {
+      await held;
+      return content.subarray(offset, offset + length);
+    };
+    const waiting = output("dd", chunk(disk, 1));
+    await eventually("the read waits", () => session.stats().waiting === 1);
+    chunks.set(slot(disk, 4), chunkState.killsThread);
+    onEvent = () => chunks.set(slot(disk, 4), chunkState.present);
+    expect(await output("dd", chunk(disk, 4))).toBe(expected(4));
+    release();
+    expect(await waiting).toBe(expected(1));
+    expect(session.stats().resent).toBeGreaterThanOrEqual(1);
+  });
+
+  it("answers EIO for the request over which two threads died, and replaces them", async () => {
     const disk = add("disk");
     for (const row of [4, 5, 6]) {
       chunks.set(slot(disk, row), chunkState.killsThread);
       expect(await complaint("dd", chunk(disk, row))).toMatch(/Input\/output error/);
       chunks.set(slot(disk, row), chunkState.present);
     }
-    await eventually("three deaths are told", () => events.filter(({ kind }) => kind === "worker-died").length === 3);
+    await eventually("six deaths are told", () => events.filter(({ kind }) => kind === "worker-died").length === 6);
     for (let row = 0; row < 8; row++) expect(await output("dd", chunk(disk, row))).toBe(expected(row));
   });
 

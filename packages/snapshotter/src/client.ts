@@ -8,6 +8,7 @@ export {
   type DriverChoice,
   type GcResult,
   type ImageAddress,
+  type KeeperStatus,
   type MountRequest,
   type MountResult,
   type PreparedContainer,
@@ -19,7 +20,10 @@ export {
   type WhyAnswer,
 } from "./control/api.js";
 export { DaemonClient, DaemonError, DaemonNotRunningError, DaemonVersionError } from "./control/client.js";
+export { keeperVariable } from "./keeper/keeper-plan.js";
 export { DaemonStartError, type EnsureDaemonOptions, ensureDaemon } from "./process/ensure-daemon.js";
+export { keepDaemon } from "./process/keep-daemon.js";
+export { DaemonRestartError, type RestartOptions, restartDaemon } from "./process/restart-daemon.js";
 export { DaemonStopError, stopDaemon } from "./process/stop-daemon.js";
 export {
   type PreparedRoot,

@@ -11,6 +11,8 @@ export interface CountedParts {
   readonly fetcher: ChunkFetcher;
   /** Undefined before the first mount that uses the session. */
   readonly session: () => FuseSessionStats | undefined;
+  /** How often a daemon went on with the mounts of one that died. */
+  readonly takeOvers: number;
   /** Misses that were answered with EIO. */
   readonly failedReads: () => number;
 }
@@ -33,6 +35,8 @@ export function collectCounts(parts: CountedParts): NodeCounts {
     push: session?.push ?? noPushes(),
     hitLatency: session?.hitLatency ?? [0],
     hitSeconds: (session?.hitMicroseconds ?? 0) / 1e6,
+    takeOvers: parts.takeOvers,
+    resentRequests: session?.resent ?? 0,
     waitingReads: session?.waiting ?? 0,
     store: {
       bytes: store.bytes,

@@ -1,5 +1,5 @@
 import { mkdir, realpath } from "node:fs/promises";
-import { ChunkFetcher, type ChunkStore, openChunkStore, StoreLockedError } from "@sluice/store";
+import { ChunkFetcher, type ChunkStore } from "@sluice/store";
 import type { NodeConfig } from "./config/node-config.js";
 import type { StopRequest, StopResult } from "./control/api.js";
 import { listenForMetrics } from "./control/metrics-listener.js";
@@ -13,21 +13,24 @@ import { ImageLookup } from "./disks/image-lookup.js";
 import { Registries } from "./disks/registries.js";
 import { type Driver, type DriverEvent, ErofsDriver, FuseNativeDriver } from "./drivers/index.js";
 import { defaultFuseConfig, ReadDeadlineError } from "./fuse/index.js";
+import type { AttachedKeeper } from "./keeper/attached-keeper.js";
 import { Containers } from "./mounts/containers.js";
-import { clearLeftovers, sweepFolders } from "./mounts/leftovers.js";
+import { sweepFolders } from "./mounts/leftovers.js";
 import { Lowers } from "./mounts/lowers.js";
 import { MountJournal, type MountRecord } from "./mounts/mount-journal.js";
 import { NodeMounts } from "./mounts/node-mounts.js";
 import { DaemonService } from "./node-service.js";
+import { openNodeStore } from "./node-store.js";
 import type { Logger } from "./observe/log.js";
 import { NodeMetrics } from "./observe/metrics.js";
 import { watchSlowReads } from "./observe/slow-reads.js";
-import { DaemonRunningError, refuseSecondDaemon, removeDaemonFile, writeDaemonFile } from "./process/daemon-file.js";
+import { readDaemonFile, refuseSecondDaemon, removeDaemonFile, writeDaemonFile } from "./process/daemon-file.js";
 import { Recordings } from "./recording/recordings.js";
 import { createTrustPolicy } from "./resolve/trust.js";
 import { NodePaths } from "./state/node-paths.js";
 import { requireOwnFolder } from "./state/own-folder.js";
-import { budgetBytesOf } from "./store-budget.js";
+import { settleEarlierLife } from "./takeover/earlier-life.js";
+import { KeptSession } from "./takeover/kept-session.js";
 
 export interface DaemonOptions {
   /** The data root. Made if need be; belongs to one daemon at a time. */
@@ -36,6 +39,8 @@ export interface DaemonOptions {
   /** Of the program. */
   readonly version: string;
   readonly log: Logger;
+  /** The process that keeps the FUSE connection when this one dies. Without one, the mounts end with this process. */
+  readonly keeper?: AttachedKeeper | undefined;
 }
 
 /** A daemon that serves its data root. */
@@ -50,6 +55,9 @@ export interface Daemon {
 /** Closes what was opened, the last first, whatever fails on the way. */
 class Opened {
   readonly #closes: (readonly [what: string, close: () => unknown])[] = [];
+
+  /** Whether mounts of an earlier daemon live on in this one. */
+  hasTakenOver = false;
 
   add<T>(what: string, thing: T, close: (thing: T) => unknown): T {
     this.#closes.push([what, () => close(thing)]);
@@ -78,20 +86,33 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   try {
     return await compose(options, opened);
   } catch (error) {
+    // What was taken over must not end because this one failed: the next one takes over.
+    if (opened.hasTakenOver) dieAsInACrash(error, options.log);
     await opened.close(options.log);
     throw error;
   }
 }
 
-async function compose({ root: givenRoot, config, version, log }: DaemonOptions, opened: Opened): Promise<Daemon> {
+function dieAsInACrash(error: unknown, log: Logger): void {
+  log.error({ err: error }, "the daemon failed while it took over");
+  process.kill(process.pid, "SIGKILL");
+}
+
+async function compose(
+  { root: givenRoot, config, version, log, keeper }: DaemonOptions,
+  opened: Opened,
+): Promise<Daemon> {
   const trust = createTrustPolicy(config.trust);
   await mkdir(givenRoot, { recursive: true, mode: 0o700 });
   const paths = new NodePaths(await realpath(givenRoot));
   await mkdir(paths.run, { recursive: true, mode: 0o700 });
   for (const folder of [paths.root, paths.run]) await requireOwnFolder(folder);
-  await refuseSecondDaemon(paths);
-  const store = opened.add("chunk store", await openStore(paths, config, log), (it) => it.close());
-  opened.add("daemon file", await writeDaemonFile(paths, version), () => removeDaemonFile(paths));
+  const kept = keeper && (await KeptSession.open(keeper, paths));
+  const previous = await readDaemonFile(paths);
+  opened.hasTakenOver = kept?.earlier !== undefined;
+  if (!opened.hasTakenOver) await refuseSecondDaemon(paths, keeper?.pid);
+  const store = opened.add("chunk store", await openNodeStore(paths, config, log, previous), (it) => it.close());
+  opened.add("daemon file", await writeDaemonFile(paths, version, keeper?.pid), () => removeDaemonFile(paths));
 
   const registries = opened.add("registries", new Registries(), (it) => it.close());
   const openRepository = registries.open.bind(registries);
@@ -114,21 +135,18 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
   });
 
   const journal = new MountJournal(paths.mounts);
-  const { drivers, session, failedReads } = createDrivers(paths, store, config, log, (slot) => disks.onMark(slot));
+  const { drivers, erofs, session, failedReads } = createDrivers(paths, store, config, log, kept, (slot) =>
+    disks.onMark(slot),
+  );
   const recordings = createRecordings(paths, config, log);
-  const left = await clearEarlierLife(paths, journal, [...drivers, recordings.driver], log);
+  const lowers = new Lowers(paths.lower);
+  const everyDriver = [...drivers, recordings.driver];
+  const parts = { paths, journal, diskStore, disks, drivers: everyDriver, erofs, lowers, kept, previous, log };
+  const { left, takenOver } = await settleEarlierLife(parts);
   opened.add("recordings", recordings.driver, (it) => it.close({ force: true }));
   for (const driver of drivers) opened.add(`driver ${driver.name}`, driver, (it) => it.close({ force: true }));
-  const mounts = new NodeMounts({
-    paths,
-    journal,
-    images,
-    disks,
-    lowers: new Lowers(paths.lower),
-    recordings,
-    drivers,
-    log,
-  });
+  const mounts = new NodeMounts({ paths, journal, images, disks, lowers, recordings, drivers, log });
+  for (const record of takenOver) await mounts.adopt(record, await loadRecorded(diskStore, record));
   const containers = opened.add("containers", new Containers({ paths, images, mounts, log }), (it) => it.close());
   for (const { id, owner } of left) {
     if (owner) containers.adopt(id, owner);
@@ -136,7 +154,8 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
   const written = await sweepFolders(paths, new Set(left.map((record) => record.id)));
   if (written.length > 0) log.warn({ folders: written }, "kept: no mount is known for what was written there");
 
-  const counts = () => collectCounts({ mounts, disks, store, fetcher, session, failedReads });
+  const takeOvers = kept?.takeOvers ?? 0;
+  const counts = () => collectCounts({ mounts, disks, store, fetcher, session, failedReads, takeOvers });
   const metrics = new NodeMetrics(counts);
   let end: () => void = () => undefined;
   const stopAsked = new Promise<void>((resolve) => {
@@ -155,7 +174,11 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
     recordings,
     metrics,
     counts,
-    onStopped: () => end(),
+    keeper: () => keeper && { pid: keeper.pid, takeOvers: kept?.takeOvers ?? 0 },
+    onStopped: () => {
+      keeper?.say("ending");
+      end();
+    },
   });
   if (config.metrics.listen !== undefined) {
     const listening = await listenForMetrics(config.metrics.listen, () => metrics.text());
@@ -163,31 +186,25 @@ async function compose({ root: givenRoot, config, version, log }: DaemonOptions,
     log.info({ address: listening.address }, "metrics offered");
   }
   opened.add("control socket", await serveControl(paths.controlSocket, service, log), (it) => it.close());
-  log.info({ root: paths.root, version }, "daemon serves");
+  if (keeper) {
+    keeper.onReplaced = async (pid) => {
+      log.warn({ keeper: pid }, "the keeper was killed; another one takes its place");
+      await writeDaemonFile(paths, version, pid).catch((error: unknown) => log.error({ err: error }, "daemon file"));
+    };
+    keeper.say("serving");
+  }
+  log.info({ root: paths.root, version, keeper: keeper?.pid, takenOver: takenOver.length }, "daemon serves");
   void containers.reap();
   void mounts.restore(
-    left.filter((record) => !record.owner),
+    left.filter((record) => !record.owner && !takenOver.includes(record)),
     (record) => loadRecorded(diskStore, record),
   );
+  void lowers.dropUnused().catch((error: unknown) => log.error({ err: error }, "an unused disk stays mounted"));
   return {
     controlSocket: paths.controlSocket,
     stop: (request) => service.stop(request),
     stopped: stopAsked.then(() => opened.close(log)).then(() => log.info("daemon stopped")),
   };
-}
-
-async function openStore(paths: NodePaths, config: NodeConfig, log: Logger): Promise<ChunkStore> {
-  try {
-    return await openChunkStore({
-      folder: paths.store,
-      budgetBytes: await budgetBytesOf(config.store.budget, paths.root),
-      onEvent: ({ level, message, kind, cause }) =>
-        log[level]({ kind, ...(cause !== undefined && { err: cause }) }, message),
-    });
-  } catch (error) {
-    if (!(error instanceof StoreLockedError)) throw error;
-    throw new DaemonRunningError(paths.root, error.message, { cause: error });
-  }
 }
 
 function createFetcher(places: BlobPlaces, store: ChunkStore, config: NodeConfig, log: Logger): ChunkFetcher {
@@ -217,19 +234,24 @@ function createDrivers(
   store: ChunkStore,
   config: NodeConfig,
   log: Logger,
+  kept: KeptSession | undefined,
   onMark: (slot: number) => void,
 ) {
   let failedReads = 0;
   const onEvent = (event: DriverEvent): void => {
     if (event.kind === "read-failed") failedReads++;
     log[event.kind === "name-hidden" ? "warn" : "error"]({ err: event.error, driver: event.driver }, event.kind);
+    if (event.kind !== "session-failed" || !kept) return;
+    kept.keeper.say("spoiled"); // its mounts are dead; they come back on another connection
+    process.kill(process.pid, "SIGKILL");
   };
   const { deadlineMs } = config.fetch;
   const push = { ...defaultFuseConfig.push, maxBytesPerDisk: config.push.maxBytes };
-  const erofs = new ErofsDriver({ mountpoint: paths.session, chunks: store, deadlineMs, onEvent, onMark, push });
+  const session = { mountpoint: paths.session, ...kept?.options };
+  const erofs = new ErofsDriver({ ...session, chunks: store, deadlineMs, onEvent, onMark, push });
   const native = new FuseNativeDriver({ owner: paths.owner, deadlineMs, onEvent });
   const drivers: readonly Driver[] = [erofs, native];
-  return { drivers, session: () => erofs.stats(), failedReads: () => failedReads };
+  return { drivers, erofs, session: () => erofs.stats(), failedReads: () => failedReads };
 }
 
 function createRecordings(paths: NodePaths, config: NodeConfig, log: Logger): Recordings {
@@ -238,22 +260,6 @@ function createRecordings(paths: NodePaths, config: NodeConfig, log: Logger): Re
     deadlineMs: config.fetch.deadlineMs,
     onEvent: (event) => log.error({ err: event.error, driver: event.driver }, `recorded mount: ${event.kind}`),
   });
-}
-
-/** @returns the records of what was mounted when the last daemon ended */
-async function clearEarlierLife(
-  paths: NodePaths,
-  journal: MountJournal,
-  drivers: readonly Driver[],
-  log: Logger,
-): Promise<readonly MountRecord[]> {
-  const { records, problems } = await journal.read();
-  for (const problem of problems) log.error(problem, "a record of a mount cannot be read; look at it and remove it");
-  const cleared = [...(await clearLeftovers(paths))];
-  for (const driver of drivers) cleared.push(...(await driver.recover()));
-  if (cleared.length > 0) log.warn({ cleared }, "mounts of a daemon that was killed were taken away");
-  await new DiskStore(paths).sweep();
-  return records;
 }
 
 async function loadRecorded(diskStore: DiskStore, record: MountRecord): Promise<StoredDisk> {

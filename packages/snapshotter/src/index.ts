@@ -6,6 +6,7 @@ export { type Daemon, type DaemonOptions, startDaemon } from "./daemon.js";
 export { Registries, type RegistriesOptions, RelativeLayoutError } from "./disks/registries.js";
 export * from "./drivers/index.js";
 export * from "./fuse/index.js";
+export { AttachedKeeper } from "./keeper/attached-keeper.js";
 export { OwnerGoneError } from "./mounts/containers.js";
 export { DaemonStoppingError } from "./mounts/daemon-stopping.js";
 export { MountpointError } from "./mounts/mountpoint.js";

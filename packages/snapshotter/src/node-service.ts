@@ -5,6 +5,7 @@ import type {
   DaemonStatus,
   GcResult,
   ImageAddress,
+  KeeperStatus,
   MountRequest,
   MountResult,
   NodeService,
@@ -50,6 +51,8 @@ export interface NodeServiceParts {
   readonly recordings: Recordings;
   readonly metrics: NodeMetrics;
   readonly counts: () => NodeCounts;
+  /** Undefined for a daemon without one. */
+  readonly keeper: () => KeeperStatus | undefined;
   /** Everything is unmounted: end the process's work, once the answer is out. */
   readonly onStopped: () => void;
 }
@@ -115,7 +118,9 @@ export class DaemonService implements NodeService {
   async status(): Promise<DaemonStatus> {
     const { root, version, counts } = this.#parts;
     const { mounts, store, fetch, reads, fuseRequests, push } = counts();
+    const keeper = this.#parts.keeper();
     return {
+      ...(keeper && { keeper }),
       pid: process.pid,
       version,
       root,

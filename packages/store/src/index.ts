@@ -9,6 +9,7 @@ export type { BlobStore, StoredBlob } from "./blob/blob-store.js";
 export { FileSystemBlobStore } from "./blob/file-system-blob-store.js";
 export { FileSystemUploadStore } from "./blob/file-system-upload-store.js";
 export type { UploadStatus, UploadStore } from "./blob/upload-store.js";
+export { breakChunkStoreLock } from "./chunk/break-lock.js";
 export { ChunkMissingError, type ChunkSource, type VerifiedChunk, verifyChunk } from "./chunk/chunk-source.js";
 export {
   type ChunkBinding,

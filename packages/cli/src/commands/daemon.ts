@@ -1,16 +1,12 @@
 import type { DaemonStatus, StopResult } from "@sluice/snapshotter/client";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import type { Context } from "../context.js";
-import { daemonClient, startedDaemon } from "../node/node-daemon.js";
+import { daemonClient, daemonEntry, startedDaemon } from "../node/node-daemon.js";
 import { bytes, duration } from "../output/quantities.js";
 import { facts } from "../output/table.js";
 import { versionOfProgram } from "../program-version.js";
 import { examples, type Runner } from "../verb.js";
 import { daemonLogsCommand } from "./daemon-logs.js";
-
-interface ForegroundFlags {
-  readonly background?: boolean;
-}
 
 interface StopFlags {
   readonly detach?: boolean;
@@ -19,9 +15,8 @@ interface StopFlags {
 /** `sluice daemon`: the process that serves mounts. Without a further word it runs in the foreground. */
 export function daemonCommand(run: Runner): Command {
   const daemon = new Command("daemon")
-    .description("the process that serves mounts: in the foreground, or start, stop, status, logs")
+    .description("the process that serves mounts: in the foreground, or start, stop, restart, status, logs")
     .helpGroup("Node:")
-    .addOption(new Option("--background", "log to the data root").hideHelp())
     .action(run(runInForeground));
   daemon
     .command("start")
@@ -35,6 +30,11 @@ export function daemonCommand(run: Runner): Command {
     .addHelpText("after", examples("sluice daemon stop"))
     .action(run(stop));
   daemon
+    .command("restart")
+    .description("replace it by one of this program; what is mounted stays mounted, readers wait a moment")
+    .addHelpText("after", examples("sluice daemon restart"))
+    .action(run(restart));
+  daemon
     .command("status")
     .description("what it does at the moment")
     .addHelpText("after", examples("sluice daemon status -o json"))
@@ -43,20 +43,44 @@ export function daemonCommand(run: Runner): Command {
   return daemon.addHelpText("after", examples("sluice daemon start", "sluice daemon", "sluice daemon status"));
 }
 
-async function runInForeground(context: Context, flags: ForegroundFlags): Promise<number> {
-  const { createFileLog, createStderrLog, NodePaths, parseNodeConfig, runDaemon } = await import("@sluice/snapshotter");
+/** What a person starts is the keeper; the keeper starts this program again, as the daemon. */
+async function runInForeground(context: Context): Promise<number> {
+  const { keepDaemon, keeperVariable } = await import("@sluice/snapshotter/client");
+  const { surroundings, settings } = context;
+  context.releaseInterrupts(); // keeper and daemon stop by them in their own way
+  if (surroundings.environment[keeperVariable] !== undefined) return await serve(context);
+  return await keepDaemon(settings.root, daemonEntry(context, settings.root), { ...surroundings.environment });
+}
+
+async function serve(context: Context): Promise<number> {
+  const { AttachedKeeper, createFileLog, createStderrLog, NodePaths, parseNodeConfig, runDaemon } = await import(
+    "@sluice/snapshotter"
+  );
   const { root, tree } = context.settings;
   const config = parseNodeConfig(tree);
-  const log = flags.background
-    ? createFileLog(new NodePaths(root).log, config.log.level)
-    : createStderrLog(config.log.level);
-  context.releaseInterrupts(); // the daemon stops by them in its own way
-  return await runDaemon({ root, config, version: versionOfProgram(), log });
+  const keeper = AttachedKeeper.fromEnvironment(process.env);
+  const log =
+    keeper?.log === "file"
+      ? createFileLog(new NodePaths(root).log, config.log.level)
+      : createStderrLog(config.log.level);
+  return await runDaemon({ root, config, version: versionOfProgram(), log, keeper });
 }
 
 async function start(context: Context): Promise<void> {
   const daemon = await startedDaemon(context);
   context.output.result(await daemon.status({ signal: context.signal }), describe);
+}
+
+async function restart(context: Context): Promise<void> {
+  const { DaemonNotRunningError, restartDaemon } = await import("@sluice/snapshotter/client");
+  const { settings, signal, output } = context;
+  const entry = daemonEntry(context, settings.root);
+  try {
+    output.result(await restartDaemon(settings.root, { entry, version: versionOfProgram(), signal }), describe);
+  } catch (error) {
+    if (!(error instanceof DaemonNotRunningError)) throw error;
+    await start(context);
+  }
 }
 
 async function stop(context: Context, flags: StopFlags): Promise<void> {
@@ -83,9 +107,10 @@ async function showStatus(context: Context): Promise<void> {
   context.output.result(await daemon.status({ signal: context.signal }), describe);
 }
 
-function describe({ pid, root, uptimeSeconds, rssBytes, mounts, store, fetch, reads, fuse }: DaemonStatus): string {
+function describe({ pid, keeper, root, uptimeSeconds, rssBytes, mounts, store, fetch, reads, fuse }: DaemonStatus): string {
   return facts([
     ["process", `${pid}, running for ${duration(uptimeSeconds)}, ${bytes(rssBytes)} of memory`],
+    ["keeper", keeper && `${keeper.pid}, ${keeper.takeOvers} take-overs`],
     ["data root", root],
     ["mounts", mounts],
     ["store", `${bytes(store.bytes)} of ${bytes(store.budgetBytes)}, ${store.chunks} chunks`],

@@ -9,18 +9,21 @@ import { type ImageFlags, parseImageReference } from "../images/opened-image.js"
 /** A client of the daemon of a data root, which is started in the background when none runs. @throws {DaemonStartError} */
 export async function startedDaemon(context: Context, root: string = context.settings.root): Promise<DaemonClient> {
   const { ensureDaemon } = await import("@sluice/snapshotter/client");
-  const { settings, surroundings, signal } = context;
+  const { surroundings, signal } = context;
   return await ensureDaemon(root, {
-    entry: [
-      fileURLToPath(new URL("../../bin/sluice.js", import.meta.url)),
-      ...["--root", root],
-      ...(settings.configPath === undefined ? [] : ["--config", settings.configPath]),
-      ...["daemon", "--background"],
-    ],
+    entry: daemonEntry(context, root),
     env: { ...surroundings.environment },
     signal,
   });
 }
+
+/** This program's entry file and the words that make it run the daemon of a data root. */
+export const daemonEntry = ({ settings }: Context, root: string): readonly string[] => [
+  fileURLToPath(new URL("../../bin/sluice.js", import.meta.url)),
+  ...["--root", root],
+  ...(settings.configPath === undefined ? [] : ["--config", settings.configPath]),
+  "daemon",
+];
 
 /** A client of the daemon of this data root, whether one runs or not. */
 export async function daemonClient(context: Context): Promise<DaemonClient> {

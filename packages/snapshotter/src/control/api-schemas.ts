@@ -15,6 +15,7 @@ const image = {
 export const imageAddressSchema: z.ZodType<ImageAddress, unknown> = z.strictObject(image);
 export const mountRequestSchema: z.ZodType<MountRequest, unknown> = z.strictObject({
   ...image,
+  id: z.uuid().optional(),
   mountpoint: absolutePath,
   driver,
   writable: z.boolean().default(false),

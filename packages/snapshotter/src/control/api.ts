@@ -16,6 +16,8 @@ export interface ImageAddress {
 }
 
 export interface MountRequest extends ImageAddress {
+  /** A UUID that is the caller's alone: asked for again, the mount of that name is given and not made anew. */
+  readonly id?: string | undefined;
   /** Absolute path of an existing folder. */
   readonly mountpoint: string;
   readonly driver: DriverChoice;
@@ -126,8 +128,16 @@ export interface StopResult {
   readonly detached: readonly string[];
 }
 
+/** The process that keeps the mounts when the daemon dies. */
+export interface KeeperStatus {
+  readonly pid: number;
+  /** How often a daemon went on with the mounts of one that died. */
+  readonly takeOvers: number;
+}
+
 export interface DaemonStatus {
   readonly pid: number;
+  readonly keeper?: KeeperStatus | undefined;
   readonly version: string;
   readonly root: string;
   readonly uptimeSeconds: number;

@@ -1,5 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { request as httpRequest, type IncomingMessage } from "node:http";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AbortOptions } from "@sluice/oci";
+import { livingKeeper } from "../process/keeper-of.js";
 import { isErrno } from "../state/errno.js";
 import {
   apiVersion,
@@ -51,6 +55,9 @@ export class DaemonError extends Error {
   }
 }
 
+/** How long a call waits for a daemon that is being replaced. Milliseconds. */
+const restartPatienceMs = 15_000;
+const restartPollMs = 25;
 /** Largest answer that is read: a list of thousands of mounts. Bytes. */
 const maxAnswerBytes = 64 * 2 ** 20;
 
@@ -67,11 +74,17 @@ export class DaemonClient {
   status(options?: AbortOptions): Promise<DaemonStatus> {
     return this.#call("GET", "/v1/status", undefined, options);
   }
+  /** Named, so that a daemon that is asked a second time, because the first one died over it, knows what was done already. */
   mount(request: MountRequest, options?: AbortOptions): Promise<MountResult> {
-    return this.#call("POST", "/v1/mounts", request, options);
+    return this.#call("POST", "/v1/mounts", { id: randomUUID(), ...request }, options);
   }
   async unmount(request: UnmountRequest, options?: AbortOptions): Promise<void> {
-    await this.#call("POST", "/v1/unmount", request, options);
+    const body = JSON.stringify(request);
+    const { isSecond, answer } = this.#patiently(() => this.#exchange("POST", "/v1/unmount", body, options), options);
+    await answer.catch((error: unknown) => {
+      const isDone = isSecond() && error instanceof DaemonError && error.code === "NOT_MOUNTED";
+      if (!isDone) throw error;
+    });
   }
   mounts(options?: AbortOptions): Promise<readonly MountResult[]> {
     return this.#call("GET", "/v1/mounts", undefined, options);
@@ -107,18 +120,45 @@ export class DaemonClient {
   }
   /** Prometheus text format. */
   async metrics(options?: AbortOptions): Promise<string> {
-    const { text } = await this.#exchange("GET", "/metrics", undefined, options);
-    return text;
+    const { answer } = this.#patiently(() => this.#exchange("GET", "/metrics", undefined, options), options);
+    return (await answer).text;
   }
 
   async #call<T>(method: string, path: string, body: unknown, options?: AbortOptions): Promise<T> {
-    const { text } = await this.#exchange(method, path, body, options);
-    return JSON.parse(text) as T; // the same API version on the other side, checked in #exchange
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const { answer } = this.#patiently(() => this.#exchange(method, path, payload, options), options);
+    return JSON.parse((await answer).text) as T; // the same API version on the other side, checked in #exchange
   }
 
-  async #exchange(method: string, path: string, body: unknown, options?: AbortOptions): Promise<{ text: string }> {
+  /** Asks again while the daemon is between two lives. */
+  #patiently<T>(
+    ask: () => Promise<T>,
+    options?: AbortOptions,
+  ): { readonly isSecond: () => boolean; readonly answer: Promise<T> } {
+    let tries = 0;
+    const deadline = performance.now() + restartPatienceMs;
+    const answer = async (): Promise<T> => {
+      for (;;) {
+        tries++;
+        try {
+          return await ask();
+        } catch (error) {
+          if (!(error instanceof DaemonNotRunningError) || performance.now() > deadline) throw error;
+          if ((await livingKeeper(join(dirname(this.socketPath), "daemon.json"))) === undefined) throw error;
+          await sleep(restartPollMs, undefined, { signal: options?.signal });
+        }
+      }
+    };
+    return { isSecond: () => tries > 1, answer: answer() };
+  }
+
+  async #exchange(
+    method: string,
+    path: string,
+    payload: string | undefined,
+    options?: AbortOptions,
+  ): Promise<{ text: string }> {
     options?.signal?.throwIfAborted();
-    const payload = body === undefined ? undefined : JSON.stringify(body);
     try {
       const response = await this.#send(method, path, payload, options?.signal);
       const text = await readText(response);

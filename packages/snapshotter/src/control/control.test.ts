@@ -76,7 +76,7 @@ describe("the control API of the daemon", () => {
       },
     });
     const result = await client.mount({ ...mountRequest, writable: true });
-    expect(seen).toEqual({ ...mountRequest, writable: true });
+    expect(seen).toEqual({ ...mountRequest, writable: true, id: expect.stringMatching(/^[0-9a-f-]{36}$/) });
     expect(result).toMatchObject({ driver: "erofs", disk: { sizeBytes: 4096 } });
   });
 

@@ -69,8 +69,13 @@ export interface Driver extends AsyncDisposable {
   /** @param mountpoint an empty directory that exists; absolute, without symlinks */
   mount(disk: MountableDisk, mountpoint: string): Promise<MountedDisk>;
 
-  /** Lazily unmounts what a process of the same data root left mounted when it died. @returns the mount points */
-  recover(): Promise<readonly string[]>;
+  /**
+   * Lazily unmounts what a process of the same data root left mounted when it died.
+   *
+   * @param kept mount points that this process has taken over
+   * @returns the mount points that were cleared
+   */
+  recover(kept?: ReadonlySet<string>): Promise<readonly string[]>;
 
   /** Unmounts everything of this driver. @throws {MountBusyError} without `force`, when somebody uses it; the rest is unmounted all the same */
   close(options?: { readonly force?: boolean | undefined }): Promise<void>;

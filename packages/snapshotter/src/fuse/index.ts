@@ -23,6 +23,8 @@ export {
   FuseSession,
   type FuseSessionOptions,
   type FuseSessionStats,
+  type ResumedSession,
+  type SessionState,
 } from "./session/fuse-session.js";
 export { ReadDeadlineError, ReaderGoneError, ReadFailedError, type ReadMiss } from "./session/misses.js";
 export { type FuseConnectionState, MountInUseError } from "./session/open-connection.js";

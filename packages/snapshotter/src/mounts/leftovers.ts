@@ -10,10 +10,11 @@ import { overlaySource, WritableFolder } from "./writable-folder.js";
  * root. Their readers get errors or go on with what the kernel has. Views of a disk on users' mountpoints are the drivers' to find; a mount that
  * is not ours is left alone, wherever it lies: a disk of its own for the store, above all.
  *
+ * @param kept mount points of which this daemon has taken over what is on them
  * @returns the mount points that were cleared
  */
-export async function clearLeftovers(paths: NodePaths): Promise<readonly string[]> {
-  const table = await mountTable();
+export async function clearLeftovers(paths: NodePaths, kept: ReadonlySet<string>): Promise<readonly string[]> {
+  const table = (await mountTable()).filter((entry) => !isKept(entry.target, kept));
   const below = join(paths.root, "/");
   const isBelow = (entry: MountEntry): boolean => entry.target.startsWith(below) && !isStoreDisk(paths, entry);
   const overlays = table.filter((entry) => entry.type === "overlay" && entry.source === overlaySource(paths));
@@ -27,6 +28,10 @@ export async function clearLeftovers(paths: NodePaths): Promise<readonly string[
 
 const isStoreDisk = (paths: NodePaths, { target }: MountEntry): boolean =>
   join(target, "/").startsWith(join(paths.store, "/"));
+
+/** Also what a container has mounted below its root. */
+const isKept = (target: string, kept: ReadonlySet<string>): boolean =>
+  [...kept].some((path) => target === path || target.startsWith(join(path, "/")));
 
 /**
  * Removes folders that only mounts of an earlier life used. What still has a mount below it is left alone, and so is what somebody wrote to a

@@ -3,6 +3,9 @@ import { join } from "node:path";
 import type { DiskLease } from "../disks/disks.js";
 import type { Driver, MountedDisk } from "../drivers/index.js";
 
+/** The digest of the artifact whose disk has this name. @see Lowers */
+export const digestOfName = (name: string): string => `sha256:${name.slice(0, 64)}`;
+
 /** A disk mounted read-only in a place of ours, for mounts of users to be put on. */
 export interface LowerLease {
   /** Absolute path. */
@@ -34,6 +37,34 @@ export class Lowers {
 
   constructor(folder: string) {
     this.#folder = folder;
+  }
+
+  /** Names of disks that an earlier life of the daemon showed are not given again. */
+  reserve(name: string): void {
+    this.#made = Math.max(this.#made, Number(/-(\d+)$/.exec(name)?.[1] ?? 0));
+  }
+
+  /**
+   * Takes over a disk that an earlier life of the daemon mounted at `path`. Nobody uses it until somebody acquires it: call {@link dropUnused} when those
+   * who still have it did.
+   *
+   * @returns false if another mount of the same disk has been taken over; nothing is done then
+   */
+  adopt(driver: Driver, lease: DiskLease, disk: MountedDisk): boolean {
+    const key = `${lease.disk.digest} ${driver.name} `;
+    if (this.#lowers.has(key)) return false;
+    void disk.released.then(() => lease.release());
+    this.#lowers.set(key, { users: 0, key, mounted: Promise.resolve({ path: disk.mountpoint, disk, lease }) });
+    return true;
+  }
+
+  /** Unmounts what was taken over and nobody has acquired. */
+  async dropUnused(): Promise<void> {
+    const unused = [...this.#lowers.values()].filter((lower) => lower.users === 0);
+    for (const lower of unused) {
+      lower.users++;
+      await this.#leave(lower);
+    }
   }
 
   /** @param alone a name for a mount that is shared with nobody who does not say it, too */

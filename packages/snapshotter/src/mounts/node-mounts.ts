@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { realpath } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { blockSizeBytes } from "@sluice/disk";
 import type { AbortOptions, Digest } from "@sluice/oci";
 import type { DriverChoice, ImageAddress, MountRequest, MountResult, UnmountRequest } from "../control/api.js";
@@ -18,7 +19,7 @@ import type { Lowers } from "./lowers.js";
 import type { MountJournal, MountRecord } from "./mount-journal.js";
 import { checkMountpoint, MountpointError } from "./mountpoint.js";
 import { Restores } from "./restores.js";
-import { type ShownMount, showDisk, type TakeAway } from "./shown-mount.js";
+import { adoptShown, type ShownMount, showDisk, type TakeAway } from "./shown-mount.js";
 import { WritableFolder } from "./writable-folder.js";
 
 /** Nothing of this node is mounted there. */
@@ -53,6 +54,9 @@ export interface NewMount {
   /** Note what is read of it. */
   readonly record?: boolean | undefined;
 }
+
+/** How often a mount that is just being made or taken away is looked at by whoever waits for that. Milliseconds. */
+const changePollMs = 20;
 
 interface LiveMount {
   readonly record: MountRecord;
@@ -92,13 +96,26 @@ export class NodeMounts {
   }
 
   async mount(request: MountRequest, options?: AbortOptions): Promise<MountResult> {
+    const id = request.id ?? randomUUID();
+    const before = await this.#madeBefore(id, request.mountpoint);
+    if (before) return resultOf(before);
     const mountpoint = await checkMountpoint(request.mountpoint, this.#parts.paths.root);
     await this.dropGone();
     await this.#makeWay(mountpoint);
     const { driver, writable, record } = request;
     const address = addressOf(request);
     const stored = await this.#parts.images.find(address, options);
-    return await this.add({ id: randomUUID(), address, mountpoint, driver, writable, record }, stored, options);
+    return await this.add({ id, address, mountpoint, driver, writable, record }, stored, options);
+  }
+
+  /** The mount of that name. One that a daemon died over is to come back: it is waited for while it does, and given up for a new try when it cannot. */
+  async #madeBefore(id: string, path: string): Promise<LiveMount | undefined> {
+    const mountpoint = await realpath(path).catch(() => path);
+    while (this.#live.get(mountpoint) === "changing") await sleep(changePollMs);
+    const live = this.#live.get(mountpoint);
+    if (live !== undefined && live !== "changing" && live.record.id === id) return live;
+    if (this.#restores?.on(mountpoint)?.id === id) await this.#giveUp(mountpoint);
+    return undefined;
   }
 
   /** Mounts an image that was looked up before. The mountpoint is one of ours, or was checked. */
@@ -126,6 +143,22 @@ export class NodeMounts {
     const { driver } = this.#parts.recordings;
     if (chosen.driver.name !== driver.name) throw new RecordingDriverError(chosen.driver.name);
     return { driver, reason: `${chosen.reason}; recorded` };
+  }
+
+  /** Takes over a mount that an earlier life of the daemon made, and that is there. */
+  async adopt(record: MountRecord, stored: StoredDisk): Promise<void> {
+    const { disks, lowers, paths, drivers } = this.#parts;
+    const { id, mountpoint, writable } = record;
+    const driver = drivers.find(({ name }) => name === record.driver);
+    if (driver === undefined) throw new Error(`no driver ${record.driver} in this program`);
+    const lease = await disks.open(stored);
+    const containerRoot = record.owner !== undefined;
+    const shown = await adoptShown(
+      { id, driver, lease, mountpoint, writable, containerRoot, alone: false },
+      lowers,
+      paths,
+    );
+    this.#live.set(mountpoint, { record, sizeBytes: sizeBytesOf(stored), shown });
   }
 
   /** Lets go of what somebody else has unmounted, with umount(8) say. */
@@ -267,7 +300,7 @@ export class NodeMounts {
       await shown.unmount({ lazy: true, forget: true }); // whoever asked for it has left
       throw options.signal.reason;
     }
-    return { record, sizeBytes: stored.image.toc.diskBlocks * blockSizeBytes, shown };
+    return { record, sizeBytes: sizeBytesOf(stored), shown };
   }
 
   async #takeAway(mountpoint: string, live: LiveMount, how: TakeAway): Promise<void> {
@@ -294,6 +327,8 @@ export const addressOf = ({ reference, plainHttp, dockerConfig }: ImageAddress):
   ...(plainHttp !== undefined && { plainHttp }),
   ...(dockerConfig !== undefined && { dockerConfig }),
 });
+
+const sizeBytesOf = (stored: StoredDisk): number => stored.image.toc.diskBlocks * blockSizeBytes;
 
 const resultOf = ({ record, sizeBytes }: LiveMount): MountResult => ({
   id: record.id,

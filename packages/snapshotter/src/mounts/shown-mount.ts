@@ -4,7 +4,7 @@ import type { Driver } from "../drivers/index.js";
 import { MountBusyError, mountBind, mountOverlay, type OverlayMount, unmount } from "../fuse/index.js";
 import { isErrno } from "../state/errno.js";
 import type { NodePaths } from "../state/node-paths.js";
-import type { Lowers } from "./lowers.js";
+import type { LowerLease, Lowers } from "./lowers.js";
 import { overlaySource, WritableFolder } from "./writable-folder.js";
 
 /** A disk on a user's mountpoint. */
@@ -60,22 +60,36 @@ export async function showDisk(request: ShowRequest, lowers: Lowers, paths: Node
     const shown = request.writable
       ? await showOverlay(lower.path, request, paths)
       : await showBind(lower.path, request.mountpoint);
-    return {
-      unmount: async (how) => {
-        await shown.unmount(how);
-        await lower.release();
-      },
-    };
+    return onLower(shown, lower);
   } catch (error) {
     await lower.release();
     throw error;
   }
 }
 
+/** The same for a mount that an earlier life of the daemon made, and that is still there. */
+export async function adoptShown(request: ShowRequest, lowers: Lowers, paths: NodePaths): Promise<ShownMount> {
+  const lower = await lowers.acquire(request.driver, request.lease);
+  const { mountpoint } = request;
+  const shown = request.writable
+    ? overlayOn(mountpoint, new WritableFolder(paths.writable(request.id)))
+    : bindOn(mountpoint);
+  return onLower(shown, lower);
+}
+
+const onLower = (shown: ShownMount, lower: LowerLease): ShownMount => ({
+  unmount: async (how) => {
+    await shown.unmount(how);
+    await lower.release();
+  },
+});
+
 async function showBind(lower: string, mountpoint: string): Promise<ShownMount> {
   await mountBind(lower, mountpoint);
-  return { unmount: ({ lazy }) => unmount(mountpoint, { lazy }) };
+  return bindOn(mountpoint);
 }
+
+const bindOn = (mountpoint: string): ShownMount => ({ unmount: ({ lazy }) => unmount(mountpoint, { lazy }) });
 
 /** Upper and work folders of an earlier life are used again: what was written stays until the mount is taken away. */
 async function showOverlay(lower: string, request: ShowRequest, paths: NodePaths): Promise<ShownMount> {
@@ -91,15 +105,17 @@ async function showOverlay(lower: string, request: ShowRequest, paths: NodePaths
     if (isNew) await folder.discard();
     throw error;
   }
-  return {
-    unmount: async ({ lazy, forget }) => {
-      const isGone = await unmountOrDetach(mountpoint, lazy);
-      if (!forget) return;
-      if (isGone) await folder.discard();
-      else await folder.giveUp(); // who uses it has its files below their feet
-    },
-  };
+  return overlayOn(mountpoint, folder);
 }
+
+const overlayOn = (mountpoint: string, folder: WritableFolder): ShownMount => ({
+  unmount: async ({ lazy, forget }) => {
+    const isGone = await unmountOrDetach(mountpoint, lazy);
+    if (!forget) return;
+    if (isGone) await folder.discard();
+    else await folder.giveUp(); // who uses it has its files below their feet
+  },
+});
 
 /** @returns false when it was taken out of the tree and somebody goes on using it */
 async function unmountOrDetach(mountpoint: string, lazy: boolean): Promise<boolean> {

@@ -13,6 +13,8 @@ export interface NodeCounts {
   readonly hitLatency: readonly number[];
   readonly hitSeconds: number;
   readonly waitingReads: number;
+  readonly takeOvers: number;
+  readonly resentRequests: number;
   readonly store: {
     readonly bytes: number;
     readonly budgetBytes: number;
@@ -54,6 +56,8 @@ const values: readonly (readonly [
   ["counter", "sluice_push_unknown_bytes_total", "Not pushed: the kernel forgot the file", (c) => c.push.unknownBytes],
   ["counter", "sluice_push_dropped_bytes_total", "Not pushed: given up", (c) => c.push.droppedBytes],
   ["gauge", "sluice_reads_waiting", "Reads that wait for a fetch now", (c) => c.waitingReads],
+  ["counter", "sluice_take_overs_total", "Daemons that went on with the mounts of one that died", (c) => c.takeOvers],
+  ["counter", "sluice_resends_total", "Requests that the kernel sent again", (c) => c.resentRequests],
   ["gauge", "sluice_store_bytes", "Bytes of the chunk store on disk", (c) => c.store.bytes],
   ["gauge", "sluice_store_budget_bytes", "Bytes the chunk store may take", (c) => c.store.budgetBytes],
   ["gauge", "sluice_store_chunks", "Chunks in the store", (c) => c.store.chunks],

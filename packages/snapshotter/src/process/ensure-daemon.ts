@@ -1,10 +1,12 @@
-import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AbortOptions } from "@sluice/oci";
 import { DaemonClient, DaemonNotRunningError } from "../control/client.js";
+import { startKeeper } from "../keeper/start-keeper.js";
 import { NodePaths } from "../state/node-paths.js";
+import { daemonEnvironment, keeperPlan } from "./daemon-plan.js";
+import { livingKeeper } from "./keeper-of.js";
 import { readLogEnd } from "./log-end.js";
 
 /** The daemon ended, or did not answer in time, after it was started. */
@@ -23,20 +25,6 @@ export interface EnsureDaemonOptions extends AbortOptions {
 
 const defaultStartTimeoutMs = 30_000;
 const pollMs = 20;
-/** Chunks on their way are large and die young: collected early, they are tens of megabytes less. For V8; MiB. */
-const smallYoungGeneration = "--max-semi-space-size=2";
-/**
- * For glibc (mallopt(3)): a buffer of a chunk is a mapping of its own and goes back to the system when it is freed. Left to itself, malloc raises the
- * threshold and keeps holes of hundreds of megabytes.
- */
-const largeBuffersGoBack = {
-  MALLOC_ARENA_MAX: "1",
-  MALLOC_MMAP_THRESHOLD_: "65536",
-  MALLOC_TRIM_THRESHOLD_: "131072",
-} as const;
-/** Threads of libuv's pool in the daemon: room for mounts that wait for a slow registry beside everything else. See fuse/kernel/lanes.ts */
-const poolThreads = "16";
-
 /**
  * A client of the daemon of `root`; starts one in the background when none answers. Two callers at once are fine: the daemon that comes second ends, and
  * both get the first.
@@ -47,11 +35,13 @@ export async function ensureDaemon(root: string, options: EnsureDaemonOptions): 
   const paths = new NodePaths(root);
   const client = new DaemonClient(paths.controlSocket);
   if (await answers(client, options)) return client;
-  const daemon = spawnDetached(paths.log, options);
+  let keeper: StartedKeeper | undefined;
   const deadline = Date.now() + (options.startTimeoutMs ?? defaultStartTimeoutMs);
   while (Date.now() < deadline) {
     if (await answers(client, options)) return client;
-    const ended = daemon.ended();
+    // A daemon between two lives comes back by itself.
+    if (keeper === undefined && (await livingKeeper(paths.daemonFile)) === undefined) keeper = start(root, options);
+    const ended = keeper?.ended();
     if (ended !== undefined) {
       // Perhaps it ended because another one came first, and that one is about to answer.
       await sleep(pollMs * 5, undefined, { signal: options.signal });
@@ -73,17 +63,19 @@ async function answers(client: DaemonClient, options: AbortOptions): Promise<boo
   }
 }
 
-/** Its stdout and stderr go to the log too: what it says before its log is open, and Node's own last words. */
-function spawnDetached(logPath: string, { entry, env }: EnsureDaemonOptions): { ended(): string | undefined } {
+interface StartedKeeper {
+  /** How it ended, if it did. */
+  ended(): string | undefined;
+}
+
+/** What keeper and daemon print goes to the log too: what they say before it is open, and Node's own last words. */
+function start(root: string, { entry, env }: EnsureDaemonOptions): StartedKeeper {
+  const logPath = new NodePaths(root).log;
   mkdirSync(dirname(logPath), { recursive: true, mode: 0o700 });
   const log = openSync(logPath, "a", 0o600);
   try {
-    const child = spawn(process.execPath, [smallYoungGeneration, ...entry], {
-      detached: true,
-      cwd: "/", // holds no folder of the caller's busy
-      stdio: ["ignore", log, log],
-      env: { UV_THREADPOOL_SIZE: poolThreads, ...largeBuffersGoBack, ...(env ?? process.env) },
-    });
+    const plan = keeperPlan(root, entry, "file");
+    const child = startKeeper(plan, daemonEnvironment(env ?? process.env), ["ignore", log, log]);
     let failed: string | undefined;
     child.on("error", (error) => {
       failed = error.message;

@@ -1,4 +1,5 @@
 import { type DaemonOptions, startDaemon } from "../daemon.js";
+import { DaemonStoppingError } from "../mounts/daemon-stopping.js";
 import { MountsBusyError } from "../node-service.js";
 
 /**
@@ -26,6 +27,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         log.warn({ detached }, "mounts in use were cut off");
       },
       (error: unknown) => {
+        if (error instanceof DaemonStoppingError) return; // told twice
         if (!(error instanceof MountsBusyError)) log.error({ err: error }, "stop failed");
       },
     );

@@ -24,10 +24,10 @@ export async function stopDaemon(
   request: StopRequest,
   options?: AbortOptions,
 ): Promise<StopResult> {
-  const { pid } = await client.status(options);
+  const { pid, keeper } = await client.status(options);
   const stopped = await client.stop(request, options);
   const deadline = Date.now() + endTimeoutMs;
-  while (isRunning(pid)) {
+  while (isRunning(pid) || (keeper && isRunning(keeper.pid))) {
     if (Date.now() > deadline) {
       throw new DaemonStopError(
         `the daemon, process ${pid}, unmounted everything but does not end: look at its log, then kill it`,

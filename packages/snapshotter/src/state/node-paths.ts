@@ -23,6 +23,18 @@ export class NodePaths {
   get daemonFile(): string {
     return join(this.run, "daemon.json");
   }
+  /** What the next daemon on the same descriptors of /dev/fuse needs. */
+  get sessionRecord(): string {
+    return join(this.run, "fuse-session.json");
+  }
+  /** The openings of disks that the kernel knows, a file each. */
+  get openHandles(): string {
+    return join(this.run, "open");
+  }
+  /** How the next daemon is started, for a keeper that is told to replace the one that runs. */
+  get nextCommand(): string {
+    return join(this.run, "next-daemon.json");
+  }
   /** The one FUSE mount: a file per mounted disk. */
   get session(): string {
     return join(this.run, "fuse");

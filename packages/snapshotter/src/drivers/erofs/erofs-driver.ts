@@ -6,15 +6,26 @@ import { attachLoop, backingOf } from "../../fuse/kernel/loop.js";
 import { mountErofs, unmount, unmountEntries } from "../../fuse/kernel/mount.js";
 import { type MountEntry, mountTable } from "../../fuse/kernel/mount-table.js";
 import type { DiskFile } from "../../fuse/serve/disk-file.js";
-import { FuseSession, type FuseSessionOptions, type FuseSessionStats } from "../../fuse/session/fuse-session.js";
+import {
+  FuseSession,
+  type FuseSessionOptions,
+  type FuseSessionStats,
+  type SessionState,
+} from "../../fuse/session/fuse-session.js";
 import type { Driver, DriverEvent, DriverProbe, MountableDisk, MountedDisk } from "../driver.js";
 import { probeErofs } from "./probe.js";
 
 /** `readAheadBytes` 0 also keeps EROFS from reading ahead: every read is one that somebody wanted. */
-export interface ErofsDriverOptions extends Omit<FuseSessionOptions, "readMiss" | "onEvent"> {
+export interface ErofsDriverOptions extends Omit<FuseSessionOptions, "readMiss" | "onEvent" | "resumed"> {
   readonly onEvent: (event: DriverEvent) => void;
   /** `file`: EROFS on the FUSE file, Linux ≥ 6.12. `loop`: a loop device between. `auto`: the first that works. */
   readonly backing?: "auto" | "file" | "loop" | undefined;
+}
+
+/** A disk that an earlier process showed, with the inode that the kernel knows it by. */
+export interface ResumedDisk {
+  readonly inode: number;
+  readonly disk: MountableDisk;
 }
 
 /** EROFS in the kernel, on a file that a {@link FuseSession} serves. The session is opened with the first disk. */
@@ -23,6 +34,8 @@ export class ErofsDriver implements Driver {
   readonly #options: ErofsDriverOptions;
   readonly #disks: Map<number, MountableDisk> = new Map();
   readonly #mounts: Set<ErofsMount> = new Set();
+  /** Kept descriptors serve one connection. When that could not be begun, the next one has its own and ends with this process. */
+  #devicesUsed = false;
   #session: Promise<FuseSession> | undefined;
   /** File systems on a regular file are not to be had here, or not wanted. */
   #isOnLoop: boolean;
@@ -58,6 +71,10 @@ export class ErofsDriver implements Driver {
       await this.#forget(session, file);
       throw error;
     }
+    return this.#mounted(mountpoint, session, file);
+  }
+
+  #mounted(mountpoint: string, session: FuseSession, file: DiskFile): ErofsMount {
     const mount: ErofsMount = new ErofsMount(mountpoint, session, file, async () => {
       stopPushing();
       this.#mounts.delete(mount);
@@ -106,10 +123,13 @@ export class ErofsDriver implements Driver {
     return this.#session;
   }
 
-  async #start(): Promise<FuseSession> {
-    const { onEvent } = this.#options;
+  async #start(resumed?: FuseSessionOptions["resumed"]): Promise<FuseSession> {
+    const { devices, onState, handlesFolder, onEvent, ...rest } = this.#options;
+    const kept = this.#devicesUsed ? {} : { devices, onState, handlesFolder, resumed };
+    this.#devicesUsed = true;
     this.#opened = await FuseSession.open({
-      ...this.#options,
+      ...rest,
+      ...kept,
       readMiss: async (file, offset, length, signal) => {
         const disk = this.#disks.get(file.inode);
         if (disk === undefined) throw new Error(`${file.name} is not mounted any more`);
@@ -120,14 +140,44 @@ export class ErofsDriver implements Driver {
     return this.#opened;
   }
 
-  async recover(): Promise<readonly string[]> {
-    if (this.#session !== undefined) return [];
+  /**
+   * Goes on with the session of an earlier process, on the `devices` of the options: reads of these disks are answered from now on, those in flight too.
+   * Each one wants {@link adopt} or {@link leave} then.
+   */
+  async resume(state: Omit<SessionState, "disks">, disks: readonly ResumedDisk[]): Promise<void> {
+    for (const { inode, disk } of disks) this.#disks.set(inode, disk);
+    const shown = disks.map(({ inode, disk }) => ({ ...disk, inode }));
+    this.#session = this.#start({ ...state, disks: shown });
+    await this.#session;
+  }
+
+  /** The mount of a resumed disk that is there already. */
+  adopt(inode: number, mountpoint: string): MountedDisk {
+    const { session, file } = this.#resumed(inode);
+    return this.#mounted(mountpoint, session, file);
+  }
+
+  /** A resumed disk without a mount that we see. Resolves when nobody reads it any more and it is gone. */
+  async leave(inode: number): Promise<void> {
+    const { session, file } = this.#resumed(inode);
+    await session.closedByAll(file);
+    await this.#forget(session, file);
+  }
+
+  #resumed(inode: number): { session: FuseSession; file: DiskFile } {
+    const file = this.#opened?.resumedDisk(inode);
+    if (this.#opened === undefined || file === undefined) throw new Error(`inode ${inode} was not resumed`);
+    return { session: this.#opened, file };
+  }
+
+  async recover(kept: ReadonlySet<string> = new Set()): Promise<readonly string[]> {
+    if (this.#session !== undefined && kept.size === 0) return []; // what is mounted is this process's own
     const folder = join(this.#options.mountpoint, "/");
     const left: MountEntry[] = [];
     for (const entry of await mountTable()) {
       if (entry.type !== "erofs") continue;
       const source = (await backingOf(entry.source)) ?? entry.source;
-      if (source.startsWith(folder)) left.push(entry);
+      if (source.startsWith(folder) && !kept.has(entry.target)) left.push(entry);
     }
     return await unmountEntries(left);
   }

@@ -15,12 +15,17 @@ export const openFuseDevice = (): number => openSync("/dev/fuse", "r+");
 export function cloneFuseDevice(fd: number): number {
   const clone = openFuseDevice();
   try {
-    ioctlStructure(clone, cloneRequest, new Uint8Array(Uint32Array.of(fd).buffer), `FUSE_DEV_IOC_CLONE of ${fd}`);
+    connectFuseDevice(clone, fd);
     return clone;
   } catch (error) {
     closeSync(clone);
     throw error;
   }
+}
+
+/** Makes `device`, which is connected to nothing, another descriptor of the connection of `fd`. */
+export function connectFuseDevice(device: number, fd: number): void {
+  ioctlStructure(device, cloneRequest, new Uint8Array(Uint32Array.of(fd).buffer), `FUSE_DEV_IOC_CLONE of ${fd}`);
 }
 
 /** Whether this process may open /dev/fuse; if not, why. */

@@ -9,6 +9,8 @@ export interface MountEntry {
   readonly target: string;
   readonly type: string;
   readonly source: string;
+  /** Of the file system: what comes last in the line. Not unescaped. */
+  readonly options: string;
 }
 
 /** The kernel writes space, tab, newline and backslash in octal. */
@@ -21,10 +23,17 @@ export function parseMountTable(text: string): MountEntry[] {
   for (const line of text.split("\n")) {
     const [left, right] = line.split(" - ");
     const [mountId, , device, , target] = (left ?? "").split(" ");
-    const [type, source] = (right ?? "").split(" ");
+    const [type, source, options = ""] = (right ?? "").split(" ");
     if (mountId === undefined || device === undefined || target === undefined) continue;
     if (type === undefined || source === undefined) continue;
-    entries.push({ mountId: Number(mountId), device, target: unescaped(target), type, source: unescaped(source) });
+    entries.push({
+      mountId: Number(mountId),
+      device,
+      target: unescaped(target),
+      type,
+      source: unescaped(source),
+      options,
+    });
   }
   return entries;
 }

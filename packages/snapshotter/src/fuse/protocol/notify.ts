@@ -1,5 +1,9 @@
 import { notifyCode, outHeaderBytes, rootInode } from "./constants.js";
 
+/** Queue every request again that was read and not answered, whoever read it. Linux ≥ 6.9. A header without a body. */
+export const resendAll = (): Uint8Array =>
+  new Uint8Array(Uint32Array.of(outHeaderBytes, notifyCode.resend, 0, 0).buffer);
+
 /** Forget a name in the root directory. struct fuse_notify_inval_entry_out { u64 parent, u32 namelen, u32 flags }, the name, a NUL. */
 export function invalEntry(name: string): Uint8Array {
   const bodyBytes = 16 + name.length + 1;

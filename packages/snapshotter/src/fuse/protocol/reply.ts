@@ -61,10 +61,12 @@ export class ReplyBuffer {
     return attrHeadBytes + attributesBytes;
   }
 
-  /** OPEN and OPENDIR: struct fuse_open_out without a file handle. @returns bytes of the body */
-  opened(flags: number): number {
+  /** OPEN and OPENDIR: struct fuse_open_out. The kernel names the handle again in RELEASE. @returns bytes of the body */
+  opened(flags: number, handleLow = 0, handleHigh = 0): number {
     const start = outHeaderBytes / 4;
-    this.#words.fill(0, start, start + 4);
+    this.#words[start] = handleLow;
+    this.#words[start + 1] = handleHigh;
+    this.#words[start + 3] = 0;
     this.#words[start + 2] = flags;
     return 16;
   }

@@ -63,6 +63,14 @@ export class RequestView {
     return this.#word(word.body + 1);
   }
 
+  /** RELEASE: struct fuse_release_in { fh, … }, as the answer to OPEN named it. */
+  get handleLow(): number {
+    return this.#word(word.body);
+  }
+  get handleHigh(): number {
+    return this.#word(word.body + 1);
+  }
+
   /** INIT: struct fuse_init_in { major, minor, max_readahead, flags, flags2, … }; `index` counts its words. */
   initWord(index: number): number {
     return this.#word(word.body + index);

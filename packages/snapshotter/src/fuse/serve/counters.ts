@@ -1,4 +1,4 @@
-/** Names of what one thread counts; the order is that of the columns. Operations, then facts about READ. Bytes where the name says so. */
+/** Names of what one thread counts; the order is that of the columns. Operations, then facts about READ. Bytes where the name says so; `resent`: requests that came a second time. */
 const counterNames = [
   "lookups",
   "getattrs",
@@ -13,6 +13,7 @@ const counterNames = [
   "misses",
   "errors",
   "hitMicroseconds",
+  "resent",
 ] as const;
 
 export type CounterName = (typeof counterNames)[number];

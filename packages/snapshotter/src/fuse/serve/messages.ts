@@ -16,6 +16,8 @@ export interface WorkerStart {
   readonly hands: SharedArrayBuffer;
   /** One Int32 that rises with each change of the disks. */
   readonly epoch: SharedArrayBuffer;
+  /** Where openings are recorded; see {@link OpenHandles}. Undefined: nowhere. */
+  readonly handlesFolder?: string | undefined;
   /** Where {@link DiskChange}s come from. */
   readonly changes: MessagePort;
 }

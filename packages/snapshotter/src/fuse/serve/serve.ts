@@ -2,7 +2,15 @@ import { constants } from "node:os";
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { blockSizeBytes } from "@sluice/disk/blocks";
 import type { Attributes } from "../protocol/attributes.js";
-import { changingOpcodes, maxReadBytes, opcode, openFlags, outHeaderBytes, rootInode } from "../protocol/constants.js";
+import {
+  changingOpcodes,
+  maxReadBytes,
+  opcode,
+  openFlags,
+  outHeaderBytes,
+  resentBitHigh,
+  rootInode,
+} from "../protocol/constants.js";
 import { direntType, ReplyBuffer } from "../protocol/reply.js";
 import { RequestView } from "../protocol/request.js";
 import { counterColumn, ThreadCounters } from "./counters.js";
@@ -11,6 +19,7 @@ import { type DiskFile, diskFileMode, rootMode } from "./disk-file.js";
 import { type DiskChange, DiskFiles } from "./disk-files.js";
 import { Hand } from "./hand.js";
 import type { WorkerMessage, WorkerStart } from "./messages.js";
+import { handleHighOf, OpenHandles } from "./open-handles.js";
 import { type ChunkReader, readDisk } from "./read-disk.js";
 
 const { errno } = constants;
@@ -30,6 +39,7 @@ export class FuseServer {
   readonly #hand: Hand;
   readonly #counters: ThreadCounters;
   readonly #disks: DiskFiles = new DiskFiles();
+  readonly #handles: OpenHandles | undefined;
   readonly #request: RequestView = new RequestView();
   readonly #reply: ReplyBuffer = new ReplyBuffer();
   #seenEpoch = -1;
@@ -41,6 +51,7 @@ export class FuseServer {
     this.#changes = start.changes;
     this.#epoch = new Int32Array(start.epoch);
     this.#hand = new Hand(start.hands, start.thread);
+    this.#handles = start.handlesFolder === undefined ? undefined : new OpenHandles(start.handlesFolder);
     this.#counters = new ThreadCounters(start.counters, start.thread);
   }
 
@@ -50,6 +61,7 @@ export class FuseServer {
     while (receive(this.#fd, request)) {
       this.#hand.take(request.uniqueLow, request.uniqueHigh);
       try {
+        if ((request.uniqueHigh & resentBitHigh) !== 0) this.#count(counterColumn.resent);
         this.#drainChanges();
         if (request.opcode === opcode.read) this.#serveRead();
         else if (request.opcode === opcode.open) this.#serveOpen();
@@ -99,8 +111,22 @@ export class FuseServer {
 
   /** Counted once the kernel has it: an opening that it never learnt of is never closed either, and the disk would stay for ever. */
   #serveOpen(): void {
-    const outcome = this.#open();
-    if (this.#send(outcome) && outcome >= 0) this.#tell({ kind: "opens", inode: this.#request.inode, change: 1 });
+    const { inode, uniqueLow } = this.#request;
+    const high = handleHighOf(this.#request.uniqueHigh);
+    const outcome = this.#open(uniqueLow, high);
+    if (outcome < 0) {
+      this.#send(outcome);
+      return;
+    }
+    const isNew = this.#handles?.add(inode, uniqueLow, high) ?? true;
+    if (!this.#send(outcome)) this.#closed(inode, uniqueLow, high, !isNew);
+    else if (isNew) this.#tell({ kind: "opens", inode, change: 1 });
+  }
+
+  /** @param wasTold whether the main thread counts the opening */
+  #closed(inode: number, low: number, high: number, wasTold: boolean): void {
+    const wasOpen = this.#handles?.remove(inode, low, high) ?? true;
+    if (wasOpen && wasTold) this.#tell({ kind: "opens", inode, change: -1 });
   }
 
   #outcome(): Outcome {
@@ -153,11 +179,11 @@ export class FuseServer {
     return disk === undefined ? -errno.ESTALE : this.#reply.attributes(attributesOf(disk));
   }
 
-  #open(): Outcome {
+  #open(handleLow: number, handleHigh: number): Outcome {
     this.#count(counterColumn.opens);
     const { inode } = this.#request;
     if (this.#disks.inode(inode) === undefined) return -errno.ESTALE;
-    return this.#reply.opened(openFlags.keepCache);
+    return this.#reply.opened(openFlags.keepCache, handleLow, handleHigh);
   }
 
   /** The cursor behind an entry is its inode: entries may come and go between two calls, and none is seen twice. `.` has 1 and `..` 2. */
@@ -191,7 +217,7 @@ export class FuseServer {
       case opcode.opendir:
         return this.#reply.opened(0);
       case opcode.release:
-        this.#tell({ kind: "opens", inode: this.#request.inode, change: -1 });
+        this.#closed(this.#request.inode, this.#request.handleLow, this.#request.handleHigh, true);
         return 0;
       case opcode.releasedir:
       case opcode.flush:

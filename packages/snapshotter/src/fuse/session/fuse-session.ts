@@ -8,6 +8,7 @@ import { blockSizeBytes } from "@sluice/disk/blocks";
 import { abortConnection, connectionOn, ensureControl, type FuseConnection } from "../kernel/connection.js";
 import { abortMountSync, unmount } from "../kernel/mount.js";
 import { interruptBitLow } from "../protocol/constants.js";
+import { canResend, type InitParameters } from "../protocol/init.js";
 import { invalEntry } from "../protocol/notify.js";
 import { emptyReply } from "../protocol/reply.js";
 import { PageWindows } from "../push/page-windows.js";
@@ -19,10 +20,11 @@ import { sendPieces } from "../serve/device.js";
 import type { DiskFile } from "../serve/disk-file.js";
 import type { DiskChange } from "../serve/disk-files.js";
 import type { MissMessage, WorkerMessage } from "../serve/messages.js";
+import { OpenHandles } from "../serve/open-handles.js";
 import { DiskDirectory, type NewDisk } from "./disk-directory.js";
 import type { FuseEvent } from "./fuse-events.js";
 import { Misses, type ReadMiss } from "./misses.js";
-import { type FuseConnectionState, openConnection } from "./open-connection.js";
+import { type FuseConnectionState, openConnection, resumeConnection } from "./open-connection.js";
 import { OpenCounts } from "./open-counts.js";
 import { type ChunkReaders, WorkerPool } from "./worker-pool.js";
 
@@ -44,10 +46,31 @@ export interface FuseSessionOptions {
   readonly readAheadBytes?: number | undefined;
   /** How much may be put into the page cache unasked. */
   readonly push?: PushLimits | undefined;
-  /** A connection that is mounted and initialised already, with its descriptors: served on instead of a new one. */
-  readonly inherited?: FuseConnectionState | undefined;
+  /**
+   * Descriptors of /dev/fuse that a keeper holds, too: the session, its mount and what is mounted on its disks outlive this process, unless it closes the session.
+   */
+  readonly devices?: readonly number[] | undefined;
+  /** What an earlier process served on these `devices`: served on instead of a new connection, and requests in flight are asked for again. */
+  readonly resumed?: ResumedSession | undefined;
+  /** Called before the kernel can learn of a change, with all that {@link resumed} will need. What it throws ends the change. */
+  readonly onState?: ((state: SessionState) => void) | undefined;
+  /** Where openings of disks are recorded, so that the next process knows of them. A folder of this session alone. */
+  readonly handlesFolder?: string | undefined;
   /** Module that exports `openChunkReader`; for tests. A URL. */
   readonly readerModule?: string | undefined;
+}
+
+/** What the next process needs besides the descriptors. Plain data. */
+export interface SessionState {
+  readonly mountpoint: string;
+  readonly init: InitParameters;
+  readonly nextInode: number;
+  readonly disks: readonly { readonly inode: number; readonly name: string }[];
+}
+
+/** A session to go on with: its disks have the inodes that the kernel knows them by. A disk that is left out is gone: its readers get ESTALE. */
+export interface ResumedSession extends Omit<SessionState, "disks"> {
+  readonly disks: readonly NewDisk[];
 }
 
 export const defaultFuseConfig: {
@@ -96,7 +119,7 @@ export class FuseSession implements AsyncDisposable {
   /** Our own uses of the mount, which an unmount waits for. */
   readonly #lookups: Set<Promise<unknown>> = new Set();
   readonly #pool: WorkerPool;
-  readonly #opens: OpenCounts = new OpenCounts();
+  readonly #opens: OpenCounts;
   readonly #atExit: () => void;
   #closed: Promise<void> | undefined;
 
@@ -110,7 +133,11 @@ export class FuseSession implements AsyncDisposable {
     this.#control = control;
     this.mountpoint = connection.mountpoint;
     this.#disks = new DiskDirectory(connection.nextInode);
-    const { onEvent } = options;
+    for (const disk of options.resumed?.disks ?? []) this.#disks.add(disk);
+    const { onEvent, handlesFolder } = options;
+    const handles = handlesFolder === undefined ? undefined : new OpenHandles(handlesFolder);
+    if (options.resumed === undefined) handles?.clear();
+    this.#opens = new OpenCounts(handles?.counts());
     this.#misses = new Misses({
       readMiss: options.readMiss,
       deadlineMs: options.deadlineMs ?? defaultFuseConfig.deadlineMs,
@@ -120,6 +147,8 @@ export class FuseSession implements AsyncDisposable {
     const common = {
       chunks: options.chunks,
       readerModule: options.readerModule ?? new URL("../serve/store-reader.js", import.meta.url).href,
+      handlesFolder,
+      canResend: canResend(connection.init),
       disks: () => [...this.#disks.values()].map((disk) => ({ kind: "add", disk }) as const),
     };
     this.#pusher = new Pusher({
@@ -140,7 +169,12 @@ export class FuseSession implements AsyncDisposable {
         this.abort();
       },
     });
+    void this.#pool.ended().then(() => {
+      if (this.#closed !== undefined) return;
+      onEvent({ kind: "session-failed", error: new Error("the connection was ended from outside") });
+    });
     this.#atExit = () => {
+      if (options.devices !== undefined) return; // the next process goes on
       this.abort();
       abortMountSync(this.mountpoint);
     };
@@ -150,31 +184,42 @@ export class FuseSession implements AsyncDisposable {
   /** Mounts and serves. @throws {MountInUseError} @throws {KernelCallError} @throws {FuseProtocolError} */
   static async open(options: FuseSessionOptions): Promise<FuseSession> {
     await ensureControl();
+    const { devices, resumed } = options;
     const connection =
-      options.inherited ??
-      (await openConnection(
-        resolve(options.mountpoint),
-        options.workers ?? defaultFuseConfig.workers,
-        options.readAheadBytes ?? defaultFuseConfig.readAheadBytes,
-      ));
+      devices !== undefined && resumed !== undefined
+        ? resumeConnection(resumed, devices)
+        : await openConnection(resolve(options.mountpoint), {
+            workers: options.workers ?? defaultFuseConfig.workers,
+            readAheadBytes: options.readAheadBytes ?? defaultFuseConfig.readAheadBytes,
+            devices,
+          });
     const session = new FuseSession(options, connection, await connectionOn(connection.mountpoint));
     try {
+      options.onState?.(session.state);
       await session.#pool.ready();
+      if (resumed !== undefined) session.#pool.resend();
       return session;
     } catch (error) {
-      await session.close({ force: true });
+      if (resumed === undefined) await session.close({ force: true }); // else the next process may do better
       throw error;
     }
   }
 
-  /** What another process needs to go on serving this mount, together with the inode of each disk. */
-  get state(): FuseConnectionState {
-    return { ...this.#connection, nextInode: this.#disks.nextInode };
+  /** What another process needs to go on serving this mount, together with its descriptors and the contents of the disks. */
+  get state(): SessionState {
+    const disks = [...this.#disks.values()].map(({ inode, name }) => ({ inode, name }));
+    return { mountpoint: this.mountpoint, init: this.#connection.init, nextInode: this.#disks.nextInode, disks };
   }
 
   /** Shows one more disk; once this returns, it can be opened. @throws {RangeError} if the disk is none, or its name is taken */
   addDisk(disk: NewDisk): DiskFile {
     const file = this.#disks.add(disk);
+    try {
+      this.#options.onState?.(this.state);
+    } catch (error) {
+      this.#disks.remove(file.inode);
+      throw error;
+    }
     this.#tellAll({ kind: "add", disk: file });
     return file;
   }
@@ -229,6 +274,12 @@ export class FuseSession implements AsyncDisposable {
     const [fd] = this.#connection.fds;
     // Takes a lock that a LOOKUP in flight holds, so not on this thread. ENOENT: the kernel had forgotten the name already.
     if (fd !== undefined) await writeLater(fd, invalEntry(disk.name)).catch(() => undefined);
+    this.#options.onState?.(this.state);
+  }
+
+  /** A disk that an earlier process showed. */
+  resumedDisk(inode: number): DiskFile | undefined {
+    return this.#disks.inode(inode);
   }
 
   stats(): FuseSessionStats {
@@ -325,7 +376,8 @@ export class FuseSession implements AsyncDisposable {
     await this.#pusher.close();
     this.#opens.clear();
     process.off("exit", this.#atExit);
-    for (const fd of this.#connection.fds) closeSync(fd);
+    const { fds, holder } = this.#connection;
+    for (const fd of holder === undefined ? fds : [...fds, holder]) closeSync(fd);
     if (failure) throw failure.error;
   }
 

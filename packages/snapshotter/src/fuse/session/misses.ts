@@ -104,7 +104,7 @@ export class Misses {
       clearTimeout(timer);
       onAnswered?.();
       pending.answered = true;
-      this.#pending.delete(key);
+      if (this.#pending.get(key) === pending) this.#pending.delete(key); // else it came again meanwhile
     }
   }
 

@@ -1,10 +1,10 @@
 import { closeSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { setReadAhead } from "../kernel/connection.js";
-import { cloneFuseDevice, openFuseDevice } from "../kernel/device.js";
+import { cloneFuseDevice, connectFuseDevice, openFuseDevice } from "../kernel/device.js";
 import { mountFuse, unmount } from "../kernel/mount.js";
 import { mountOn } from "../kernel/mount-table.js";
-import { FuseProtocolError, type InitParameters, negotiate } from "../protocol/init.js";
+import { canResend, FuseProtocolError, type InitParameters, negotiate } from "../protocol/init.js";
 import { RequestView } from "../protocol/request.js";
 import { receive, sendPieces } from "../serve/device.js";
 
@@ -13,9 +13,22 @@ export interface FuseConnectionState {
   readonly mountpoint: string;
   /** Descriptors of /dev/fuse, one a worker. All of them: see {@link cloneFuseDevice}. */
   readonly fds: readonly number[];
+  /** One more that nobody serves: it keeps the connection alive while the others are closed. */
+  readonly holder?: number | undefined;
   readonly init: InitParameters;
   /** The inode that the next disk gets. */
   readonly nextInode: number;
+}
+
+/** How a connection is begun. */
+export interface ConnectionOptions {
+  readonly workers: number;
+  readonly readAheadBytes: number;
+  /**
+   * Descriptors of /dev/fuse that are connected to nothing yet, and that a keeper has open as well, so that the connection outlives this process. Taken over;
+   * one worker a descriptor.
+   */
+  readonly devices?: readonly number[] | undefined;
 }
 
 /** Another process serves this mount point. */
@@ -39,29 +52,47 @@ async function clearStale(mountpoint: string): Promise<void> {
   }
 }
 
-/** Mounts a new connection on `mountpoint` (made if need be) and answers its INIT. Leaves nothing behind when it throws. */
-export async function openConnection(
-  mountpoint: string,
-  workers: number,
-  readAheadBytes: number,
-): Promise<FuseConnectionState> {
+/**
+ * Mounts a new connection on `mountpoint` (made if need be) and answers its INIT. When it throws, nothing is mounted, and descriptors of its own are closed.
+ */
+export async function openConnection(mountpoint: string, options: ConnectionOptions): Promise<FuseConnectionState> {
+  const { workers, readAheadBytes, devices = [] } = options;
   await clearStale(mountpoint);
   await mkdir(mountpoint, { recursive: true, mode: 0o700 });
-  const fds = [openFuseDevice()];
+  const first = devices[0] ?? openFuseDevice();
+  const made = devices.length === 0 ? [first] : [];
   let mounted = false;
   try {
-    const [first] = fds as [number];
     await mountFuse(mountpoint, first, { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
     mounted = true;
     const init = answerInit(first, readAheadBytes);
     if (readAheadBytes > init.maxReadAheadBytes) await setReadAhead(mountpoint, readAheadBytes);
-    while (fds.length < workers) fds.push(cloneFuseDevice(first));
-    return { mountpoint, fds, init, nextInode: 0 };
+    if (devices.length === 0) {
+      while (made.length < workers) made.push(cloneFuseDevice(first));
+      return { mountpoint, fds: made, init, nextInode: 0 };
+    }
+    for (const device of devices.slice(1)) connectFuseDevice(device, first);
+    return resumeConnection({ mountpoint, init, nextInode: 0 }, devices);
   } catch (error) {
     if (mounted) await unmount(mountpoint, { lazy: true });
-    for (const fd of fds) closeSync(fd);
+    for (const fd of made) closeSync(fd);
     throw error;
   }
+}
+
+/**
+ * A connection that an earlier process began on descriptors that this one inherited.
+ *
+ * Where the kernel cannot send requests again, the workers get descriptors that die with this process: the kernel then fails the requests that were read from
+ * them at once, and no reader waits for an answer that never comes.
+ */
+export function resumeConnection(
+  known: Omit<FuseConnectionState, "fds" | "holder">,
+  devices: readonly number[],
+): FuseConnectionState {
+  const [first = -1] = devices;
+  if (canResend(known.init)) return { ...known, fds: devices };
+  return { ...known, fds: devices.map(() => cloneFuseDevice(first)), holder: first };
 }
 
 /** The kernel has queued INIT before mount(2) returns, so this does not wait. */

@@ -1,7 +1,12 @@
 /** How often each disk is open, and who waits for that to end. */
 export class OpenCounts {
-  readonly #counts: Map<number, number> = new Map();
+  readonly #counts: Map<number, number>;
   readonly #waiting: Map<number, (() => void)[]> = new Map();
+
+  /** @param counts of disks that are open already */
+  constructor(counts: ReadonlyMap<number, number> = new Map()) {
+    this.#counts = new Map(counts);
+  }
 
   change(inode: number, by: number): void {
     const count = (this.#counts.get(inode) ?? 0) + by;

@@ -1,4 +1,6 @@
 import { constants } from "node:os";
+import { resentBitHigh } from "../protocol/constants.js";
+import { resendAll } from "../protocol/notify.js";
 import { emptyReply } from "../protocol/reply.js";
 import { createCounters, type FuseStats, sumCounters } from "../serve/counters.js";
 import { sendPieces } from "../serve/device.js";
@@ -23,6 +25,10 @@ export interface WorkerPoolOptions {
   readonly fds: readonly number[];
   readonly chunks: ChunkReaders;
   readonly readerModule: string;
+  /** Where openings are recorded. */
+  readonly handlesFolder?: string | undefined;
+  /** Whether the kernel sends requests again that somebody read and did not answer. */
+  readonly canResend: boolean;
   /** The disks that are there now, for a worker that starts. */
   readonly disks: () => Iterable<DiskChange>;
   readonly onMessage: (thread: number, message: WorkerMessage) => void;
@@ -44,6 +50,8 @@ export class WorkerPool {
   readonly #workers: Map<number, FuseWorker> = new Map();
   readonly #ends: Promise<void>[];
   #deaths: number[] = [];
+  /** Requests that a worker died over, the latest of them. */
+  #fatal: string[] = [];
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -68,6 +76,12 @@ export class WorkerPool {
     Atomics.add(new Int32Array(this.#epoch), 0, 1);
   }
 
+  /** Has every request that was read and not answered sent again, if the kernel can. @throws when the device is broken */
+  resend(): void {
+    const [fd] = this.#options.fds;
+    if (this.#options.canResend && fd !== undefined) sendPieces(fd, [resendAll()]);
+  }
+
   stats(): FuseStats {
     return sumCounters(this.#counters, this.#options.fds.length);
   }
@@ -86,6 +100,7 @@ export class WorkerPool {
     const reader = chunks.addReader();
     const start = {
       ...{ fd, thread, reader, readerModule, readerShared: chunks.shared },
+      handlesFolder: this.#options.handlesFolder,
       ...{ counters: this.#counters, hands: this.#hands, epoch: this.#epoch },
     };
     let cause: unknown = new Error("the thread ended");
@@ -108,14 +123,18 @@ export class WorkerPool {
     return false;
   }
 
-  /** EIO for the request that the dead worker had in hand. */
+  /** The request that the dead worker had in hand comes again. One over which two workers died, and where none comes again, gets EIO. */
   #answerFor(thread: number, fd: number): void {
     const hand = new Hand(this.#hands, thread);
     const left = hand.left();
     hand.release();
     if (left === undefined) return;
     try {
-      sendPieces(fd, [emptyReply(left.low, left.high, constants.errno.EIO)]);
+      const name = `${left.low} ${left.high & ~resentBitHigh}`;
+      const isFirst = !this.#fatal.includes(name);
+      this.#fatal = [...this.#fatal, name].slice(-maxDeaths);
+      if (this.#options.canResend && isFirst) this.resend();
+      else sendPieces(fd, [emptyReply(left.low, left.high, constants.errno.EIO)]);
     } catch (error) {
       // EINVAL: it had no answer to give (FORGET), or gave it just before it died.
       this.#options.onEvent({ kind: "request-failed", what: "the request of a dead worker", error });

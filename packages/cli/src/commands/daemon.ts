@@ -107,7 +107,18 @@ async function showStatus(context: Context): Promise<void> {
   context.output.result(await daemon.status({ signal: context.signal }), describe);
 }
 
-function describe({ pid, keeper, root, uptimeSeconds, rssBytes, mounts, store, fetch, reads, fuse }: DaemonStatus): string {
+function describe({
+  pid,
+  keeper,
+  root,
+  uptimeSeconds,
+  rssBytes,
+  mounts,
+  store,
+  fetch,
+  reads,
+  fuse,
+}: DaemonStatus): string {
   return facts([
     ["process", `${pid}, running for ${duration(uptimeSeconds)}, ${bytes(rssBytes)} of memory`],
     ["keeper", keeper && `${keeper.pid}, ${keeper.takeOvers} take-overs`],

@@ -3,8 +3,8 @@ import type { ChunkReader } from "../fuse/serve/read-disk.js";
 import type { OpenChunkReader } from "../fuse/serve/store-reader.js";
 import type { ChunkReaders } from "../fuse/session/worker-pool.js";
 
-/** What a worker is to do with a chunk of {@link FileChunks}. `stalls`: wait until that changes. */
-export const chunkState = { present: 0, absent: 1, throws: 2, killsThread: 3, stalls: 4 } as const;
+/** What a worker is to do with a chunk of {@link FileChunks}. `stalls`: wait until that changes. `killsOnce`: the thread dies over it, the next one finds it present. */
+export const chunkState = { present: 0, absent: 1, throws: 2, killsThread: 3, stalls: 4, killsOnce: 5 } as const;
 
 interface Shared {
   readonly paths: readonly string[];
@@ -90,7 +90,8 @@ export const openChunkReader: OpenChunkReader = (given): ChunkReader => {
       const state = shared.state[slot];
       if (state === chunkState.absent) return -1;
       if (state === chunkState.throws) throw new Error(`slot ${slot} throws`);
-      if (state === chunkState.killsThread) process.exit(7);
+      if (state === chunkState.killsOnce) shared.state[slot] = chunkState.present;
+      if (state === chunkState.killsThread || state === chunkState.killsOnce) process.exit(7);
       while (shared.state[slot] === chunkState.stalls) Atomics.wait(pause, 0, 0, 5);
       const fd = fds[shared.file[slot] ?? 0] ?? -1;
       return readSync(fd, into, intoOffset, length, (shared.offset[slot] ?? 0) + offsetInChunk);

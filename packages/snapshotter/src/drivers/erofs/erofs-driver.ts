@@ -71,10 +71,10 @@ export class ErofsDriver implements Driver {
       await this.#forget(session, file);
       throw error;
     }
-    return this.#mounted(mountpoint, session, file);
+    return this.#mounted(mountpoint, session, file, stopPushing);
   }
 
-  #mounted(mountpoint: string, session: FuseSession, file: DiskFile): ErofsMount {
+  #mounted(mountpoint: string, session: FuseSession, file: DiskFile, stopPushing: () => void): ErofsMount {
     const mount: ErofsMount = new ErofsMount(mountpoint, session, file, async () => {
       stopPushing();
       this.#mounts.delete(mount);
@@ -151,10 +151,10 @@ export class ErofsDriver implements Driver {
     await this.#session;
   }
 
-  /** The mount of a resumed disk that is there already. */
+  /** The mount of a resumed disk that is there already. Nothing is pushed: its start is over, or was pushed by the earlier process. */
   adopt(inode: number, mountpoint: string): MountedDisk {
     const { session, file } = this.#resumed(inode);
-    return this.#mounted(mountpoint, session, file);
+    return this.#mounted(mountpoint, session, file, () => undefined);
   }
 
   /** A resumed disk without a mount that we see. Resolves when nobody reads it any more and it is gone. */

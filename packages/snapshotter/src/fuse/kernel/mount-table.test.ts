@@ -10,7 +10,14 @@ describe("the mount table", () => {
       "",
     ].join("\n");
     expect(parseMountTable(text)).toEqual([
-      { mountId: 36, device: "0:52", target: "/mnt/a b\\c", type: "fuse.sluice", source: "sluice", options: "ro,user_id=0" },
+      {
+        mountId: 36,
+        device: "0:52",
+        target: "/mnt/a b\\c",
+        type: "fuse.sluice",
+        source: "sluice",
+        options: "ro,user_id=0",
+      },
       { mountId: 37, device: "0:53", target: "/mnt/x", type: "erofs", source: "/run/fuse/disk", options: "ro" },
     ]);
   });

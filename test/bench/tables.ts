@@ -1,0 +1,84 @@
+/**
+ * Writes docs/benchmarks.md from the JSON files that `node test/bench/run.js all` left in a directory.
+ *
+ *     node test/bench/run.js tables [DIRECTORY]
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Machine } from "./figures.js";
+
+type Figures = Readonly<Record<string, unknown>>;
+interface Pair {
+  readonly ours: number;
+  readonly raw: number;
+  readonly ratio: number;
+}
+interface StartImage {
+  readonly image: { readonly sizeBytes: number; readonly layers: number };
+  readonly [mode: string]: unknown;
+}
+
+export async function main([directory = ".bench"]: readonly string[]): Promise<void> {
+  const read = async <T>(name: string): Promise<Machine & T> =>
+    JSON.parse(await readFile(join(directory, `${name}.json`), "utf8")) as Machine & T; // written by the bench of that name
+  const converts = { node: await read<Figures>("convert-node"), python: await read<Figures>("convert-python") };
+  const reads = await read<Readonly<Record<string, Pair>>>("fuse-read");
+  const walk = await read<Figures>("tree-walk");
+  const start = await read<{ link: { rate: string; rtt: string }; images: Record<string, StartImage> }>("start");
+  const text = [
+    heading(start),
+    convertTable(converts),
+    readTable(reads),
+    walkTable(walk),
+    startTable(start.link, start.images),
+  ];
+  const target = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
+  await writeFile(target, `${text.join("\n\n")}\n`);
+}
+
+const table = (head: readonly string[], rows: readonly (readonly unknown[])[]): string =>
+  [head, head.map((_, i) => (i === 0 ? "---" : "--:")), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+
+const heading = ({ commit, machine }: Machine): string => `# Benchmarks
+
+Made by \`pnpm bench\` at commit ${commit.slice(0, 12)} on ${machine.processors} processors (${machine.model}), ${Math.round(machine.memoryBytes / 1e9)} GB of memory, Linux ${machine.kernel}, Node ${machine.node}; nothing else ran.
+Figures of one table come from one run, so that its ratios mean something elsewhere; seconds and MB/s do not. The images are built by \`test/fixtures/build-images.sh\`: nobody's download, everybody's to build again.`;
+
+const convertTable = (images: Readonly<Record<string, Figures>>): string => {
+  const names = Object.keys(Object.values(images)[0] ?? {}).filter((name) => /median|÷/.test(name));
+  const rows = Object.entries(images).map(([image, figures]) => [image, ...names.map((name) => figures[name])]);
+  return `## Conversion\n\nEvery layer converted (\`--force\`), each run a process of its own.\n\n${table(["image", ...names], rows)}\n\n    node test/bench/run.js convert LAYOUT TAG`;
+};
+
+const readTable = (reads: Readonly<Record<string, Pair>>): string => {
+  const names = {
+    randomMicroseconds: "random 4 KiB, µs a read",
+    sequentialMegabytesPerSecond: "sequential, MB/s",
+    fourReadersMegabytesPerSecond: "four readers, MB/s",
+  };
+  const rows = Object.entries(names).map(([key, name]) => [name, reads[key]?.ours, reads[key]?.raw, reads[key]?.ratio]);
+  return `## Hits through FUSE\n\nThe page cache knows nothing of the file; everything is in the chunk store. Beside a bare server of the same protocol that answers from one file (\`test/bench/raw-fuse-server.js\`).\n\n${table(["", "sluice", "bare server", "sluice ÷ bare"], rows)}\n\n    node test/bench/run.js fuse-read`;
+};
+
+const walkTable = (walk: Figures): string => {
+  const names = ["entries", "mounted s", "unpacked s", "unpacked ÷ mounted"];
+  return `## Cold \`find\` with stat\n\nThe Node image mounted, everything in the store, beside the same tree unpacked on ext4 on the same disk; the page cache dropped before each walk.\n\n${table(names, [names.map((name) => walk[name])])}\n\n    node test/bench/run.js tree-walk`;
+};
+
+const startTable = (
+  link: { readonly rate: string; readonly rtt: string },
+  images: Readonly<Record<string, StartImage>>,
+): string => {
+  const modes = ["full", "streamed", "optimized", "warm"];
+  const columns = [
+    ...new Set(Object.values(images).flatMap((image) => modes.flatMap((mode) => Object.keys(image[mode] ?? {})))),
+  ];
+  const rows = Object.entries(images).flatMap(([name, image]) =>
+    modes.flatMap((mode) => {
+      const figures = image[mode] as Figures | undefined; // one of the modes, written by start.ts
+      return figures === undefined ? [] : [[name, mode, ...columns.map((column) => figures[column] ?? "")]];
+    }),
+  );
+  return `## Starts\n\nTime from the command to the container's ready line over ${link.rate} and ${link.rtt} of round trip. _full_: pull, unpack, start. _streamed_: nothing recorded, nothing on the node. _warm_: everything in the store, page cache dropped.\n\n${table(["image", "mode", ...columns], rows)}\n\n    node test/bench/run.js start [IMAGE …] --rate ${link.rate} --rtt ${link.rtt}`;
+};

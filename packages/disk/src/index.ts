@@ -76,6 +76,6 @@ export { chunkIndexAtBlock } from "./toc/chunk-at-block.js";
 export { type DiskPieces, diskPieces, type StartupRun, startupRuns } from "./toc/disk-pieces.js";
 export { DiskRegions } from "./toc/disk-regions.js";
 export * from "./toc/toc.js";
-export { type BlobReference, TocBuilder } from "./toc/toc-builder.js";
+export { TocBuilder } from "./toc/toc-builder.js";
 export { decodeToc, type ExpectedToc, encodeToc, maxTocBytes } from "./toc/toc-codec.js";
 export { type StartupChunks, withStartup } from "./toc/with-startup.js";

@@ -21,7 +21,7 @@ export interface ArtifactParts {
 }
 
 /** A recording as a blob. */
-export type RecordingBlob = Pick<Descriptor, "digest" | "size">;
+type RecordingBlob = Pick<Descriptor, "digest" | "size">;
 
 /** The manifest of a streaming artifact. Equal parts give equal bytes: no time, no name, no version of this program. docs/format.md §6 */
 export function artifactManifest(subject: ImageManifest, parts: ArtifactParts): ImageManifest {

@@ -16,7 +16,7 @@ export interface SampleDisk {
 export type SampleChunk = readonly number[] | number;
 
 /** The block that is filled with `fill`: text that compresses, and tells one block from another. */
-export const sampleBlock = (fill: number): Buffer => Buffer.alloc(blockSizeBytes, `block ${fill} `);
+const sampleBlock = (fill: number): Buffer => Buffer.alloc(blockSizeBytes, `block ${fill} `);
 
 /** A disk of metadata and one layer, cut into these chunks. */
 export function sampleDisk(metadata: readonly SampleChunk[], layer: readonly SampleChunk[]): SampleDisk {

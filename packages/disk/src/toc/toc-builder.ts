@@ -1,14 +1,8 @@
 import type { Digest } from "@sluice/oci/content";
 import type { SeekTable } from "../frames/seek-table.js";
 import { DiskRegions } from "./disk-regions.js";
-import { blobKind, type ChunkTable, type Toc, type TocBlob, type TocRegion } from "./toc.js";
+import { type BlobReference, blobKind, type ChunkTable, type Toc, type TocBlob, type TocRegion } from "./toc.js";
 import { noStartup } from "./with-startup.js";
-
-/** A blob as the artifact's manifest names it. */
-export interface BlobReference {
-  readonly digest: Digest;
-  readonly sizeBytes: number;
-}
 
 interface PlacedBlob {
   readonly region: TocRegion;

@@ -5,6 +5,12 @@ export const blobKind = { metadata: 1, layer: 2, startup: 3 } as const;
 
 export type BlobKind = (typeof blobKind)[keyof typeof blobKind];
 
+/** A blob as the artifact's manifest names it. */
+export interface BlobReference {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
 export interface TocBlob {
   readonly kind: BlobKind;
   readonly digest: Digest;

@@ -1,6 +1,5 @@
 import type { SeekTable } from "../frames/seek-table.js";
-import { blobKind, type StartupTable, type Toc } from "./toc.js";
-import type { BlobReference } from "./toc-builder.js";
+import { type BlobReference, blobKind, type StartupTable, type Toc } from "./toc.js";
 
 /** Chunks of a startup blob in stream order, and the pieces of the disk they are copies of. */
 export interface StartupChunks

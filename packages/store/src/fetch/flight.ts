@@ -1,6 +1,5 @@
 import type { AbortOptions, ByteRange, Digest } from "@sluice/oci/content";
 import type { ChunkPlace, FetchCause } from "./fetch-request.js";
-import type { StartupStream } from "./startup-stream.js";
 
 /**
  * What somebody does with the bytes of a chunk, at once: they are written over when it has returned. What it throws is told to the one who waits.
@@ -11,6 +10,12 @@ interface Waiter {
   readonly use: UseBytes;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** What brings many chunks in one go. */
+interface Stream {
+  /** A reader waits for the chunk. */
+  awaited(flight: Flight): void;
 }
 
 /** One chunk on its way, and all who wait for it. */
@@ -27,7 +32,7 @@ export class Flight {
   /** The request that brings it, once there is one. */
   request: RangeRequest | undefined;
   /** The stream that is to bring it. */
-  stream: StartupStream | undefined;
+  stream: Stream | undefined;
   /** Called once it is in the store; not when the store could not keep it. */
   onStored: (() => void) | undefined;
   readonly #waiting: Set<Waiter> = new Set();

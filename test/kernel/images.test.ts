@@ -85,11 +85,15 @@ function suite(name: string, tag: string, layoutOf: () => Promise<string>): void
     let reference: string;
     let expected: string;
     beforeAll(async () => {
-      const layout = await copyOf(await layoutOf(), name);
+      const original = await layoutOf();
+      const layout = await copyOf(original, name);
       reference = `oci:${layout}:${tag}`;
-      const converted = await sluiceJson(["convert", reference, "--root", root]);
+      const [converted, listing] = await Promise.all([
+        sluiceJson(["convert", reference, "--root", root]),
+        independentListing(original, tag, name),
+      ]);
       expect(converted).toHaveProperty("artifact.artifactType", "application/vnd.sluice.image.v1");
-      expected = await independentListing(layout, tag, name);
+      expected = listing;
     });
 
     it.concurrent("mounted by the kernel's EROFS, equals an independent unpack in every path and attribute", async () => {

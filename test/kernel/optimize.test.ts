@@ -82,7 +82,7 @@ describe("optimize", () => {
     expect(paths.length).toBeLessThanOrEqual(16);
   });
 
-  it("says so when the image is not converted, or the start does not get ready", async () => {
+  it("publishes nothing when the start does not get ready, and says why", async () => {
     const never = await sluice(optimize("--ready-line", "is never said", "--timeout", "1"));
     expect(never).toMatchObject({ code: 1, stderr: expect.stringMatching(/not ready after 1 s; its last output/) });
     const badly = await sluice(optimize("--", "/bin/sh", "-c", "exit 3"));

@@ -88,6 +88,7 @@ export class WatchedDaemon {
       let timer: NodeJS.Timeout | undefined;
       const end = (how: string, exitCode?: number): void => {
         clearInterval(timer);
+        link.destroy(); // a child of the daemon may hold the other end
         const servedMs = this.#servingSince === undefined ? undefined : performance.now() - this.#servingSince;
         resolve({ word: this.#word, servedMs, exitCode, how });
       };

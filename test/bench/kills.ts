@@ -1,0 +1,59 @@
+import { parseArgs } from "node:util";
+import { CheckingReaders } from "../support/checking-readers.js";
+import { KeptNode } from "../support/kept-node.js";
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Kills the daemon at random moments under eight readers that check every byte, and prints what they and the mount table say of it as JSON.
+ *
+ *     node test/bench/run.js kills [--count 100] [--images 1]
+ *
+ * `--images`: how many images are mounted beside, each with a disk that must be taken over.
+ */
+export async function main(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { count: { type: "string", default: "100" }, images: { type: "string", default: "0" } },
+  });
+  const node = await KeptNode.create();
+  try {
+    await measure(node, Number(values.count), Number(values.images));
+  } finally {
+    await node[Symbol.asyncDispose]();
+  }
+}
+
+async function measure(node: KeptNode, kills: number, images: number): Promise<void> {
+  const image = await node.makeImage("app", 12, 600_000);
+  const mountpoint = await node.mount(image, "mnt");
+  for (let i = 0; i < images; i++) {
+    await node.mount(await node.makeImage(`image${i}`, 2, 4096), `mnt${i}`);
+  }
+  const before = await node.mountIds();
+  const reading = await CheckingReaders.start(8, mountpoint, image.sums, {
+    disks: node.paths.session,
+    scratch: node.folder,
+  });
+  const answeredMs: number[] = [];
+  for (let kill = 0; kill < kills; kill++) {
+    await pause(Math.random() * 1000);
+    answeredMs.push(await node.killDaemon());
+  }
+  const { keeper, rssBytes } = await node.status();
+  const { passes, complaints } = await reading.stop();
+  const after = await node.mountIds();
+  answeredMs.sort((a, b) => a - b);
+  const report = {
+    kills: answeredMs.length,
+    mounts: Object.keys(before).length,
+    lostOrRemounted: Object.keys(before).filter((target) => after[target] !== before[target]),
+    passes,
+    complaints,
+    takeOvers: keeper?.takeOvers,
+    rssBytes,
+    answeredMs: { median: answeredMs[Math.floor(answeredMs.length / 2)], most: answeredMs.at(-1) },
+  };
+  process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+  process.exitCode = complaints.length === 0 && report.lostOrRemounted.length === 0 ? 0 : 1;
+}

@@ -41,7 +41,7 @@ export async function waitUntilGone(process: ProcessIdentity, maxMs: number): Pr
   return true;
 }
 
-export async function remainsOf({ pid, startTicks, bootId }: ProcessIdentity): Promise<Remains> {
+async function remainsOf({ pid, startTicks, bootId }: ProcessIdentity): Promise<Remains> {
   try {
     if ((await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim() !== bootId) return "gone";
     const fields = fieldsOf(await readFile(`/proc/${pid}/stat`, "latin1"));

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,8 +62,9 @@ describe("a keeper", () => {
 
   it("starts the command that was left for it at SIGHUP, and the earlier one when that does not serve", async () => {
     await writeFile(join(folder, "next"), JSON.stringify(["sh", "-c", `echo new >> '${folder}/new'; exit 1`]));
-    const keeping = runKeeper(plan("echo serving >&3; [ $N = 2 ] && { echo ending >&3; exit 4; }; exec sleep 60"));
-    await expect.poll(async () => (await lives().catch(() => [])).length, { timeout: 10_000 }).toBe(1);
+    const first = `sleep 0.3; touch '${folder}/heard'; exec sleep 60`; // by then the keeper has heard that it serves
+    const keeping = runKeeper(plan(`echo serving >&3; [ $N = 2 ] && { echo ending >&3; exit 4; }; ${first}`));
+    await expect.poll(() => existsSync(join(folder, "heard")), { timeout: 10_000 }).toBe(true);
     process.kill(process.pid, "SIGHUP");
     expect(await keeping).toBe(4);
     expect((await readFile(join(folder, "new"), "utf8")).trim().split("\n")).toEqual(["new", "new"]);

@@ -1,14 +1,15 @@
 import { mkdir, realpath } from "node:fs/promises";
+import type { Repository } from "@sluice/oci";
 import { ChunkFetcher, type ChunkStore } from "@sluice/store";
 import type { NodeConfig } from "./config/node-config.js";
-import type { StopRequest, StopResult } from "./control/api.js";
+import type { ImageAddress, StopRequest, StopResult } from "./control/api.js";
 import { listenForMetrics } from "./control/metrics-listener.js";
 import { serveControl } from "./control/server.js";
 import { collectCounts } from "./daemon-counts.js";
 import { BackgroundFill } from "./disks/background-fill.js";
 import { BlobPlaces } from "./disks/blob-places.js";
 import { DiskStore, type StoredDisk } from "./disks/disk-store.js";
-import { Disks } from "./disks/disks.js";
+import { Disks, type DisksParts } from "./disks/disks.js";
 import { ImageLookup } from "./disks/image-lookup.js";
 import { Registries } from "./disks/registries.js";
 import { type Driver, type DriverEvent, ErofsDriver, FuseNativeDriver } from "./drivers/index.js";
@@ -26,6 +27,7 @@ import { NodeMetrics } from "./observe/metrics.js";
 import { watchSlowReads } from "./observe/slow-reads.js";
 import { readDaemonFile, refuseSecondDaemon, removeDaemonFile, writeDaemonFile } from "./process/daemon-file.js";
 import { Recordings } from "./recording/recordings.js";
+import { StartOffers } from "./recording/start-offers.js";
 import { createTrustPolicy } from "./resolve/trust.js";
 import { NodePaths } from "./state/node-paths.js";
 import { requireOwnFolder } from "./state/own-folder.js";
@@ -127,6 +129,7 @@ async function compose(
     chunks: fetcher,
     around: (disk) => watchSlowReads(disk, log),
     background: createBackground(fetcher, store, config),
+    watchStart: createOffers(store, openRepository, paths, config, log),
     onFilled: (artifact, outcome) => {
       if (outcome === "complete") log.info({ artifact }, "everything of the image is here: it needs no registry");
       else log.warn({ artifact }, "the store has no room for all of the image: raise store.budget");
@@ -226,6 +229,18 @@ function createFetcher(places: BlobPlaces, store: ChunkStore, config: NodeConfig
 function createBackground(fetcher: ChunkFetcher, store: ChunkStore, { background }: NodeConfig) {
   if (!background.enabled) return undefined;
   return new BackgroundFill({ chunks: fetcher, store, rateBytesPerSecond: background.rateBytesPerSecond });
+}
+
+function createOffers(
+  store: ChunkStore,
+  openRepository: (address: ImageAddress) => Repository,
+  paths: NodePaths,
+  { startup }: NodeConfig,
+  log: Logger,
+): DisksParts["watchStart"] {
+  if (!startup.offer) return undefined;
+  const offers = new StartOffers({ store, openRepository, markOf: (artifact) => paths.offered(artifact), log });
+  return (stored, map) => offers.watch(stored, map);
 }
 
 /** Best first. */

@@ -12,6 +12,7 @@ describe("the configuration of a node", () => {
       store: { budget: { kind: "shareOfDisk", share: 0.1 } },
       fetch: { deadlineMs: 60_000, retries: 6, parallel: 8 },
       push: { maxBytes: 2 ** 30 },
+      startup: { offer: false },
       background: { enabled: false, rateBytesPerSecond: 0 },
       trust: { policy: "repository", pins: [] },
       mirrors: {},
@@ -45,6 +46,7 @@ describe("the configuration of a node", () => {
     expect(Object.keys(nodeConfigSchema.shape)).toEqual([
       "store",
       "fetch",
+      "startup",
       "push",
       "background",
       "trust",

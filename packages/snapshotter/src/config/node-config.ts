@@ -19,6 +19,10 @@ export interface NodeConfig {
     /** Most bytes of one image that are put into the page cache before anybody reads them; 0: none. */
     readonly maxBytes: number;
   };
+  readonly startup: {
+    /** Offer what the first start of an image here touched to its registry, for `optimize`; that start is a little slower. Needs push rights. */
+    readonly offer: boolean;
+  };
   readonly background: {
     /** Fill the store with the rest of a mounted image when nobody reads. */
     readonly enabled: boolean;
@@ -104,11 +108,12 @@ export const nodeConfigSchema: z.ZodObject = z.strictObject(sections());
  * @throws {z.ZodError} with the path of each key whose value is out of bounds
  */
 export function parseNodeConfig(tree: unknown): NodeConfig {
-  const { store, fetch, push, background, trust, mirrors, log, metrics } = z.object(sections()).parse(tree);
+  const { store, fetch, push, startup, background, trust, mirrors, log, metrics } = z.object(sections()).parse(tree);
   return {
     store,
     fetch: { deadlineMs: fetch.deadline, retries: fetch.retries, parallel: fetch.parallel },
     push,
+    startup,
     background: { enabled: background.enabled, rateBytesPerSecond: background.rate },
     trust,
     mirrors,
@@ -127,6 +132,7 @@ function sections() {
         parallel: z.int().min(1).max(256).default(defaultParallel),
       })
       .prefault({}),
+    startup: z.strictObject({ offer: z.boolean().default(false) }).prefault({}),
     push: z.strictObject({ maxBytes: size.default(defaultPushBytes) }).prefault({}),
     background: z.strictObject({ enabled: z.boolean().default(false), rate: rate.default(0) }).prefault({}),
     trust: z

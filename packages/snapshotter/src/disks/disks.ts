@@ -1,6 +1,7 @@
 import type { Digest, Repository } from "@sluice/oci";
 import type { ChunkStore } from "@sluice/store";
 import type { ImageAddress } from "../control/api.js";
+import type { StartWatch } from "../recording/start-offers.js";
 import { Arrivals } from "./arrivals.js";
 import type { BackgroundFill, FillOutcome } from "./background-fill.js";
 import type { BlobPlaces } from "./blob-places.js";
@@ -23,6 +24,8 @@ export interface DisksParts {
   readonly openRepository: (address: ImageAddress) => Repository;
   /** Puts something around each disk's reads, such as a watch. */
   readonly around?: ((disk: OpenDisk) => OpenDisk) | undefined;
+  /** Watches what is read of a disk that is opened, if there is something to learn. */
+  readonly watchStart?: ((stored: StoredDisk, map: DiskMap) => StartWatch | undefined) | undefined;
   /** Fetches the rest of each disk when its start is over. */
   readonly background?: BackgroundFill | undefined;
   readonly onFilled?: ((artifact: Digest, outcome: FillOutcome) => void) | undefined;
@@ -32,6 +35,7 @@ export interface DisksParts {
 interface Opened {
   readonly disk: OpenDisk;
   readonly chunks: ChunksAhead;
+  readonly watch: StartWatch | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -91,7 +95,10 @@ export class Disks {
 
   /** A worker hit a marked chunk: see {@link ChunkStore.mark}. */
   onMark(slot: number): void {
-    for (const { chunks } of this.#opened) chunks.onMark(slot);
+    for (const { chunks, watch } of this.#opened) {
+      chunks.onMark(slot);
+      watch?.onMark(slot);
+    }
   }
 
   #start(digest: Digest, stored: StoredDisk, quiet: boolean): Entry {
@@ -130,11 +137,15 @@ export class Disks {
       onArrived: (chunk) => arrivals.add(chunk),
       onStreamBroken: (error) => onStreamBroken?.(digest, error),
     });
+    const watch = quiet ? undefined : this.#parts.watchStart?.(stored, map);
+    const disk = createOpenDisk(digest, map, ahead, (listener) => arrivals.listen(listener));
     const opened: Opened = {
-      disk: around(createOpenDisk(digest, map, ahead, (listener) => arrivals.listen(listener))),
+      disk: around(watch?.around(disk) ?? disk),
       chunks: ahead,
+      watch,
       close: async () => {
         this.#opened.delete(opened);
+        watch?.close();
         ahead.close();
         for (const leave of forget) leave();
         await binding.close();

@@ -64,6 +64,10 @@ export class NodePaths {
   disk(artifact: Digest): string {
     return join(this.disks, folderOf(artifact));
   }
+  /** Says that what a start of this artifact touched was offered from here. */
+  offered(artifact: Digest): string {
+    return join(this.root, "offered", folderOf(artifact));
+  }
   /** Where a disk is mounted once, read-only, for overlays and binds. */
   get lower(): string {
     return join(this.root, "lower");

@@ -10,8 +10,8 @@ const maxRpath = 100;
 /** Files up to this size are predicted whole: reading around covers them. Bytes. */
 const smallFileBytes = 128 * 1024;
 
-/** The C library and OpenSSL's, which initialises all its algorithms: every process that has them runs code from all over them. */
-const isOfEveryProcess = /^(libc\.(so\.6|musl)|libcrypto\.)/;
+/** The C and C++ libraries, and OpenSSL's, which initialises all its algorithms: every process that has them runs code from all over them. */
+const isOfEveryProcess = /^(libc\.(so\.6|musl)|libcrypto\.|libstdc\+\+\.)/;
 
 interface Mapped {
   readonly inode: number;

@@ -124,4 +124,4 @@ export class ModuleResolver {
 }
 
 const isBuiltIn = (specifier: string): boolean =>
-  specifier.startsWith("node:") || builtIns.has(specifier.split("/", 1)[0] ?? "");
+  specifier.startsWith("node:") || (!specifier.endsWith("/") && builtIns.has(specifier.split("/", 1)[0] ?? ""));

@@ -143,6 +143,26 @@ function readerSuite(store: () => ChunkStore): void {
       reader.read(slot, 0, 10, into, 0);
       expect(hit).toEqual([slot]);
     });
+
+    it("leaves marks to other readers where nobody listens, and reads through the descriptors of the process", async () => {
+      const chunk = seededChunk("own descriptors");
+      await store().put(chunk);
+      const { ids, lengths } = claimsOf([chunk]);
+      const binding = await store().bind(ids, lengths);
+      const slot = binding.slots[0] ?? -1;
+      const hit: number[] = [];
+      const open = (options: { ownDescriptors?: boolean; onMark?: (slot: number) => void }) =>
+        new SharedChunkReader(store().shared, store().addReader(), options);
+      const [silent, listening] = [open({ ownDescriptors: true }), open({ onMark: (marked) => hit.push(marked) })];
+      const into = new Uint8Array(chunk.bytes.byteLength);
+      for (const offset of [0, 0, 100]) {
+        store().mark(slot);
+        expect(silent.read(slot, offset, into.byteLength, into, 0)).toBe(into.byteLength - offset);
+        expect(Buffer.compare(into.subarray(0, into.byteLength - offset), chunk.bytes.subarray(offset))).toBe(0);
+      }
+      listening.read(slot, 0, 1, into, 0);
+      expect(hit).toEqual([slot]);
+    });
   });
 }
 

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { emptyDescriptor } from "../descriptor.js";
 import { createImageManifest } from "../manifest.js";
 import { collect, noise } from "../testing/repository-suite.js";
@@ -46,6 +46,20 @@ describe("tokens", () => {
     const before = registry.requests.length;
     await repository.getManifest("v1");
     expect(registry.requests.slice(before).map(({ path }) => path)).toEqual(["/token", "/v2/app/manifests/v1"]);
+  });
+
+  it("are neither asked for again nor kept for ever when the clock jumps", async () => {
+    const { registry, repository } = await start({ access: { ...access, expiresInSeconds: 1 } }, fixedCredentials(ann));
+    await repository.getManifest("v1");
+    const now = Date.now();
+    const clock = vi.spyOn(Date, "now").mockReturnValue(now + 3_600_000);
+    expect(await repository.getManifest("v1")).toBeDefined();
+    clock.mockReturnValue(now - 3_600_000);
+    await new Promise((resolve) => setTimeout(resolve, 850));
+    const before = registry.requests.length;
+    await repository.getManifest("v1");
+    clock.mockRestore();
+    expect(registry.requests.slice(before)[0]?.path).toBe("/token");
   });
 
   it("that were revoked are replaced", async () => {

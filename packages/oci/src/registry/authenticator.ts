@@ -77,7 +77,7 @@ export class Authenticator {
   async #token(service: TokenService, scopes: readonly string[], options?: AbortOptions): Promise<Token> {
     const key = keyOf(scopes);
     const held = this.#tokens.get(key);
-    if (held !== undefined && Date.now() < held.renewAtMs) return held;
+    if (held !== undefined && performance.now() < held.renewAtMs) return held;
     const flight = this.#flights.get(key) ?? this.#startFlight(key, service, scopes);
     return abortable(flight, options?.signal);
   }

@@ -7,7 +7,7 @@ const maxRemembered = 1000;
 export class LackMemory {
   readonly #untilMs = new Map<string, number>();
 
-  add(what: string, nowMs: number = Date.now()): void {
+  add(what: string, nowMs: number = performance.now()): void {
     const oldest = this.#untilMs.size >= maxRemembered ? this.#untilMs.keys().next().value : undefined;
     if (oldest !== undefined) this.#untilMs.delete(oldest);
     this.#untilMs.set(what, nowMs + rememberedMs);
@@ -17,7 +17,7 @@ export class LackMemory {
     this.#untilMs.delete(what);
   }
 
-  has(what: string, nowMs: number = Date.now()): boolean {
+  has(what: string, nowMs: number = performance.now()): boolean {
     return nowMs < (this.#untilMs.get(what) ?? 0);
   }
 }

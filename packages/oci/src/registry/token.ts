@@ -10,7 +10,7 @@ import type { HttpTransport } from "./transport.js";
 /** A bearer token and how long it is good for. */
 export interface Token {
   readonly value: string;
-  /** Milliseconds since 1970; renew before. */
+  /** Renew before. Milliseconds of `performance.now()`: the clock of the machine may jump. */
   readonly renewAtMs: number;
 }
 
@@ -43,7 +43,7 @@ export async function fetchToken(
   scopes: readonly string[],
   credentials: Credentials | undefined,
 ): Promise<Token> {
-  const askedAtMs = Date.now();
+  const askedAtMs = performance.now();
   const response = await sendFollowing(transport, tokenRequest(service, scopes, credentials));
   if (response.status !== 200) throw await errorOfResponse(response);
   const bytes = await response.body.readAll(maxTokenReplyBytes);

@@ -41,7 +41,7 @@ export class Access {
       return isBasic(authorization, options) ? undefined : unauthorized('Basic realm="test registry"');
     }
     const token = this.#tokens.get(authorization.replace(/^Bearer /, ""));
-    const covered = token !== undefined && token.untilMs > Date.now() && covers(token.scopes, scope);
+    const covered = token !== undefined && token.untilMs > performance.now() && covers(token.scopes, scope);
     return covered
       ? undefined
       : unauthorized(`Bearer realm="${origin}/token",service="test registry",scope="${scope}"`);
@@ -62,7 +62,7 @@ export class Access {
     const value = randomUUID();
     const lifeSeconds = options.expiresInSeconds ?? 300;
     const scopes = isPost ? (form.get("scope") ?? "").split(" ") : form.getAll("scope");
-    this.#tokens.set(value, { scopes, untilMs: Date.now() + lifeSeconds * 1000 });
+    this.#tokens.set(value, { scopes, untilMs: performance.now() + lifeSeconds * 1000 });
     this.issued++;
     return jsonReply(200, { token: value, access_token: value, expires_in: lifeSeconds });
   }

@@ -8,6 +8,7 @@ import { demoCommand } from "./commands/demo.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { mountCommand } from "./commands/mount.js";
 import { mountsCommand } from "./commands/mounts.js";
+import { nodeCommand } from "./commands/node.js";
 import { optimizeCommand } from "./commands/optimize.js";
 import { referrersCommand } from "./commands/referrers.js";
 import { runCommand } from "./commands/run.js";
@@ -62,6 +63,7 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
     benchCommand(runner),
     daemonCommand(runner),
     storeCommand(runner),
+    nodeCommand(runner),
     serveCommand(runner),
     configCommand(runner),
     demoCommand(runner),

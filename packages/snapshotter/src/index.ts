@@ -1,3 +1,4 @@
+export { checkMachine, type Finding, type MachineReport } from "./check/check-machine.js";
 export * from "./client.js";
 export * from "./config.js";
 export { MetricsListenError } from "./control/metrics-listener.js";

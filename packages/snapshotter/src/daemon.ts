@@ -3,8 +3,6 @@ import type { Repository } from "@sluice/oci";
 import { ChunkFetcher, type ChunkStore } from "@sluice/store";
 import type { NodeConfig } from "./config/node-config.js";
 import type { ImageAddress, StopRequest, StopResult } from "./control/api.js";
-import { listenForMetrics } from "./control/metrics-listener.js";
-import { serveControl } from "./control/server.js";
 import { collectCounts } from "./daemon-counts.js";
 import { BackgroundFill } from "./disks/background-fill.js";
 import { BlobPlaces } from "./disks/blob-places.js";
@@ -23,7 +21,6 @@ import { NodeMounts } from "./mounts/node-mounts.js";
 import { DaemonService } from "./node-service.js";
 import { openNodeStore } from "./node-store.js";
 import type { Logger } from "./observe/log.js";
-import { NodeMetrics } from "./observe/metrics.js";
 import { watchSlowReads } from "./observe/slow-reads.js";
 import { readDaemonFile, refuseSecondDaemon, removeDaemonFile, writeDaemonFile } from "./process/daemon-file.js";
 import { Recordings } from "./recording/recordings.js";
@@ -159,6 +156,9 @@ async function compose(
 
   const takeOvers = kept?.takeOvers ?? 0;
   const counts = () => collectCounts({ mounts, disks, store, fetcher, session, failedReads, takeOvers });
+  // Loaded now: a daemon that takes over answers reads before it has them.
+  const { NodeMetrics } = await import("./observe/metrics.js");
+  const { serveControl } = await import("./control/server.js");
   const metrics = new NodeMetrics(counts);
   let end: () => void = () => undefined;
   const stopAsked = new Promise<void>((resolve) => {
@@ -184,6 +184,7 @@ async function compose(
     },
   });
   if (config.metrics.listen !== undefined) {
+    const { listenForMetrics } = await import("./control/metrics-listener.js");
     const listening = await listenForMetrics(config.metrics.listen, () => metrics.text());
     opened.add("metrics listener", listening, (it) => it.close());
     log.info({ address: listening.address }, "metrics offered");

@@ -54,7 +54,7 @@ export class AttachedKeeper {
   static fromEnvironment(env: NodeJS.ProcessEnv): AttachedKeeper | undefined {
     const text = env[keeperVariable];
     delete env[keeperVariable]; // meant for this process, not for its children
-    if (text === undefined || !fstatSync(linkFd).isSocket()) return undefined;
+    if (text === undefined || !hasLink()) return undefined;
     return new AttachedKeeper(JSON.parse(text) as KeptDaemon); // keeper.ts gives nothing else
   }
 
@@ -88,5 +88,14 @@ export class AttachedKeeper {
     this.#link.write(`${this.#word ?? "serving"}\n`);
     await this.onReplaced(child.pid ?? 0);
     this.#pid = child.pid ?? 0;
+  }
+}
+
+/** A variable that was inherited by accident comes without its descriptors. */
+function hasLink(): boolean {
+  try {
+    return fstatSync(linkFd).isSocket();
+  } catch {
+    return false;
   }
 }

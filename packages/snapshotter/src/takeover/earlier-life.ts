@@ -33,6 +33,7 @@ export async function settleEarlierLife(parts: EarlierLifeParts): Promise<Earlie
   const earlier = kept?.earlier && (await TakeOver.begin(kept.earlier, parts));
   if (earlier) {
     kept?.keeper.say("serving");
+    log.info({ disks: earlier.disks, ms: Math.round(performance.now()) }, "took over: reads are answered");
     const isGone = previous === undefined || (await waitUntilGone(previous, maxDyingMs));
     if (!isGone)
       log.warn({ previous }, "a daemon that was killed lingers: what it is just mounting may be mounted twice");

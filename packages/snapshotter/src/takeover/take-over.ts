@@ -49,6 +49,11 @@ export class TakeOver {
     this.#resumed = resumed;
   }
 
+  /** How many are served. */
+  get disks(): number {
+    return this.#resumed.length;
+  }
+
   /** Once this returns, reads of the disks are answered. A disk whose record is damaged is left out, loudly: its readers get errors. */
   static async begin(record: SessionRecord, parts: TakeOverParts): Promise<TakeOver> {
     const queue = new PQueue({ concurrency: maxAtOnce });

@@ -6,14 +6,17 @@
  * Prints a line for each step and each life of the daemon. Fails when a byte was wrong, or a read failed that the plan does not explain. The same seed gives the same plan.
  */
 import { parseArgs } from "node:util";
+import type { FaultyNode } from "../support/faults/faulty-node.js";
 import { runFaults } from "../support/faults/run-faults.js";
+
+const killDaemon = (node: FaultyNode): Promise<void> => node.kill();
 
 export async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: { minutes: { type: "string", default: "60" }, seed: { type: "string", default: "1" } },
   });
-  const options = { seed: Number(values.seed), seconds: Number(values.minutes) * 60, onLine: console.log };
+  const options = { seed: Number(values.seed), seconds: Number(values.minutes) * 60, onLine: console.log, killDaemon };
   const lives = await runFaults(options);
   const sum = (of: (life: (typeof lives)[number]) => number): number =>
     lives.reduce((total, life) => total + of(life), 0);

@@ -7,7 +7,7 @@ describe("a node whose registry, store and disk fail by a plan, under eight read
   const seed = Number(process.env["SLUICE_FAULTS_SEED"] ?? 20);
 
   it("never gives a wrong byte, fails no read that the plan does not explain, heals, and leaks nothing", async () => {
-    const lives = await runFaults({ seed, seconds: 16 });
+    const lives = await runFaults({ seed, seconds: 16, killDaemon: (node) => node.kill() });
     for (const { wrong, unexplained, reads, before, after, store } of lives) {
       expect(wrong).toEqual([]);
       expect(unexplained).toEqual([]);

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { convertImage } from "@sluice/converter";
 import { TestRegistry } from "@sluice/oci/testing";
@@ -78,6 +79,19 @@ export class FaultyNode {
     const args = ["daemon", "start", "--root", this.root, "--config", join(this.#folder, "config.yaml")];
     const { code, stderr } = await sluice(args);
     if (code !== 0) throw new Error(`the daemon did not start: ${stderr}`);
+  }
+
+  /** Kills the daemon, which its keeper brings back with its mounts. Resolves when it answers again. */
+  async kill(): Promise<void> {
+    const { pid } = await this.client.status();
+    process.kill(pid, "SIGKILL");
+    const end = performance.now() + 30_000;
+    for (;;) {
+      const now = await this.client.status().catch(() => undefined);
+      if (now !== undefined && now.pid !== pid) return;
+      if (performance.now() > end) throw new Error("nobody brought the daemon back within 30 s");
+      await sleep(50);
+    }
   }
 
   /** Ends the daemon; its mounts come back with the next one only when `keepMounts`. */

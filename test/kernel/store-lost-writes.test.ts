@@ -73,8 +73,12 @@ describe("on a disk that takes writes and loses them (ext4 of 128 MiB on a loop 
     await expect.poll(() => store.stats().chunks, { timeout: 20_000 }).toBeLessThan(60);
 
     const segments = join(folder, "disk", "chunks", "segments");
-    for (const name of await readdir(segments)) forgetPages(join(segments, name));
-    expect(countMisses(store, slots, chunks)).toBeGreaterThan(20);
+    const missesOnDisk = async (): Promise<number> => {
+      for (const name of await readdir(segments)) forgetPages(join(segments, name));
+      return countMisses(store, slots, chunks);
+    };
+    // One segment after the other is synced, and found out.
+    await expect.poll(missesOnDisk, { timeout: 30_000, interval: 300 }).toBeGreaterThan(20);
     expect(events.map(({ kind }) => kind)).toContain("degraded");
     await store.close();
   });

@@ -78,8 +78,8 @@ describe("optimize", () => {
     const { startup = "none", metadata = "none" } = await artifactBlobs();
     expect(paths.filter((path) => path.endsWith(startup))).toHaveLength(1);
     expect(paths.filter((path) => path.endsWith(metadata))).toEqual([]);
-    // Image, referrers, artifact, config, stream; the rest is what the kernel reads ahead of the pages that were recorded.
-    expect(paths.length).toBeLessThanOrEqual(16);
+    // Image, referrers, artifact, config, stream; a few more for what this start reads and the recorded one did not.
+    expect(paths.length).toBeLessThanOrEqual(10);
   });
 
   it("publishes nothing when the start does not get ready, and says why", async () => {

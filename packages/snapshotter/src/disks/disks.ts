@@ -138,7 +138,10 @@ export class Disks {
       onStreamBroken: (error) => onStreamBroken?.(digest, error),
     });
     const watch = quiet ? undefined : this.#parts.watchStart?.(stored, map);
-    const disk = createOpenDisk(digest, map, ahead, (listener) => arrivals.listen(listener));
+    const disk = {
+      ...createOpenDisk(digest, map, ahead, (listener) => arrivals.listen(listener)),
+      isRecorded: stored.image.artifact.recordings > 0,
+    };
     const opened: Opened = {
       disk: around(watch?.around(disk) ?? disk),
       chunks: ahead,

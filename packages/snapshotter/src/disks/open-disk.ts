@@ -19,6 +19,8 @@ export interface DiskChunks {
 export interface OpenDisk {
   /** Of the artifact. */
   readonly digest: Digest;
+  /** See `MountableDisk.isRecorded`. */
+  readonly isRecorded?: boolean | undefined;
   readonly sizeBytes: number;
   /** Columns of the disk's pieces; see `DiskFile`. */
   readonly startBlock: Uint32Array;

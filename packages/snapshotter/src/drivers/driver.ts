@@ -19,6 +19,9 @@ export interface MountableDisk {
   /** The disk's first blocks, which hold nothing but metadata. Default: 0. */
   readonly metadataBlocks?: number | undefined;
 
+  /** The start is known page by page: what the kernel reads ahead of it is what nobody wants. */
+  readonly isRecorded?: boolean | undefined;
+
   /**
    * Tells of blocks that a start needs and that are in the store: at once of those that are there, later of others as they come in. Until the answer is called. For
    * drivers that show pages to the kernel before anybody asks; absent where nothing is foreseen.

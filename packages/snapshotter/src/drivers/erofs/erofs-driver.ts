@@ -28,6 +28,14 @@ export interface ResumedDisk {
   readonly disk: MountableDisk;
 }
 
+/** For so long a recorded start goes without read-ahead. docs/adr/0009-startup.md Milliseconds. */
+const recordedStartMs = 30_000;
+
+/** A mount that is gone by then needs none. */
+function readAheadLater(readAhead: () => Promise<void>): void {
+  globalThis.setTimeout(() => void readAhead().catch(() => undefined), recordedStartMs).unref();
+}
+
 /** EROFS in the kernel, on a file that a {@link FuseSession} serves. The session is opened with the first disk. */
 export class ErofsDriver implements Driver {
   readonly name = "erofs";
@@ -64,6 +72,7 @@ export class ErofsDriver implements Driver {
     try {
       const mount = (): Promise<void> => this.#mountFile(session.pathOf(file), mountpoint);
       if (this.#options.readAheadBytes === 0) await mountWithoutReadAhead(mountpoint, mount);
+      else if (disk.isRecorded) readAheadLater(await mountWithoutReadAhead(mountpoint, mount));
       else await mount();
     } catch (error) {
       stopPushing();

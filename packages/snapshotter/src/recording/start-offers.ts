@@ -78,6 +78,7 @@ export class StartOffers {
     return {
       around: (disk) => ({
         ...disk,
+        metadataBlocks: 0,
         onArrived: () => () => undefined,
         read: (offset, length, options) => {
           if (!isOver) trace.touch(offset, length, performance.now());

@@ -178,6 +178,7 @@ describe("a FUSE session", () => {
   it("counts what it does", async () => {
     const disk = add("disk");
     await output("dd", chunk(disk, 0));
+    await eventually("the answer is counted, which comes after it", () => session.stats().hits === 1);
     const stats = session.stats();
     expect(stats).toMatchObject({ hits: 1, misses: 0, errors: 0, opens: 1, reads: 1, readBytes: chunkBytes });
     expect(stats.hitLatency.reduce((sum, hits) => sum + hits, 0)).toBe(1);

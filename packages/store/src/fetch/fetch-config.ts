@@ -10,6 +10,8 @@ export interface FetchConfig {
   readonly maxRangeBytes: number;
   /** How long a reader waits for a chunk of the startup stream before it is fetched for him alone; also when it is foreseen. */
   readonly streamPatienceMs: number;
+  /** A request that a reader waits for and that has brought nothing for so long gets a second one beside it. */
+  readonly hedgeAfterMs: number;
   /** Ends an attempt on which nothing arrives for so long. */
   readonly stallTimeoutMs: number;
   /**
@@ -36,6 +38,7 @@ export const defaultFetchConfig: FetchConfig = {
   coalesceGapBytes: 64 * 1024, // 5 ms at 100 Mbit/s, less than another round trip
   maxRangeBytes: 4 * 1024 * 1024,
   streamPatienceMs: 1000, // the chunk comes twice then, so only where the stream brings it late by much more than a round trip
+  hedgeAfterMs: 3000, // far above a round trip, also behind a stream that fills a slow link
   stallTimeoutMs: 10_000, // leaves time for more attempts within the default deadline of 60 s a read
   maxAttempts: 3,
   retryDelayMs: 100,

@@ -6,6 +6,7 @@ import { ChunkFetchError, looksPermanent } from "./fetch-errors.js";
 import type { FetchCause } from "./fetch-request.js";
 import type { FetchCounters } from "./fetch-stats.js";
 import type { Flight, RangeRequest } from "./flight.js";
+import { Hedges } from "./hedge.js";
 import { planRanges } from "./plan-ranges.js";
 import type { RangeCarrier } from "./range-carrier.js";
 import { RangeQueue } from "./range-queue.js";
@@ -28,6 +29,7 @@ export class RequestRunner {
   readonly #backoff: BlobBackoff;
   readonly #requests: Set<RangeRequest> = new Set();
   readonly #running: Set<Promise<void>> = new Set();
+  readonly #hedges: Hedges;
   #gathered: Flight[] = [];
   #isClosed = false;
 
@@ -35,6 +37,10 @@ export class RequestRunner {
     this.#parts = parts;
     this.#queue = new RangeQueue(parts.config);
     this.#backoff = new BlobBackoff(parts.config);
+    this.#hedges = new Hedges({
+      config: parts.config,
+      carry: (request, flights) => this.#tracked(() => parts.carrier.attempt(request, flights)),
+    });
   }
 
   /** Into the next plan: at the end of this turn of the event loop, so that what is asked for together is planned together. */
@@ -151,14 +157,16 @@ export class RequestRunner {
 
   /** In its lane. Rejects as soon as the request is stopped, while the task may still be winding down. */
   async #run(request: RangeRequest, task: () => Promise<void>): Promise<void> {
-    const tracked = (): Promise<void> => {
-      const running = task();
-      this.#running.add(running);
-      const done = (): boolean => this.#running.delete(running);
-      running.then(done, done);
-      return running;
-    };
-    await this.#queue.run(request.cause, tracked, request.stop.signal);
+    await this.#queue.run(request.cause, () => this.#tracked(task), request.stop.signal);
+  }
+
+  /** Under way until it has settled: {@link close} waits for it. */
+  #tracked(task: () => Promise<void>): Promise<void> {
+    const running = task();
+    this.#running.add(running);
+    const done = (): boolean => this.#running.delete(running);
+    running.then(done, done);
+    return running;
   }
 
   /** Attempts until every chunk of the request that somebody wants has landed or failed. Between two attempts the lane is free for others. */
@@ -189,7 +197,8 @@ export class RequestRunner {
     request.started = true;
     const wanted = request.flights.filter(isWanted);
     if (wanted.length === 0) return;
-    await this.#parts.carrier.attempt(request, wanted);
+    const attempt = (): Promise<void> => this.#parts.carrier.attempt(request, wanted);
+    await (request.cause === "demand" ? this.#hedges.around(request, attempt) : attempt());
     this.#backoff.succeeded(request.blob);
   }
 

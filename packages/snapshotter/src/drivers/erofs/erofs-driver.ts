@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { mountWithoutReadAhead } from "../../fuse/kernel/erofs-read-ahead.js";
+import { mountReadingAheadLater, mountWithoutReadAhead } from "../../fuse/kernel/erofs-read-ahead.js";
 import { KernelCallError } from "../../fuse/kernel/kernel-call-error.js";
 import { attachLoop, backingOf } from "../../fuse/kernel/loop.js";
 import { mountErofs, unmount, unmountEntries } from "../../fuse/kernel/mount.js";
@@ -30,11 +30,6 @@ export interface ResumedDisk {
 
 /** For so long a recorded start goes without read-ahead. docs/adr/0009-startup.md Milliseconds. */
 const recordedStartMs = 30_000;
-
-/** A mount that is gone by then needs none. */
-function readAheadLater(readAhead: () => Promise<void>): void {
-  globalThis.setTimeout(() => void readAhead().catch(() => undefined), recordedStartMs).unref();
-}
 
 /** EROFS in the kernel, on a file that a {@link FuseSession} serves. The session is opened with the first disk. */
 export class ErofsDriver implements Driver {
@@ -72,7 +67,7 @@ export class ErofsDriver implements Driver {
     try {
       const mount = (): Promise<void> => this.#mountFile(session.pathOf(file), mountpoint);
       if (this.#options.readAheadBytes === 0) await mountWithoutReadAhead(mountpoint, mount);
-      else if (disk.isRecorded) readAheadLater(await mountWithoutReadAhead(mountpoint, mount));
+      else if (disk.isRecorded) await mountReadingAheadLater(mountpoint, mount, recordedStartMs);
       else await mount();
     } catch (error) {
       stopPushing();

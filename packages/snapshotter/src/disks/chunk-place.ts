@@ -19,5 +19,6 @@ export function chunkPlace(toc: Toc, chunk: number): ChunkPlace {
     sizeBytes: (table.blocks[row] ?? 0) * blockSizeBytes,
     blob: blob.digest,
     frame: { start, end: start + (table.compressedSize[row] ?? 0) },
+    ...(table === toc.startup && { isReplaceable: true }), // by the chunks of the regions
   };
 }

@@ -2,10 +2,10 @@ import { blobKind, blockSizeBytes, type Toc } from "@sluice/disk";
 import { startupTable } from "@sluice/disk/testing";
 import { digestOfHash, hashOfDigest, sha256Of } from "@sluice/oci";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { chunkPlace } from "./chunk-place.js";
 import { DiskMap } from "./disk-map.js";
-import { createOpenDisk, type DiskChunks } from "./open-disk.js";
+import { createOpenDisk, type DiskChunks, startupPatienceMs } from "./open-disk.js";
 
 /** Chunks of a test disk: how many blocks; `zero` lies in no blob, `gap` is in no chunk at all. */
 type Piece = { readonly kind: "data" | "zero" | "gap"; readonly blocks: number };
@@ -142,5 +142,36 @@ describe("a read of an open disk", () => {
   it("rejects with the reason of the caller who left", async () => {
     const signal = AbortSignal.abort(new Error("left"));
     await expect(open(testDisk(pieces)).read(0, 1, { signal })).rejects.toThrow("left");
+  });
+});
+
+describe("a read of a startup chunk", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("waits a few seconds for it, then takes the chunks of the region instead", async () => {
+    const disk = testDisk([{ kind: "data", blocks: 3 }]);
+    const startup = startupTable([[{ startBlock: 1, blocks: 1 }]]);
+    const map = new DiskMap({ ...disk.toc, startup }, { slots: Int32Array.of(0, 1) }, { isStored: () => false });
+    const chunks: DiskChunks = {
+      get: (chunk, use, options) => {
+        if (chunk === 0) return disk.chunks.get(chunk, use, options);
+        return new Promise((_, reject) => {
+          options?.signal?.addEventListener("abort", () => reject(options.signal?.reason), { once: true });
+        });
+      },
+    };
+    vi.useFakeTimers();
+    let bytes: Uint8Array | undefined;
+    const opened = createOpenDisk(sha256Of("artifact"), map, chunks);
+    const reading = opened.read(blockSizeBytes, blockSizeBytes).then((read) => {
+      bytes = read;
+    });
+    await vi.advanceTimersByTimeAsync(startupPatienceMs - 1);
+    expect(bytes).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(1);
+    await reading;
+    expect(Buffer.compare(bytes ?? new Uint8Array(), disk.content.subarray(4096, 8192))).toBe(0);
   });
 });

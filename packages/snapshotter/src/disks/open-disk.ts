@@ -87,6 +87,9 @@ async function readDisk(
   return into;
 }
 
+/** So long a reader waits for the startup blob. Leaves most of the default deadline of 60 s a read to what replaces it. Milliseconds. */
+export const startupPatienceMs = 5000;
+
 /** Nothing depends on the startup blob: what it does not give comes from the chunks of the regions. */
 async function copyPart(
   map: DiskMap,
@@ -96,12 +99,18 @@ async function copyPart(
   offset: number,
   options?: AbortOptions,
 ): Promise<void> {
+  if (!map.isStartup(part.chunk)) return await copyFromChunk(map, chunks, part, into, offset, options);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Error("the startup blob takes too long")), startupPatienceMs);
+  const signal = options?.signal ? AbortSignal.any([options.signal, late.signal]) : late.signal;
   try {
-    await copyFromChunk(map, chunks, part, into, offset, options);
+    await copyFromChunk(map, chunks, part, into, offset, { ...options, signal });
   } catch (error) {
-    if (options?.signal?.aborted || !map.isStartup(part.chunk)) throw error;
+    if (options?.signal?.aborted) throw error;
     const instead = map.partsOfRegions(part.diskOffset, part.diskOffset + part.length);
     await Promise.all(instead.map((other) => copyFromChunk(map, chunks, other, into, offset, options)));
+  } finally {
+    clearTimeout(timer);
   }
 }
 

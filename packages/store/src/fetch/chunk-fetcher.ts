@@ -179,7 +179,8 @@ export class ChunkFetcher {
     const flight = this.#flights.get(place.id);
     if (flight === undefined) return undefined;
     if (rankOf[cause] > rankOf[flight.cause]) this.#runner.lift(flight, cause);
-    flight.otherPlace = place;
+    if (place.isReplaceable !== true || flight.place.isReplaceable === true)
+      flight.otherPlace = betterOf(place, flight.otherPlace);
     return flight;
   }
 
@@ -228,3 +229,7 @@ export class ChunkFetcher {
     if (this.#flights.get(flight.place.id) === flight) this.#flights.delete(flight.place.id);
   }
 }
+
+/** A place that readers depend on is not forgotten for one that they can do without. */
+const betterOf = (place: ChunkPlace, known: ChunkPlace | undefined): ChunkPlace =>
+  known !== undefined && place.isReplaceable === true ? known : place;

@@ -8,6 +8,8 @@ export interface ChunkPlace {
   readonly blob: Digest;
   /** Of the zstd frame in the blob. */
   readonly frame: ByteRange;
+  /** Whoever wants the chunk can have the same bytes in another way: also a reader is told soon that it cannot be had here, instead of waiting for better times. */
+  readonly isReplaceable?: boolean;
 }
 
 /**

@@ -31,7 +31,7 @@ export class RequestRunner {
   readonly #running: Set<Promise<void>> = new Set();
   readonly #hedges: Hedges;
   #gathered: Flight[] = [];
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
@@ -85,18 +85,27 @@ export class RequestRunner {
     const stream = new StartupStream(
       {
         config,
-        isPermanent: (error) => this.#isClosed || isPermanent(error),
+        isPermanent: (error) => this.#closing.signal.aborted || isPermanent(error),
         carry: (part, stop, onBegin) => this.#carryPart(part, stop, onBegin),
         pause: async (flight, stop) => {
           this.#parts.counters.retries++;
           this.#backoff.failed(flight.place.blob);
-          await pauseFor(this.#backoff.remainingMs(flight.place.blob), stop);
+          const signals = [this.#closing.signal, ...(stop ? [stop] : [])];
+          await pauseFor(this.#backoff.remainingMs(flight.place.blob), AbortSignal.any(signals));
+          this.#closing.signal.throwIfAborted();
+        },
+        giveUp: (failed, attempts, cause) => {
+          const replaceable = failed.filter(
+            (flight) => flight.place.isReplaceable === true && !isKnownElsewhere(flight),
+          );
+          this.#giveUp(replaceable, attempts, cause);
         },
         release: (flight) => this.leaveStream([flight]),
       },
       flights,
     );
     await stream.run(signal);
+    this.#closing.signal.throwIfAborted(); // the flights ended, and not because they came
   }
 
   /** One attempt at the flights of a stream, which may leave it meanwhile. */
@@ -131,7 +140,7 @@ export class RequestRunner {
 
   /** Ends all requests, and waits until what they had brought is in the store. */
   async close(reason: Error): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort(reason);
     this.#gathered = [];
     for (const request of this.#requests) request.stop.abort(reason);
     await Promise.allSettled(this.#running);
@@ -207,26 +216,34 @@ export class RequestRunner {
     const { isPermanent, config } = this.#parts;
     const wanted = request.flights.filter(isWanted);
     if (isPermanent(error) || permanent >= config.maxAttempts) return wanted;
-    return attempts < config.maxAttempts ? [] : wanted.filter((flight) => flight.cause !== "demand");
+    return attempts < config.maxAttempts
+      ? []
+      : wanted.filter(({ cause, place }) => cause !== "demand" || place.isReplaceable === true);
   }
 
   /** What a request did not settle: chunks that lost their waiters on the way, and some that got a new one too late for it. */
   #sweep(flights: readonly Flight[]): void {
     for (const flight of flights) {
       if (flight.settled) continue;
-      if (flight.waiters > 0 && !this.#isClosed) this.#reschedule(flight);
+      if (flight.waiters > 0 && !this.#closing.signal.aborted) this.#reschedule(flight);
       else this.#parts.forget(flight);
     }
   }
 
   #reschedule(flight: Flight): void {
     flight.place = flight.otherPlace ?? flight.place;
+    flight.otherPlace = undefined;
     this.schedule(flight);
   }
 
   #giveUp(flights: readonly Flight[], attempts: number, cause: unknown): void {
     for (const flight of flights) {
       if (flight.settled) continue;
+      if (isKnownElsewhere(flight)) {
+        flight.request?.flights.splice(flight.request.flights.indexOf(flight), 1);
+        this.#reschedule(flight);
+        continue;
+      }
       this.#parts.counters.failures++;
       const { id, blob } = flight.place;
       const error = new ChunkFetchError(id, blob, attempts, { cause });
@@ -251,6 +268,9 @@ export class RequestRunner {
     return request;
   }
 }
+
+const isKnownElsewhere = ({ place, otherPlace }: Flight): boolean =>
+  otherPlace !== undefined && otherPlace.blob !== place.blob;
 
 const isWanted = (flight: Flight): boolean => flight.waiters > 0 && !flight.settled;
 

@@ -142,6 +142,74 @@ describe("the startup stream", () => {
     expect(isChunk(await fetched(fetcher, registry.place(2), "demand"), 2)).toBe(true);
   });
 
+  it("fails readers who can do without it when it gives up, but not those who depend on the chunk", async () => {
+    let fail: () => void = () => undefined;
+    const failing = new Promise<void>((resolve) => {
+      fail = resolve;
+    });
+    registry.before = async (range) => {
+      if (range !== registry.asked[0]) return;
+      await failing;
+      throw new Error("503 for now");
+    };
+    start({ maxAttempts: 1 });
+    const streaming = fetcher.stream(registry.places.map((place) => ({ ...place, isReplaceable: true })));
+    await expect.poll(() => fetcher.stats().inFlight).toBe(1);
+    const without = fetched(fetcher, { ...registry.place(2), isReplaceable: true }, "demand");
+    const layer = { ...registry.place(3), blob: sha256Of("a layer") };
+    const depending = [
+      fetched(fetcher, layer, "demand"),
+      fetched(fetcher, { ...registry.place(3), isReplaceable: true }, "demand"),
+    ];
+    await sleep(20); // all have joined
+    fail();
+    const ended = await Promise.allSettled([streaming, without]);
+    expect(ended).toMatchObject([{ reason: { message: "503 for now" } }, { reason: { code: "CHUNK_FETCH_FAILED" } }]);
+    for (const bytes of await Promise.all(depending)) expect(isChunk(bytes, 3)).toBe(true);
+  });
+
+  it("leaves nobody waiting for a place that fails for now where the bytes can be had in another way", async () => {
+    const startup = { ...registry.place(3), blob: sha256Of("startup"), frame: whole(), isReplaceable: true };
+    registry.before = async (range) => {
+      if (range.end === whole().end) throw new Error("503 for now");
+    };
+    start({ maxAttempts: 2 });
+    await expect(fetched(fetcher, startup, "demand")).rejects.toMatchObject({ code: "CHUNK_FETCH_FAILED" });
+    const other = { ...startup, ...registry.place(4), blob: startup.blob, frame: whole() };
+    const readers = [fetched(fetcher, other, "demand"), fetched(fetcher, registry.place(4), "demand")];
+    for (const bytes of await Promise.all(readers)) expect(isChunk(bytes, 4)).toBe(true);
+  });
+
+  it("is overtaken for a reader who came while it looked up what is here", async () => {
+    holdBefore(0);
+    let go: () => void = () => undefined;
+    const lookingUp = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const has = store.has.bind(store);
+    store.has = async (id, options) => {
+      if (id === registry.place(11).id) await lookingUp;
+      return await has(id, options);
+    };
+    start({ streamPatienceMs: 100 });
+    const streaming = fetcher.stream(registry.places).catch(() => undefined);
+    await sleep(20);
+    const reading = fetched(fetcher, registry.place(5), "demand", { signal: AbortSignal.timeout(3000) });
+    go();
+    expect(isChunk(await reading, 5)).toBe(true);
+    await fetcher.close();
+    await streaming;
+  });
+
+  it("fails, and at once, when the fetcher is closed while it pauses", async () => {
+    registry.before = () => Promise.reject(new Error("not now"));
+    start({ retryDelayMs: 60_000, maxRetryDelayMs: 60_000 });
+    const streaming = fetcher.stream(registry.places).catch((error: unknown) => error);
+    await expect.poll(() => fetcher.stats().retries).toBe(1);
+    await fetcher.close();
+    expect(await streaming).toMatchObject({ code: "FETCHER_CLOSED" });
+  });
+
   it("passes over wrong bytes: the rest is kept, and a reader gets the chunk from where he knows it", async () => {
     let position = 0;
     const wrong = registry.place(5).frame;

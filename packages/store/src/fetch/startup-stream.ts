@@ -14,6 +14,8 @@ export interface StreamRunner {
   ): Promise<void>;
   /** The attempt failed; another one follows. Resolves when it makes sense. */
   pause(flight: Flight, signal: AbortSignal | undefined): Promise<void>;
+  /** The stream has failed: those flights that readers can do without fail with it. */
+  giveUp(flights: readonly Flight[], attempts: number, cause: unknown): void;
   /** The stream stops being a waiter of the flight: it ends, or is fetched as usual if somebody else waits for it. */
   release(flight: Flight): void;
 }
@@ -33,6 +35,8 @@ export class StartupStream {
   #request: RangeRequest | undefined;
   /** How far the stream was when a reader lost patience with it. Until it gets further, nobody else waits. */
   #lateAt: number | undefined;
+  /** Attempts in a row that brought nothing. */
+  #failures = 0;
 
   /** @param flights of one blob, by rising start of their frames; each counts the stream as a waiter */
   constructor(runner: StreamRunner, flights: readonly Flight[]) {
@@ -43,22 +47,30 @@ export class StartupStream {
 
   /** @throws what ended it early, after as many attempts in a row without a chunk as the configuration allows; the signal's reason */
   async run(signal: AbortSignal | undefined): Promise<void> {
-    const { config, isPermanent } = this.#runner;
-    let failures = 0;
+    const joinedBefore = [...this.#members].filter(({ cause }) => cause === "demand");
+    for (const flight of joinedBefore) this.awaited(flight);
     try {
-      for (let part = this.#nextPart(); part.length > 0; part = this.#nextPart()) {
-        const error = await this.#attempt(part, signal);
-        if (error === undefined) continue;
-        signal?.throwIfAborted();
-        const isFurther = part.some((flight) => flight.settled);
-        failures = isFurther ? 1 : failures + 1;
-        // Elsewhere the chunk may be right; the ones behind it are as good as ever.
-        if (isWrongBytes(error)) this.#letGo(part);
-        else if (isPermanent(error) || looksPermanent(error) || failures >= config.maxAttempts) throw error;
-        else await this.#beforeNext(part, isFurther, signal);
-      }
+      await this.#bring(signal);
+    } catch (error) {
+      if (signal?.aborted !== true) this.#runner.giveUp([...this.#members], this.#failures, error);
+      throw error;
     } finally {
       this.#letGo([...this.#members]);
+    }
+  }
+
+  async #bring(signal: AbortSignal | undefined): Promise<void> {
+    const { config, isPermanent } = this.#runner;
+    for (let part = this.#nextPart(); part.length > 0; part = this.#nextPart()) {
+      const error = await this.#attempt(part, signal);
+      if (error === undefined) continue;
+      signal?.throwIfAborted();
+      const isFurther = part.some((flight) => flight.settled);
+      this.#failures = isFurther ? 1 : this.#failures + 1;
+      // Elsewhere the chunk may be right; the ones behind it are as good as ever.
+      if (isWrongBytes(error)) this.#letGo(part);
+      else if (isPermanent(error) || looksPermanent(error) || this.#failures >= config.maxAttempts) throw error;
+      else await this.#beforeNext(part, isFurther, signal);
     }
   }
 

@@ -56,11 +56,15 @@ function acquireSlots(parts: StoreParts, ids: Uint8Array, slots: Int32Array): nu
   return fresh;
 }
 
-/** Points the slots at what the index knows, unless something newer happened to them meanwhile. */
+/**
+ * Points the slots at what the index knows, unless something newer happened to them meanwhile. When it cannot be read they stay unknown: it is asked again about each
+ * one that is used.
+ */
 async function lookUp(parts: StoreParts, fresh: readonly number[]): Promise<void> {
   const { slots, index, segments } = parts;
   const generations = fresh.map((slot) => slots.generation(slot));
   const locations = await index.find(fresh.map((slot) => slots.columns.id.slice(slot * 32, slot * 32 + 32)));
+  if (locations === undefined) return;
   fresh.forEach((slot, i) => {
     if (slots.generation(slot) !== generations[i]) return;
     slots.setKnown(slot);

@@ -42,7 +42,7 @@ const bySegment = 3; // + 4 segment                → 1 sealed, 4 chunks, 8 byt
  * The index of a chunk store in a level database. A cache of what the segments say: it may be lost, and be behind them; what it says is
  * checked before the bytes are used. Written without fsync. Not safe for concurrent writers: the store writes from one lane.
  *
- * Its disk may fail at any time. Then it knows nothing of what it is asked for and tells `onFailure`; only {@link add} and {@link reopen} throw.
+ * Its disk may fail at any time. Then it gives nothing and tells `onFailure`; only {@link add} and {@link reopen} throw.
  */
 export class ChunkIndex {
   readonly #folder: string;
@@ -91,15 +91,15 @@ export class ChunkIndex {
     this.#isDamaged = false;
   }
 
-  /** Undefined where the index knows nothing; in the order of `ids`. */
-  async find(ids: readonly Uint8Array[]): Promise<(ChunkLocation | undefined)[]> {
+  /** In the order of `ids`; undefined where the index knows nothing. Undefined for all of them when it could not be read: that says nothing of the chunks. */
+  async find(ids: readonly Uint8Array[]): Promise<readonly (ChunkLocation | undefined)[] | undefined> {
     await this.#ready;
     try {
       const values = await this.#db.getMany(ids.map(idKey));
       return values.map((value) => value && decodeLocation(value));
     } catch (error) {
       this.#failed(error);
-      return ids.map(() => undefined);
+      return undefined;
     }
   }
 
@@ -124,7 +124,7 @@ export class ChunkIndex {
     const operations: Operation[] = [];
     chunks.forEach((chunk, i) => {
       operations.push({ type: "del", key: placeKey(chunk.segment, chunk.offset) });
-      const now = current[i];
+      const now = current?.[i];
       if (now?.segment === chunk.segment && now.offset === chunk.offset) {
         operations.push({ type: "del", key: idKey(chunk.id) });
       }
@@ -152,7 +152,7 @@ export class ChunkIndex {
     let found = 0;
     let ids: Uint8Array[] = [];
     const look = async (): Promise<void> => {
-      for (const location of await this.find(ids)) found += location === undefined ? 0 : 1;
+      for (const location of (await this.find(ids)) ?? []) found += location === undefined ? 0 : 1;
       ids = [];
     };
     for await (const { id } of this.chunksOf(segment)) {

@@ -1,7 +1,8 @@
 import { open, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hashOfDigest } from "@sluice/oci/content";
-import { describe, expect, it } from "vitest";
+import { Level } from "level";
+import { describe, expect, it, vi } from "vitest";
 import { chunksFrom, countRight, putAll, useTestStore } from "../testing/test-store.js";
 import { ChunkIndex } from "./chunk-index.js";
 
@@ -64,7 +65,9 @@ describe("the index of a store that was damaged while nobody had it open", () =>
     const index = await ChunkIndex.open(indexFolder(), () => undefined);
     const lost = chunks.slice(20, 60).map(({ id }) => hashOfDigest(id));
     const places = await index.find(lost);
-    await index.remove(places.flatMap((place, i) => (place ? [{ id: lost[i] ?? new Uint8Array(32), ...place }] : [])));
+    await index.remove(
+      (places ?? []).flatMap((place, i) => (place ? [{ id: lost[i] ?? new Uint8Array(32), ...place }] : [])),
+    );
     await index.close();
     const store = await test.open();
     await expect.poll(() => countRight(store, chunks), { timeout: 10_000 }).toBe(chunks.length);
@@ -74,6 +77,24 @@ describe("the index of a store that was damaged while nobody had it open", () =>
 });
 
 describe("the index of a store that is damaged under it", () => {
+  it("forgets no chunk of a disk that is bound while it cannot be read", async () => {
+    const store = await test.open();
+    const some = chunks.slice(0, 20);
+    await putAll(store, some);
+    const ids = Buffer.concat(some.map(({ id }) => hashOfDigest(id)));
+    const failure = Object.assign(new Error("the disk failed"), { code: "LEVEL_IO_ERROR" });
+    const reads = vi.spyOn(Level.prototype, "getMany").mockRejectedValue(failure);
+    const binding = await store
+      .bind(ids, new Uint32Array(some.length).fill(8 * 1024))
+      .finally(() => reads.mockRestore());
+    expect(test.events.map(({ kind }) => kind)).toEqual(["degraded"]);
+    for (const chunk of some) expect(await store.put(chunk)).toBe("present");
+    expect(await countRight(store, some)).toBe(some.length);
+    expect([...binding.slots].every((slot) => store.isStored(slot))).toBe(true);
+    await binding.close();
+    await store.close();
+  });
+
   it("throws in nobody's way when its folder is deleted, and is whole again in the next life", async () => {
     let store = await test.open({ retryAfterMs: 1 });
     await putAll(store, chunks.slice(0, 100));

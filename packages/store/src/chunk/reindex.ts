@@ -26,7 +26,7 @@ export async function reindex(parts: StoreParts, segment: Segment, isSealed: boo
   for (let from = 0; from < scanned.chunks.length; from += batch) {
     const some = scanned.chunks.slice(from, from + batch);
     const elsewhere = await index.find(some.map(({ id }) => id)); // stored anew since, perhaps because it is damaged here
-    const here = some.filter((_, i) => parts.segments.byNumber(elsewhere[i]?.segment ?? -1) === undefined);
+    const here = some.filter((_, i) => parts.segments.byNumber(elsewhere?.[i]?.segment ?? -1) === undefined);
     await index.add(here);
     chunks.push(...here);
   }

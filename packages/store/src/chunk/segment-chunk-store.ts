@@ -215,7 +215,7 @@ class SegmentChunkStore implements ChunkStore {
       return segment && { id, segment: segment.number, offset, lengthBytes: slots.columns.length[slot] ?? 0 };
     }
     if (slot >= 0 && (slots.isKnown(slot) || slots.state(slot) === slotState.damaged)) return undefined;
-    const [location] = await index.find([id]);
+    const location = (await index.find([id]))?.[0];
     return location && { id, ...location };
   }
 }

@@ -295,12 +295,17 @@ export class NodeMounts {
     const opened = await disks.open(stored, { quiet: alone });
     const lease = alone ? recordings.watch(id, opened, stored.image) : opened;
     const containerRoot = record.owner !== undefined;
-    const shown = await showDisk({ id, driver, lease, mountpoint, writable, containerRoot, alone }, lowers, paths);
-    if (options?.signal?.aborted) {
-      await shown.unmount({ lazy: true, forget: true }); // whoever asked for it has left
-      throw options.signal.reason;
+    try {
+      const shown = await showDisk({ id, driver, lease, mountpoint, writable, containerRoot, alone }, lowers, paths);
+      if (options?.signal?.aborted) {
+        await shown.unmount({ lazy: true, forget: true }); // whoever asked for it has left
+        throw options.signal.reason;
+      }
+      return { record, sizeBytes: sizeBytesOf(stored), shown };
+    } catch (error) {
+      recordings.forget(id);
+      throw error;
     }
-    return { record, sizeBytes: sizeBytesOf(stored), shown };
   }
 
   async #takeAway(mountpoint: string, live: LiveMount, how: TakeAway): Promise<void> {

@@ -1,3 +1,4 @@
+import { release } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { mountReadingAheadLater, mountWithoutReadAhead } from "../../fuse/kernel/erofs-read-ahead.js";
@@ -13,7 +14,7 @@ import {
   type SessionState,
 } from "../../fuse/session/fuse-session.js";
 import type { Driver, DriverEvent, DriverProbe, MountableDisk, MountedDisk } from "../driver.js";
-import { probeErofs } from "./probe.js";
+import { isFileBacked, probeErofs } from "./probe.js";
 
 /** `readAheadBytes` 0 also keeps EROFS from reading ahead: every read is one that somebody wanted. */
 export interface ErofsDriverOptions extends Omit<FuseSessionOptions, "readMiss" | "onEvent" | "resumed"> {
@@ -133,6 +134,7 @@ export class ErofsDriver implements Driver {
     this.#devicesUsed = true;
     this.#opened = await FuseSession.open({
       ...rest,
+      asyncDirectReads: this.#isOnLoop || !isFileBacked(release()),
       ...kept,
       readMiss: async (file, offset, length, signal) => {
         const disk = this.#disks.get(file.inode);

@@ -38,21 +38,22 @@ const maxBackground = 256;
 /** Read-ahead in flight above which the kernel calls the device congested. */
 const congestionThreshold = 192;
 
-/** asyncDio: a loop device over a disk has many reads under way at once, see kernel/loop.ts. */
 const wantedFlags =
-  initFlags.asyncRead |
-  initFlags.asyncDio |
-  initFlags.parallelDirops |
-  initFlags.maxPages |
-  initFlags.explicitInvalData |
-  initFlags.initExt;
+  initFlags.asyncRead | initFlags.parallelDirops | initFlags.maxPages | initFlags.explicitInvalData | initFlags.initExt;
+
+/** What is asked of the kernel. */
+export interface InitWishes {
+  readonly readAheadBytes: number;
+  /** Lets a loop device over a disk have many reads under way (kernel/loop.ts). Direct reads of others then end with their answer only, not with a signal. */
+  readonly asyncDirectReads?: boolean | undefined;
+}
 
 /**
  * Answers INIT.
  *
  * @throws {FuseProtocolError} if this is no INIT, or one of a protocol that is too old
  */
-export function negotiate(request: RequestView, readAheadBytes: number): { init: InitParameters; reply: Uint8Array } {
+export function negotiate(request: RequestView, wishes: InitWishes): { init: InitParameters; reply: Uint8Array } {
   if (request.opcode !== opcode.init) {
     throw new FuseProtocolError(
       `/dev/fuse: the first request is ${request.opcode}, not INIT; is the descriptor in use already?`,
@@ -66,9 +67,9 @@ export function negotiate(request: RequestView, readAheadBytes: number): { init:
   }
   const init: InitParameters = {
     minor: Math.min(minor, protocolMinor),
-    maxReadAheadBytes: Math.min(request.initWord(2), readAheadBytes),
+    maxReadAheadBytes: Math.min(request.initWord(2), wishes.readAheadBytes),
     maxReadBytes,
-    flags: request.initWord(3) & wantedFlags,
+    flags: request.initWord(3) & (wishes.asyncDirectReads === true ? wantedFlags | initFlags.asyncDio : wantedFlags),
     flags2: request.initWord(4) & initFlags2.hasResend,
   };
   return { init, reply: initReply(request, init) };

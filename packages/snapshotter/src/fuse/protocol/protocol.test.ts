@@ -37,7 +37,7 @@ describe("RequestView", () => {
 
 describe("INIT", () => {
   it("asks for what this server uses and the kernel has, and nothing else", () => {
-    const { init: agreed, reply } = negotiate(init(7, 45, 0xffff_ffff, 0xffff_ffff), 2 ** 20);
+    const { init: agreed, reply } = negotiate(init(7, 45, 0xffff_ffff, 0xffff_ffff), { readAheadBytes: 2 ** 20 });
     expect(agreed).toMatchObject({ minor: 40, maxReadAheadBytes: 131_072, maxReadBytes, flags2: initFlags2.hasResend });
     expect(agreed.flags & initFlags.asyncRead).toBe(initFlags.asyncRead);
     expect(agreed.flags & 0x1000).toBe(0); // FUSE_AUTO_INVAL_DATA would drop the page cache
@@ -47,8 +47,15 @@ describe("INIT", () => {
     expect(view.getUint16(16 + 28, true)).toBe(256);
   });
 
+  it("has many direct reads under way only when asked to, because they cannot be interrupted", () => {
+    const flagsOf = (asyncDirectReads: boolean): number =>
+      negotiate(init(7, 45, 0xffff_ffff, 0), { readAheadBytes: 4096, asyncDirectReads }).init.flags &
+      initFlags.asyncDio;
+    expect([flagsOf(true), flagsOf(false)]).toEqual([initFlags.asyncDio, 0]);
+  });
+
   it("does without resending where the kernel cannot", () => {
-    expect(canResend(negotiate(init(7, 38, 1, 0), 4096).init)).toBe(false);
+    expect(canResend(negotiate(init(7, 38, 1, 0), { readAheadBytes: 4096 }).init)).toBe(false);
   });
 
   it.each([
@@ -56,7 +63,7 @@ describe("INIT", () => {
     ["another protocol", init(8, 0, 0, 0)],
     ["a connection in use", request({ 1: opcode.read })],
   ])("refuses %s", (_, view) => {
-    expect(() => negotiate(view, 4096)).toThrow(FuseProtocolError);
+    expect(() => negotiate(view, { readAheadBytes: 4096 })).toThrow(FuseProtocolError);
   });
 });
 

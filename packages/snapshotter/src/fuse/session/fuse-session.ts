@@ -44,6 +44,8 @@ export interface FuseSessionOptions {
   readonly deadlineMs?: number | undefined;
   /** How far the kernel reads ahead of a sequential reader of a disk. */
   readonly readAheadBytes?: number | undefined;
+  /** Lets a loop device over a disk have many reads under way; direct reads are then not interrupted. */
+  readonly asyncDirectReads?: boolean | undefined;
   /** How much may be put into the page cache unasked. */
   readonly push?: PushLimits | undefined;
   /**
@@ -191,6 +193,7 @@ export class FuseSession implements AsyncDisposable {
         : await openConnection(resolve(options.mountpoint), {
             workers: options.workers ?? defaultFuseConfig.workers,
             readAheadBytes: options.readAheadBytes ?? defaultFuseConfig.readAheadBytes,
+            asyncDirectReads: options.asyncDirectReads,
             devices,
           });
     const session = new FuseSession(options, connection, await connectionOn(connection.mountpoint));

@@ -4,7 +4,7 @@ import { setReadAhead } from "../kernel/connection.js";
 import { cloneFuseDevice, connectFuseDevice, openFuseDevice } from "../kernel/device.js";
 import { mountFuse, unmount } from "../kernel/mount.js";
 import { mountOn } from "../kernel/mount-table.js";
-import { canResend, FuseProtocolError, type InitParameters, negotiate } from "../protocol/init.js";
+import { canResend, FuseProtocolError, type InitParameters, type InitWishes, negotiate } from "../protocol/init.js";
 import { RequestView } from "../protocol/request.js";
 import { receive, sendPieces } from "../serve/device.js";
 
@@ -21,9 +21,8 @@ export interface FuseConnectionState {
 }
 
 /** How a connection is begun. */
-export interface ConnectionOptions {
+export interface ConnectionOptions extends InitWishes {
   readonly workers: number;
-  readonly readAheadBytes: number;
   /**
    * Descriptors of /dev/fuse that are connected to nothing yet, and that a keeper has open as well, so that the connection outlives this process. Taken over;
    * one worker a descriptor.
@@ -65,7 +64,7 @@ export async function openConnection(mountpoint: string, options: ConnectionOpti
   try {
     await mountFuse(mountpoint, first, { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
     mounted = true;
-    const init = answerInit(first, readAheadBytes);
+    const init = answerInit(first, options);
     if (readAheadBytes > init.maxReadAheadBytes) await setReadAhead(mountpoint, readAheadBytes);
     if (devices.length === 0) {
       while (made.length < workers) made.push(cloneFuseDevice(first));
@@ -96,10 +95,10 @@ export function resumeConnection(
 }
 
 /** The kernel has queued INIT before mount(2) returns, so this does not wait. */
-function answerInit(fd: number, readAheadBytes: number): InitParameters {
+function answerInit(fd: number, wishes: InitWishes): InitParameters {
   const request = new RequestView();
   if (!receive(fd, request)) throw new FuseProtocolError("/dev/fuse: the connection ended before it began");
-  const { init, reply } = negotiate(request, readAheadBytes);
+  const { init, reply } = negotiate(request, wishes);
   sendPieces(fd, [reply]);
   return init;
 }

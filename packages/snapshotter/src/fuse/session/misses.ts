@@ -33,8 +33,17 @@ export class ReadFailedError extends Error {
 export class ReadDeadlineError extends Error {
   override readonly name = "ReadDeadlineError";
   readonly code = "READ_DEADLINE";
-  constructor(deadlineMs: number) {
-    super(`the deadline of ${deadlineMs / 1000} s has passed`);
+  readonly deadlineMs: number;
+  constructor(deadlineMs: number, options?: { readonly cause: Error }) {
+    const why = options === undefined ? "" : `: ${options.cause.message}`;
+    super(`the deadline of ${deadlineMs / 1000} s has passed${why}`, options);
+    this.deadlineMs = deadlineMs;
+  }
+
+  /** The same with what the read was waiting for, unless `error` only says that it was told to stop. */
+  because(error: unknown): ReadDeadlineError {
+    const saysNothing = error === this || !(error instanceof Error) || error.name === "AbortError";
+    return saysNothing ? this : new ReadDeadlineError(this.deadlineMs, { cause: error });
   }
 }
 
@@ -151,13 +160,20 @@ export class Misses {
 }
 
 /**
- * The result of `work`, or the signal's reason if that comes first. Work that ends later is ignored; work that ends because of the signal, at once, may say more than
- * the signal does.
+ * The result of `work`, or the signal's reason if that comes first. Work that ends later is ignored; at a deadline it has a moment to say what it has been waiting for.
  */
 function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const stop = (): void => void setImmediate(() => reject(signal.reason as Error)); // this file's own controller, aborted with errors only
+    const stop = (): void => {
+      const { reason } = signal;
+      if (reason instanceof ReadDeadlineError) setImmediate(() => reject(reason));
+      else reject(reason as Error); // this file's own controller, aborted with errors only
+    };
+    const failed = (error: unknown): void => {
+      const { reason } = signal;
+      reject(reason instanceof ReadDeadlineError ? reason.because(error) : error);
+    };
     signal.addEventListener("abort", stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    work.then(resolve, failed).finally(() => signal.removeEventListener("abort", stop));
   });
 }

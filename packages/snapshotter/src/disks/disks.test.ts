@@ -44,6 +44,10 @@ function setUp(bind?: () => Promise<ChunkBinding>) {
     },
     places: new BlobPlaces(),
     openRepository: () => ({}) as never,
+    watchStart: () => {
+      log.push("watch");
+      return undefined;
+    },
   });
   return { disks, log };
 }
@@ -57,9 +61,9 @@ describe("open disks", () => {
     await leases[0]?.release();
     await leases[0]?.release();
     await leases[1]?.release();
-    expect(log).toEqual(["bind"]);
+    expect(log).toEqual(["bind", "watch"]);
     await leases[2]?.release();
-    expect(log).toEqual(["bind", "unbind"]);
+    expect(log).toEqual(["bind", "watch", "unbind"]);
     expect(disks.count).toBe(0);
   });
 
@@ -67,7 +71,7 @@ describe("open disks", () => {
     const { disks, log } = setUp();
     await (await disks.open(stored)).release();
     await (await disks.open(stored)).release();
-    expect(log).toEqual(["bind", "unbind", "bind", "unbind"]);
+    expect(log).toEqual(["bind", "watch", "unbind", "bind", "watch", "unbind"]);
   });
 
   it("are not left half open when the store has no room; the next try starts afresh", async () => {
@@ -82,6 +86,15 @@ describe("open disks", () => {
     expect(disks.count).toBe(0);
     fail = false;
     await disks.open(stored);
-    expect(log).toEqual(["bind"]);
+    expect(log).toEqual(["bind", "watch"]);
+  });
+
+  it("are watched for a start by whoever opens them first, unless an earlier process had them open or it is to be quiet", async () => {
+    const { disks, log } = setUp();
+    await (await disks.open(stored, { resumed: true })).release();
+    await (await disks.open(stored, { quiet: true })).release();
+    expect(log).not.toContain("watch");
+    await (await disks.open(stored)).release();
+    expect(log.filter((entry) => entry === "watch")).toHaveLength(1);
   });
 });

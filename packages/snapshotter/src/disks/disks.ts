@@ -32,6 +32,11 @@ export interface DisksParts {
   readonly onStreamBroken?: ((artifact: Digest, error: unknown) => void) | undefined;
 }
 
+interface OpenOptions {
+  readonly quiet?: boolean | undefined;
+  readonly resumed?: boolean | undefined;
+}
+
 interface Opened {
   readonly disk: OpenDisk;
   readonly chunks: ChunksAhead;
@@ -64,12 +69,12 @@ export class Disks {
   }
 
   /**
-   * @param options `quiet`: fetch nothing before it is read; for who opens it first
+   * @param options for who opens it first. `quiet`: fetch nothing before it is read. `resumed`: an earlier process had it open, so this is no start
    * @throws {TooManyChunksError} when the store has no slots left for its chunks
    */
-  async open(stored: StoredDisk, { quiet = false }: { readonly quiet?: boolean } = {}): Promise<DiskLease> {
+  async open(stored: StoredDisk, options: OpenOptions = {}): Promise<DiskLease> {
     const digest = stored.image.artifact.manifest.digest;
-    const entry = this.#entries.get(digest) ?? this.#start(digest, stored, quiet);
+    const entry = this.#entries.get(digest) ?? this.#start(digest, stored, options);
     entry.users++;
     try {
       const { disk } = await entry.opened;
@@ -101,8 +106,8 @@ export class Disks {
     }
   }
 
-  #start(digest: Digest, stored: StoredDisk, quiet: boolean): Entry {
-    const entry: Entry = { users: 0, opened: this.#open(digest, stored, quiet) };
+  #start(digest: Digest, stored: StoredDisk, options: OpenOptions): Entry {
+    const entry: Entry = { users: 0, opened: this.#open(digest, stored, options) };
     this.#entries.set(digest, entry);
     return entry;
   }
@@ -122,7 +127,7 @@ export class Disks {
     if (outcome !== undefined) onFilled?.(digest, outcome);
   }
 
-  async #open(digest: Digest, stored: StoredDisk, quiet: boolean): Promise<Opened> {
+  async #open(digest: Digest, stored: StoredDisk, { quiet, resumed }: OpenOptions): Promise<Opened> {
     const { store, chunks, places, openRepository, around = (disk) => disk, onStreamBroken } = this.#parts;
     const { toc } = stored.image;
     const { ids, lengths } = chunkClaims(toc);
@@ -137,7 +142,7 @@ export class Disks {
       onArrived: (chunk) => arrivals.add(chunk),
       onStreamBroken: (error) => onStreamBroken?.(digest, error),
     });
-    const watch = quiet ? undefined : this.#parts.watchStart?.(stored, map);
+    const watch = quiet || resumed ? undefined : this.#parts.watchStart?.(stored, map);
     const disk = {
       ...createOpenDisk(digest, map, ahead, (listener) => arrivals.listen(listener)),
       isRecorded: stored.image.artifact.recordings > 0,

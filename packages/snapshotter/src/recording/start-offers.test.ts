@@ -114,6 +114,21 @@ describe("a node that offers its starts", () => {
     expect(await offered()).toEqual([]);
   });
 
+  it("goes on waiting for the first start after a look that was none", async () => {
+    const node = offers();
+    const look = node.watch(storedWith(0), mapOf());
+    await look?.around(disk).read(4096, 100);
+    look?.close();
+    node.watch(storedWith(0), mapOf()); // nobody reads
+    await expect.poll(() => node.watch(storedWith(0), mapOf()), { timeout: 5000 }).toBeDefined();
+    expect(await offered()).toEqual([]);
+    const start = await new Promise<StartWatch | undefined>((resolve) => {
+      setTimeout(() => resolve(node.watch(storedWith(0), mapOf())), 60);
+    });
+    await use(start);
+    await expect.poll(offered, { timeout: 5000 }).toHaveLength(1);
+  });
+
   it("disturbs nobody when the registry takes no offers", async () => {
     registry.faults.add({ fault: { kind: "status", status: 403 }, when: ({ method }) => method !== "GET" });
     const watch = offers().watch(storedWith(0), mapOf());

@@ -40,10 +40,11 @@ const offerTimeoutMs = 60_000;
 
 /**
  * Offers what the first start of an image on this node touched to whoever optimises the image, once for each artifact that was not learned from starts yet. The trace costs
- * nothing and is coarse: pages where a read missed the store, whole chunks where it hit. What goes wrong is logged and disturbs nobody.
+ * nothing and is coarse: pages where a read missed the store, whole chunks where it hit, also when it was another disk's reader that hit a chunk of both. What goes wrong is logged and disturbs nobody.
  */
 export class StartOffers {
   readonly #options: StartOffersOptions;
+  /** Artifacts whose first start is being watched, or was. */
   readonly #watched = new Set<Digest>();
 
   constructor(options: StartOffersOptions) {
@@ -72,7 +73,8 @@ export class StartOffers {
       if (isOver) return;
       isOver = true;
       clearTimeout(timer);
-      if (isStart) void this.#offer(stored, trace, startMs);
+      if (isStart && trace.runs.length > 0) void this.#offer(stored, trace, startMs);
+      else this.#watched.delete(artifact.digest); // the first start is still to come
     };
     const timer = setTimeout(() => end(true), watchMs).unref();
     return {
@@ -105,7 +107,7 @@ export class StartOffers {
       seconds: Math.round(performance.now() - startMs) / 1000,
       runs: trace.runs,
     };
-    if (address === undefined || recording.runs.length === 0) return;
+    if (address === undefined) return;
     try {
       const signal = AbortSignal.timeout(offerTimeoutMs);
       const offer = await offerRecording(openRepository(address), descriptorOfManifest(source), recording, { signal });

@@ -109,7 +109,7 @@ async function openDisk(
   try {
     const stored = await diskStore.load(parseDigest(digestOfName(name), "record of the FUSE session"));
     if (stored === undefined) throw new Error("its artifact is not on this node any more");
-    return [{ inode, name, lease: await disks.open(stored) }];
+    return [{ inode, name, lease: await disks.open(stored, { resumed: true }) }];
   } catch (error) {
     log.error({ err: error, disk: name }, "a disk could not be taken over: its readers get errors");
     return [];

@@ -4,6 +4,8 @@ import type { PredictableImage } from "./predictable-image.js";
 
 /** Symlinks followed for one path; Linux gives up after as many. */
 const maxSymlinks = 40;
+/** Of one path; Linux takes no more. */
+const maxPathBytes = 4096;
 const none = -1;
 
 /**
@@ -33,11 +35,14 @@ export class ImageFiles {
 
   /** What `path` leads to, symlinks followed; relative paths start at `from`. @throws {LimitReached} */
   find(path: string, from = "/"): number {
+    this.#countLookup();
+    if (path.length > maxPathBytes) return none;
     const waiting = componentsOf(path.startsWith("/") ? path : `${from}/${path}`).reverse();
     let at = 0;
     let symlinks = 0;
     for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
       if (name === "..") {
+        this.#countLookup();
         at = this.#tree.parent[at] ?? 0;
         continue;
       }
@@ -63,7 +68,7 @@ export class ImageFiles {
 
   /** What a directory has under a name, not followed. */
   child(directory: number, name: string): number {
-    if (++this.#lookups > limits.lookups) throw new LimitReached("enough names are looked up");
+    this.#countLookup();
     if (this.#tree.type[directory] !== entryType.directory) return none;
     const wanted = Buffer.from(name, "latin1");
     const { ends } = this.#tree.entryName;
@@ -86,9 +91,13 @@ export class ImageFiles {
     const { ends } = this.#tree.entryName;
     const end = this.#tree.firstEntry[directory + 1] ?? 0;
     for (let entry = this.#tree.firstEntry[directory] ?? 0; entry < end; entry++) {
-      if (++this.#lookups > limits.lookups) throw new LimitReached("enough names are looked up");
+      this.#countLookup();
       yield this.#names.toString("latin1", ends[entry], ends[entry + 1]);
     }
+  }
+
+  #countLookup(): void {
+    if (++this.#lookups > limits.lookups) throw new LimitReached("enough names are looked up");
   }
 
   /** The path of an inode without symlinks, by its first name. */

@@ -4,7 +4,7 @@ export interface Limits {
   readonly reads: number;
   readonly lookups: number;
   readonly sourceBytes: number;
-  readonly predictedBytes: number;
+  readonly visitedBlocks: number;
 }
 
 /** So that no image keeps the converter busy: a hostile one gets a short prediction. */
@@ -13,13 +13,16 @@ export const limits: Limits = {
   readBytes: 192 * 1024 * 1024,
   /** Reads of the image's files. A large Python stack needs 5,000. */
   reads: 60_000,
-  /** Names looked up. Node tries up to ten for one `require`. */
+  /** Paths and names looked up. Node tries up to ten paths for one `require`. */
   lookups: 2_000_000,
   /** Largest file that is read as a whole to be understood. Bytes. */
   sourceBytes: 16 * 1024 * 1024,
-  /** Bytes predicted: a start that reads more is better served by what it asks for. */
-  predictedBytes: 512 * 1024 * 1024,
+  /** Blocks that ranges cover, each as often as it is covered, and the ranges themselves: eight times what may be predicted. */
+  visitedBlocks: 1024 * 1024,
 };
+
+/** Of one startup set, predicted or recorded: a start that reads more is better served by what it asks for. */
+export const maxStartupBytes: number = 512 * 1024 * 1024;
 
 /** A limit is reached: the prediction ends with what it has. */
 export class LimitReached extends Error {

@@ -7,6 +7,8 @@ import { parseSymbols, sectionType, symbolBytes } from "./elf-header.js";
 const largeObjectBytes = 4 * 1024 * 1024;
 /** Longest symbol table that is looked through. Bytes. */
 const maxTableBytes = 16 * 1024 * 1024;
+/** Large objects of one file that are looked at; real ones have a few. Every section is compared with each. */
+const maxObjects = 256;
 
 /** Where the large data objects of a file lie, as its symbols tell, each once. */
 export async function largeObjects(files: ImageFiles, inode: number, elf: ElfFile): Promise<readonly FileRange[]> {
@@ -16,7 +18,8 @@ export async function largeObjects(files: ImageFiles, inode: number, elf: ElfFil
     const isTable = type === sectionType.symbols || type === sectionType.dynamicSymbols;
     if (!isTable || end - start > maxTableBytes) continue;
     const bytes = await files.read(inode, start, end - start - ((end - start) % symbolBytes));
-    for (const { address, sizeBytes } of parseSymbols(bytes, largeObjectBytes)) {
+    for (const { address, sizeBytes } of parseSymbols(bytes, largeObjectBytes).slice(0, maxObjects)) {
+      if (found.size >= maxObjects) break;
       const at = fileOffset(elf.segments, address);
       if (at !== -1) found.set(at, { start: at, end: at + sizeBytes });
     }

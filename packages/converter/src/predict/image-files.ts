@@ -35,14 +35,13 @@ export class ImageFiles {
 
   /** What `path` leads to, symlinks followed; relative paths start at `from`. @throws {LimitReached} */
   find(path: string, from = "/"): number {
-    this.#countLookup();
-    if (path.length > maxPathBytes) return none;
+    this.charge(1);
     const waiting = componentsOf(path.startsWith("/") ? path : `${from}/${path}`).reverse();
     let at = 0;
     let symlinks = 0;
     for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
       if (name === "..") {
-        this.#countLookup();
+        this.charge(1);
         at = this.#tree.parent[at] ?? 0;
         continue;
       }
@@ -68,7 +67,7 @@ export class ImageFiles {
 
   /** What a directory has under a name, not followed. */
   child(directory: number, name: string): number {
-    this.#countLookup();
+    this.charge(1);
     if (this.#tree.type[directory] !== entryType.directory) return none;
     const wanted = Buffer.from(name, "latin1");
     const { ends } = this.#tree.entryName;
@@ -91,13 +90,15 @@ export class ImageFiles {
     const { ends } = this.#tree.entryName;
     const end = this.#tree.firstEntry[directory + 1] ?? 0;
     for (let entry = this.#tree.firstEntry[directory] ?? 0; entry < end; entry++) {
-      this.#countLookup();
+      this.charge(1);
       yield this.#names.toString("latin1", ends[entry], ends[entry + 1]);
     }
   }
 
-  #countLookup(): void {
-    if (++this.#lookups > limits.lookups) throw new LimitReached("enough names are looked up");
+  /** Counts work of a rule that costs as much as so many lookups. @throws {LimitReached} */
+  charge(lookups: number): void {
+    this.#lookups += lookups;
+    if (this.#lookups > limits.lookups) throw new LimitReached("enough names are looked up");
   }
 
   /** The path of an inode without symlinks, by its first name. */
@@ -130,4 +131,6 @@ export class ImageFiles {
   }
 }
 
-const componentsOf = (path: string): string[] => path.split("/").filter((name) => name !== "" && name !== ".");
+/** Of what is too long to be a path, one that no directory has. */
+const componentsOf = (path: string): string[] =>
+  path.length > maxPathBytes ? ["\0"] : path.split("/").filter((name) => name !== "" && name !== ".");

@@ -48,6 +48,25 @@ describe("predictStartup", () => {
     expect(self.pathsOf(await predictStartup(self))).toEqual(["/c"]);
   });
 
+  it("ends with what it has when a rule fails on an odd image", async () => {
+    const image = imageOf({ "bin/a": "#!/bin/sh\n", "bin/sh": "x" }, { Cmd: ["a"] });
+    const sizeBytes = new Proxy(image.tree.sizeBytes, {
+      get: () => {
+        throw new RangeError("Maximum call stack size exceeded");
+      },
+    });
+    expect(await predictStartup({ ...image, tree: { ...image.tree, sizeBytes } })).toEqual([]);
+  });
+
+  it("predicts a main script with a string of millions of names that it may require", async () => {
+    const script = `"a${"/a".repeat(7_000_000)}"; require(x); "pkg"`;
+    const image = imageOf(
+      { "bin/node": "x", "app/a.js": script, "app/node_modules/pkg/index.js": "1" },
+      { Cmd: ["node", "/app/a.js"] },
+    );
+    expect(image.pathsOf(await predictStartup(image))).toEqual(["/app/a.js", "/app/node_modules/pkg/index.js"]);
+  });
+
   it("throws on what reading throws", async () => {
     const image = imageOf({ "bin/a": "x" }, { Cmd: ["a"] });
     const broken = { ...image, read: () => Promise.reject(new Error("disk")) };

@@ -82,9 +82,12 @@ export class ModuleGraph {
   }
 }
 
+/** Bounded, because each repetition needs stack. npm allows names of 214 characters. */
+const packageName = /["'`]((?:@[\w.-]{1,214}\/)?[\w.-]{1,214}(?:\/[\w.-]{1,214}){0,20})["'`]/g;
+
 /** A main script that requires what it computes usually takes names from a list: every string in it that looks like a package is tried. */
 function computedNames(scan: RequireScan, text: string): readonly string[] {
   if (!scan.hasComputed) return [];
-  const names = [...text.matchAll(/["'`]((?:@[\w.-]+\/)?[\w.-]+(?:\/[\w.-]+)*)["'`]/g)].slice(0, 1000);
+  const names = [...text.matchAll(packageName)].slice(0, 1000);
   return names.map(([, name]) => name ?? "");
 }

@@ -76,6 +76,19 @@ describe("scanPythonImports", () => {
     );
   });
 
+  it("ends strings at their quote or their line, whatever is escaped in them", () => {
+    expect(imports('a = "\\"; import a"\nimport b\nc = "open\nimport d\ne = \'\\\nimport f\'\nimport g')).toEqual([
+      "b",
+      "d",
+      "g",
+    ]);
+  });
+
+  it("reads strings of millions of characters in one line", () => {
+    const long = "x".repeat(15_000_000);
+    expect(imports(`a = "${long}"\nb = '${"\\x".repeat(7_000_000)}' # ${long}\nimport c`)).toEqual(["c"]);
+  });
+
   it("takes time in proportion to its text, whatever the text", () => {
     const started = performance.now();
     for (const piece of ["from .", "import ", '"""', "(", "\\\n", "except\n", "'''\\"])

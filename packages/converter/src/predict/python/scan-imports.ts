@@ -72,7 +72,7 @@ const namesOf = (list: string): string[] =>
 
 /** Lines without strings and comments, those in brackets and those that end in a backslash joined. */
 function* logicalLines(text: string): Generator<string> {
-  const token = /"""|'''|"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?|#[^\n]*|\\\r?\n|\n|[([{]|[)\]}]/gs;
+  const token = /"""|'''|["']|#[^\n]*|\\\r?\n|\n|[([{]|[)\]}]/g;
   let line = "";
   let from = 0;
   let depth = 0;
@@ -80,6 +80,7 @@ function* logicalLines(text: string): Generator<string> {
     const [found] = match;
     if (line.length < maxStatementChars) line += text.slice(from, match.index);
     if (found === '"""' || found === "'''") token.lastIndex = endOfLong(text, token.lastIndex, found);
+    else if (found === '"' || found === "'") token.lastIndex = endOfShort(text, token.lastIndex, found);
     from = token.lastIndex;
     depth = Math.max(0, depth + depthChange(found));
     if (found === "\n" && depth === 0) {
@@ -100,6 +101,17 @@ function standsFor(token: string): string {
   if (token.startsWith("#")) return "";
   if (token.startsWith('"') || token.startsWith("'")) return '""';
   return token.length === 1 && token !== "\n" ? token : " ";
+}
+
+/** Behind the quote that ends a string, or at the end of its line. No regular expression: those need stack for every character of a string. */
+function endOfShort(text: string, start: number, quote: string): number {
+  for (let at = start; at < text.length; at++) {
+    const char = text[at];
+    if (char === "\\") at++;
+    else if (char === quote) return at + 1;
+    else if (char === "\n") return at;
+  }
+  return text.length;
 }
 
 /** Behind the quotes that end a long string. */

@@ -7,7 +7,7 @@ import { requireFit } from "./require-fit.js";
 
 /** Manifests that are read at once: as many as an honest repository ever lists for one image. */
 const batchSize = 16;
-/** A list ends here, so that who fills it costs a lookup 64 rounds and no more. */
+/** A list ends here, so that who fills it costs a lookup 65 rounds and no more, whatever it says of recordings. */
 const maxCandidates = 64 * batchSize;
 
 export interface FindArtifactOptions extends AbortOptions {
@@ -69,15 +69,16 @@ function candidatesAmong(referrers: readonly Pick<Descriptor, "digest" | "annota
     .slice(0, maxCandidates);
 }
 
-/** Those that are listed alike together: a recorded artifact is not waited for with those that it replaces. */
+/**
+ * First those that are listed with as many recordings as the first: a recorded artifact is not waited for with those that it replaces. From then on always as many
+ * as may be read at once, however they are listed.
+ */
 function* batchesOf(candidates: readonly Candidate[]): Generator<{ digests: Digest[]; recordings: number }> {
-  for (let at = 0; at < candidates.length; ) {
-    const recordings = candidates[at]?.recordings ?? 0;
-    const next = candidates.slice(at, at + batchSize);
-    const other = next.findIndex((candidate) => candidate.recordings !== recordings);
-    const batch = other < 0 ? next : next.slice(0, other);
-    yield { digests: batch.map(({ digest }) => digest), recordings };
-    at += batch.length;
+  const recordings = candidates[0]?.recordings ?? 0;
+  const other = candidates.slice(0, batchSize).findIndex((candidate) => candidate.recordings !== recordings);
+  for (let at = 0, size = other < 0 ? batchSize : other; at < candidates.length; at += size, size = batchSize) {
+    const batch = candidates.slice(at, at + size);
+    yield { digests: batch.map(({ digest }) => digest), recordings: batch[0]?.recordings ?? 0 };
   }
 }
 

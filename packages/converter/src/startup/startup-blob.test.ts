@@ -15,11 +15,12 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { localBlob } from "../layer/local-blob.js";
 import { openTemporaryFile } from "../layer/temporary-file.js";
+import { maxStartupBytes } from "../predict/limits.js";
 import { InlineCompressor } from "../testing/inline-compressor.js";
 import { type SampleDisk, sampleDisk } from "../testing/sample-disk.js";
 import { openedBlob } from "../verify/artifact-reader.js";
 import { checkStartup } from "../verify/check-startup.js";
-import { type StartupBlob, writeStartupBlob } from "./startup-blob.js";
+import { type StartupBlob, type StartupBlobOptions, writeStartupBlob } from "./startup-blob.js";
 
 const gibibyte = 262_144;
 const fills = (first: number, count: number): number[] => Array.from({ length: count }, (_, i) => first + i);
@@ -37,10 +38,11 @@ afterAll(() => rm(temporaryDirectory, { recursive: true }));
 /** Writes the blob, and gives what its chunks hold by its TOC. */
 async function written(
   runs: readonly DiskRun[],
+  limit: Pick<StartupBlobOptions, "maxBytes"> = {},
 ): Promise<{ startup: StartupBlob | undefined; content: Buffer; bytes: Buffer }> {
   await using target = await openTemporaryFile(temporaryDirectory);
   const compressor = new InlineCompressor();
-  const options = { temporaryDirectory, compressor };
+  const options = { temporaryDirectory, compressor, ...limit };
   const startup = await writeStartupBlob(runs, disk.toc, disk.blobs, target, options);
   const bytes = await target.handle.readFile();
   if (startup === undefined) return { startup, content: Buffer.alloc(0), bytes };
@@ -128,6 +130,23 @@ describe("a startup blob", () => {
     expect(one.startup?.blob.digest).toBe(other.startup?.blob.digest);
     expect(one.bytes.equals(other.bytes)).toBe(true);
     expect(sha256Of(one.bytes)).toBe(one.startup?.blob.digest);
+  });
+
+  it("holds of a set that is too large what is used first", async () => {
+    const runs = [
+      { startBlock: gibibyte + 10, blocks: 20 },
+      { startBlock: 0, blocks: 4 },
+      { startBlock: gibibyte, blocks: 10 },
+      { startBlock: gibibyte + 100, blocks: 10 },
+    ];
+    const { startup, content } = await written(runs, { maxBytes: 30 * blockSizeBytes });
+    expect(content.length).toBe(30 * blockSizeBytes);
+    expect(startup === undefined ? [] : piecesOf(startup)).toEqual([
+      { startBlock: 0, blocks: 4 },
+      { startBlock: gibibyte, blocks: 6 },
+      { startBlock: gibibyte + 10, blocks: 20 },
+    ]);
+    expect(maxStartupBytes).toBe(512 * 1024 * 1024);
   });
 
   it("is none when nothing with data is left", async () => {

@@ -13,7 +13,9 @@ import { writeError } from "../layer/disk-full.js";
 import type { PlannedChunk } from "../layer/plan-chunks.js";
 import { openTemporaryFile, type TemporaryFile } from "../layer/temporary-file.js";
 import { type BlobFile, type WrittenBlob, writeBlob } from "../layer/write-blob.js";
+import { maxStartupBytes } from "../predict/limits.js";
 import type { DiskBlobs, ReadableToc } from "./disk-chunk.js";
+import { firstBlocks } from "./first-blocks.js";
 import { type DiskChunk, readRows } from "./read-rows.js";
 
 /** Of what was recorded: a tenth fewer bytes than at the level of layers, which every start has to wait for. docs/adr/0009-startup.md */
@@ -30,6 +32,8 @@ export interface StartupBlobOptions extends AbortOptions {
   readonly compressor: ChunkCompressor;
   /** Of zstd; that of layers when left out. */
   readonly level?: number;
+  /** Data that is copied at most; {@link maxStartupBytes} when left out. */
+  readonly maxBytes?: number;
 }
 
 /** A piece of a startup chunk, and where its blocks are in the temporary file. */
@@ -40,7 +44,7 @@ interface SpooledPiece extends DiskRun {
 /**
  * Writes copies of these runs of the disk into `target`, as startup chunks in their order. Equal sets on equal disks give equal blobs.
  *
- * @param runs in order of first use; blocks that occur again, have no data or lie outside the disk are left out
+ * @param runs in order of first use; blocks that occur again, have no data or lie outside the disk are left out, as is what comes after `maxBytes`
  * @returns undefined when nothing is left
  * @throws {DiskFullError} {InvalidFormatError} {DigestMismatchError}
  */
@@ -51,7 +55,8 @@ export async function writeStartupBlob(
   target: BlobFile,
   options: StartupBlobOptions,
 ): Promise<StartupBlob | undefined> {
-  const planned = [...startupChunks(normalRuns(runs, toc.chunks))];
+  const most = Math.floor((options.maxBytes ?? maxStartupBytes) / blockSizeBytes);
+  const planned = [...startupChunks(firstBlocks(normalRuns(runs, toc.chunks), most))];
   if (planned.length === 0) return undefined;
   const pieces = spooled(planned.flat());
   const dataBlocks = pieces.reduce((sum, { blocks }) => sum + blocks, 0);

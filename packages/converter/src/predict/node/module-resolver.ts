@@ -11,6 +11,8 @@ const builtIns = new Set(
   ).split(" "),
 );
 const extensions = [".js", ".json", ".node"];
+/** Of a package.json, once per `require`. */
+const charsPerLookup = 256;
 const none = -1;
 
 /** A module and the package.json files that were read to find it. */
@@ -76,6 +78,7 @@ export class ModuleResolver {
 
   async #exports(json: PackageJson, rest: string, kind: ModuleKind, read: PackageJson[]): Promise<number> {
     read.push(json);
+    this.#charge(json);
     const target = resolveExports(json.exports, `.${rest}`, conditionsOf[kind]);
     return target?.startsWith("./") ? this.#files.findFile(target, json.directory) : none;
   }
@@ -84,10 +87,16 @@ export class ModuleResolver {
     const scope = await this.#packages.scopeOf(directory);
     if (scope?.imports === undefined) return none;
     read.push(scope);
+    this.#charge(scope);
     const target = resolveExports(scope.imports, specifier, conditionsOf[kind]);
     if (target === undefined || target.startsWith("#")) return none;
     if (target.startsWith("./")) return this.#files.findFile(target, scope.directory);
     return await this.#find(target, scope.directory, kind, read);
+  }
+
+  /** Going through all that a package exports takes as long as some lookups. */
+  #charge({ chars }: PackageJson): void {
+    this.#files.charge(Math.floor(chars / charsPerLookup));
   }
 
   async #path(specifier: string, directory: string, read: PackageJson[]): Promise<number> {

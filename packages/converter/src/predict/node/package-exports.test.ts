@@ -34,6 +34,14 @@ describe("resolveExports", () => {
     expect(resolve({ import: "./a.mjs" })).toBeUndefined();
   });
 
+  it("gives nothing for targets that are longer than paths, before or after the `*` are replaced", () => {
+    expect(resolve({ "./*": `./${"*".repeat(4094)}` }, "./x")).toHaveLength(4096);
+    expect(resolve({ "./*": `./${"*".repeat(4094)}` }, "./xyz")).toBeUndefined();
+    expect(resolve({ "./*": "*".repeat(1_000_000) }, `./${"x".repeat(500)}`)).toBeUndefined();
+    expect(resolve({ "./a": `./${"a".repeat(5000)}` }, "./a")).toBeUndefined();
+    expect(resolve({ "./*": ["*".repeat(5000), "./b.js"] }, "./x")).toBe("./b.js");
+  });
+
   it("never throws on what JSON can hold", () => {
     fc.assert(fc.property(fc.jsonValue(), fc.string(), (exports, subpath) => void resolve(exports, `./${subpath}`)));
   });

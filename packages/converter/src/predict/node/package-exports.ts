@@ -1,5 +1,7 @@
 /** A package.json's `exports` and `imports`: Node's documentation of packages, "Resolution algorithm". */
 const maxDepth = 20;
+/** Of a target, before and after its `*` are replaced: longer than any path. */
+const maxTargetChars = 4096;
 
 /** The path, starting with `./`, or the other package that `subpath` (`.`, `./x`, `#x`) means under these conditions; undefined when it means none. */
 export function resolveExports(exports: unknown, subpath: string, conditions: ReadonlySet<string>): string | undefined {
@@ -24,7 +26,7 @@ function matchOf(key: string, subpath: string): string | undefined {
 }
 
 function targetOf(target: unknown, match: string, conditions: ReadonlySet<string>, depth: number): string | undefined {
-  if (typeof target === "string") return target.endsWith("/") ? target + match : target.replaceAll("*", () => match);
+  if (typeof target === "string") return filledIn(target, match);
   if (depth > maxDepth || typeof target !== "object" || target === null) return undefined;
   const choices = Array.isArray(target)
     ? target
@@ -36,6 +38,14 @@ function targetOf(target: unknown, match: string, conditions: ReadonlySet<string
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Undefined for what is too long for a path. */
+function filledIn(target: string, match: string): string | undefined {
+  if (target.length > maxTargetChars) return undefined;
+  const parts = target.endsWith("/") ? [target, ""] : target.split("*");
+  const length = parts.reduce((sum, part) => sum + part.length, (parts.length - 1) * match.length);
+  return length > maxTargetChars ? undefined : parts.join(match);
 }
 
 /** An object whose keys are subpaths rather than conditions. */

@@ -10,6 +10,8 @@ export interface PackageJson {
   readonly type: unknown;
   readonly exports: unknown;
   readonly imports: unknown;
+  /** Of its text. */
+  readonly chars: number;
 }
 
 const maxPackageBytes = 1024 * 1024;
@@ -53,7 +55,7 @@ export class PackageFiles {
     const text = await this.#files.readText(inode, maxPackageBytes);
     if (text === undefined) return undefined;
     const { name, main, type, exports, imports } = objectOf(text);
-    return { inode, directory, name, main, type, exports, imports };
+    return { inode, directory, name, main, type, exports, imports, chars: text.length };
   }
 }
 

@@ -105,11 +105,12 @@ function standsFor(token: string): string {
 
 /** Behind the quote that ends a string, or at the end of its line. No regular expression: those need stack for every character of a string. */
 function endOfShort(text: string, start: number, quote: string): number {
+  const last = quote.charCodeAt(0);
   for (let at = start; at < text.length; at++) {
-    const char = text[at];
-    if (char === "\\") at++;
-    else if (char === quote) return at + 1;
-    else if (char === "\n") return at;
+    const code = text.charCodeAt(at);
+    if (code === 0x5c) at++;
+    else if (code === last) return at + 1;
+    else if (code === 0x0a) return at;
   }
   return text.length;
 }

@@ -4,12 +4,16 @@ import { blobKind, type Toc, type TocRegion } from "./toc.js";
 
 const part = "TOC";
 
+/** Far above what a start reads: 2 GiB in single blocks. What opens a disk looks at each piece, without letting others in between. */
+const maxPieces = 2 ** 19;
+
 /** The rules of docs/format.md §5 for startup chunks. @throws {InvalidFormatError} naming the chunk */
 export function checkStartupChunks(toc: Toc): void {
   const { startup } = toc;
   const blob = toc.blobs.findIndex(({ kind }) => kind === blobKind.startup);
   if (startup.count > 0 && blob < 0) throw new InvalidFormatError(part, "startup chunks", "a startup blob", "none");
   const pieces = startup.pieceStartBlock.length;
+  if (pieces > maxPieces) throw new InvalidFormatError(part, "startup pieces", `at most ${maxPieces}`, pieces);
   if (startup.firstPiece[0] !== 0 || startup.firstPiece[startup.count] !== pieces)
     throw new InvalidFormatError(part, "startup pieces", `${pieces}`, startup.firstPiece[startup.count]);
   const blobBytes = toc.blobs[blob]?.sizeBytes ?? 0;

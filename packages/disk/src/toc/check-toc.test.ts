@@ -16,6 +16,23 @@ const changed = (change: (toc: Toc) => void): Toc => {
   change(toc);
   return toc;
 };
+/** Startup chunks of a block each. */
+function withManyPieces(count: number): Toc {
+  const toc = sampleToc();
+  const one = new Uint32Array(count).fill(1);
+  const startup = {
+    count,
+    blocks: one,
+    blob: new Uint16Array(count).fill(4),
+    offset: Float64Array.from(one, (_, row) => row),
+    compressedSize: one,
+    sha256: new Uint8Array(32 * count),
+    firstPiece: Uint32Array.from({ length: count + 1 }, (_, row) => row),
+    pieceStartBlock: new Uint32Array(count),
+    pieceBlocks: one,
+  };
+  return { ...toc, startup };
+}
 const digestOf = (i: number): TocBlob["digest"] => {
   const blob = sampleToc().blobs[i];
   if (blob === undefined) throw new Error(`the sample has no blob ${i}`);
@@ -92,6 +109,11 @@ describe("a TOC is refused", () => {
       "with pieces in no startup chunk",
       changed((toc) => toc.startup.firstPiece.fill(3, 3, 4)),
       /startup pieces: expected 4/,
+    ],
+    [
+      "with more startup pieces than any start needs",
+      withManyPieces(2 ** 19 + 1),
+      /startup pieces: expected at most 524288/,
     ],
     [
       "with startup chunks and no startup blob",

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { startupTable } from "../testing/startup-table.js";
 import { chunkIndexAtBlock } from "./chunk-at-block.js";
 import { type DiskPieces, diskPieces, startupRuns } from "./disk-pieces.js";
-import type { ChunkTable, StartupTable, Toc } from "./toc.js";
+import type { ChunkTable, Toc } from "./toc.js";
 
 function table(rows: readonly { start: number; blocks: number }[]): ChunkTable {
   return {
@@ -112,28 +112,5 @@ describe("the pieces of a disk", () => {
         expect(diskPieces({ ...toc, startup: startupTable([]) })).toEqual(pieces);
       }),
     );
-  });
-
-  it("leave more startup chunks than any start needs alone", () => {
-    const toc = (startup: StartupTable): Toc => ({
-      diskBlocks: 4,
-      source: sha256Of("source"),
-      blobs: [],
-      regions: [],
-      chunks: table([{ start: 0, blocks: 4 }]),
-      startup,
-    });
-    const none = startupTable([]);
-    const count = 2 ** 19 + 1;
-    const blocks = new Uint32Array(count).fill(1);
-    const hostile = {
-      ...none,
-      count,
-      blocks,
-      firstPiece: Uint32Array.from({ length: count + 1 }, (_, row) => row),
-      pieceStartBlock: new Uint32Array(count),
-      pieceBlocks: blocks,
-    };
-    expect(diskPieces(toc(hostile))).toEqual(diskPieces(toc(none)));
   });
 });

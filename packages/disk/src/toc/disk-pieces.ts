@@ -38,9 +38,6 @@ export function* startupRuns(toc: Toc): Generator<StartupRun> {
   }
 }
 
-/** Far above what a start reads. Beyond it the startup blob is left alone: nothing depends on it, and a hostile table costs no memory. */
-const maxRuns = 2 ** 19;
-
 /**
  * Who owns each block of a disk: a block that startup chunks hold belongs to the first of them in stream order, any other to the chunk of its region.
  *
@@ -49,10 +46,7 @@ const maxRuns = 2 ** 19;
  */
 export function diskPieces(toc: Toc, isOffered: (startupRow: number) => boolean = () => true): DiskPieces {
   const runs: StartupRun[] = [];
-  for (const run of startupRuns(toc)) {
-    if (isOffered(run.row)) runs.push(run);
-    if (runs.length > maxRuns) return piecesOfChunks(toc.chunks);
-  }
+  for (const run of startupRuns(toc)) if (isOffered(run.row)) runs.push(run);
   if (runs.length === 0) return piecesOfChunks(toc.chunks);
   return overlaid(toc.chunks, ownParts(runs));
 }

@@ -123,14 +123,21 @@ export class DiskMap {
     return parts;
   }
 
+  /** Whether all these blocks are in stored chunks of the regions. */
+  #isInStoredRegions(from: number, to: number): boolean {
+    const { startBlock, blocks, count } = this.toc.chunks;
+    let row = firstEndingBehind(startBlock, blocks, from);
+    while (row < count && (startBlock[row] ?? 0) < to && this.isStored(row)) row++;
+    return row === count || (startBlock[row] ?? 0) >= to;
+  }
+
   #needlessStartupRows(): Set<number> {
     const { chunks } = this.toc;
     const needed = new Set<number>();
     const needless = new Set<number>();
     for (const { startBlock, blocks, row } of startupRuns(this.toc)) {
       if (needed.has(row)) continue;
-      const parts = this.partsOfRegions(startBlock * blockSizeBytes, (startBlock + blocks) * blockSizeBytes);
-      const isHere = !this.isStored(chunks.count + row) && parts.every((part) => this.isStored(part.chunk));
+      const isHere = !this.isStored(chunks.count + row) && this.#isInStoredRegions(startBlock, startBlock + blocks);
       if (isHere) needless.add(row);
       else {
         needless.delete(row);

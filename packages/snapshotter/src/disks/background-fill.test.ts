@@ -107,6 +107,14 @@ describe("the fill in the background", () => {
     expect(asked.filter((chunk) => chunk === 3)).toHaveLength(1);
   });
 
+  it("brings what replaces a lost startup blob, and then has everything", async () => {
+    const lost = map();
+    lost.loseStartup();
+    failing.add(6);
+    expect(await fill().fill(lost, never)).toBe("complete");
+    expect(asked).toEqual([0, 2, 3, 4, 5]);
+  });
+
   it("does not push out of the store what others need", async () => {
     bytes = 1_000_000 - 4 * 4096;
     expect(await fill().fill(map(), never)).toBe("no-room");

@@ -87,10 +87,8 @@ export class BackgroundFill {
   }
 }
 
-/** Chunks that own blocks of the disk and are not here, so that neighbours in a blob follow one another. */
-function missingChunks(map: DiskMap): number[] {
-  return [...new Set(map.pieces.chunk)].filter((chunk) => !map.isStored(chunk)).sort((a, b) => a - b);
-}
+/** What the disk wants and is not here, so that neighbours in a blob follow one another. */
+const missingChunks = (map: DiskMap): number[] => map.wantedChunks().filter((chunk) => !map.isStored(chunk));
 
 const compressedBytes = (map: DiskMap, chunks: readonly number[]): number =>
   chunks.reduce((sum, chunk) => sum + sizeOf(map, chunk), 0);

@@ -100,6 +100,13 @@ describe("the map of a disk", () => {
     expect(sources(map, 20, 3)).toEqual(["7+0", "7+1", "5+2"]);
   });
 
+  it("wants the owners of its blocks, and what replaces those that are lost", () => {
+    const map = mapWith(new Set([7]));
+    expect(map.wantedChunks()).toEqual([0, 2, 3, 4, 5, 6, 7]);
+    map.loseStartup();
+    expect(map.wantedChunks()).toEqual([0, 1, 2, 3, 4, 5, 7]);
+  });
+
   it("knows what of the disk belongs to a chunk", () => {
     const map = mapWith(new Set());
     expect(map.runsOf(6)).toEqual([{ startBlock: 2, blocks: 8 }]);

@@ -58,6 +58,23 @@ export class DiskMap {
     this.#isStartupLost = true;
   }
 
+  /** What must be here so that the disk needs no registry, in rising order: the owners of its pieces; for a startup chunk that is {@link loseStartup lost}, the region's chunks behind it. */
+  wantedChunks(): readonly number[] {
+    const wanted = new Set(this.pieces.chunk);
+    if (this.#isStartupLost) {
+      for (const chunk of [...wanted]) if (this.isStartup(chunk) && !this.isStored(chunk)) this.#replace(chunk, wanted);
+    }
+    return [...wanted].sort((a, b) => a - b);
+  }
+
+  #replace(startupChunk: number, wanted: Set<number>): void {
+    wanted.delete(startupChunk);
+    for (const { startBlock, blocks } of this.runsOf(startupChunk)) {
+      const instead = this.partsOfRegions(startBlock * blockSizeBytes, (startBlock + blocks) * blockSizeBytes);
+      for (const part of instead) wanted.add(part.chunk);
+    }
+  }
+
   isStartup(chunk: number): boolean {
     return chunk >= this.toc.chunks.count;
   }

@@ -33,6 +33,7 @@ describe("the fill in the background", () => {
   let inFlight: number;
   let failing: Set<number>;
   let bytes: number;
+  let degraded: string | undefined;
   let onFetch: () => void;
   beforeEach(() => {
     stored = new Set([1]);
@@ -41,6 +42,7 @@ describe("the fill in the background", () => {
     inFlight = 0;
     failing = new Set();
     bytes = 0;
+    degraded = undefined;
     onFetch = () => undefined;
   });
   const map = (): DiskMap =>
@@ -52,7 +54,7 @@ describe("the fill in the background", () => {
     asked.push(chunk);
     onFetch();
     if (failing.has(chunk)) throw new Error("not now");
-    stored.add(chunk);
+    if (degraded === undefined) stored.add(chunk);
   };
   const none = { requests: 0, bytes: 0, chunks: 0 };
   const fill = (rateBytesPerSecond = 0): BackgroundFill =>
@@ -64,7 +66,7 @@ describe("the fill in the background", () => {
           byCause: { demand: { ...none, requests: demand }, startup: none, "read-ahead": none, background: none },
         }),
       },
-      store: { stats: () => ({ bytes, budgetBytes: 1_000_000 }) as never }, // the only two numbers that are looked at
+      store: { stats: () => ({ bytes, budgetBytes: 1_000_000, degraded }) as never }, // the only numbers that are looked at
       rateBytesPerSecond,
       quietMs: 5,
       againMs: 5,
@@ -119,6 +121,15 @@ describe("the fill in the background", () => {
     bytes = 1_000_000 - 4 * 4096;
     expect(await fill().fill(map(), never)).toBe("no-room");
     expect(asked).toEqual([]);
+  });
+
+  it("tries one chunk a round while the store keeps nothing, and goes on when it does again", async () => {
+    degraded = "the disk is full";
+    onFetch = () => {
+      if (asked.length === 4) degraded = undefined;
+    };
+    expect(await fill().fill(map(), never)).toBe("complete");
+    expect(asked).toEqual([0, 0, 0, 0, 4, 5, 6, 3]);
   });
 
   it("ends with the disk", async () => {

@@ -50,18 +50,20 @@ export class BackgroundFill {
     }
   }
 
-  /** One try at each chunk. */
+  /** One try at each chunk; while the store keeps nothing, at one chunk, which tells whether it does again. */
   async #round(map: DiskMap, missing: readonly number[], signal: AbortSignal): Promise<void> {
     const { chunks, rateBytesPerSecond } = this.#options;
     for (const batch of batchesOf(map, missing)) {
       await this.#quiet(signal);
-      const wanted = batch.filter((chunk) => !map.isStored(chunk));
+      const isDegraded = this.#keepsNothing;
+      const wanted = batch.filter((chunk) => !map.isStored(chunk)).slice(0, isDegraded ? 1 : undefined);
       const started = performance.now();
       // Asked for in one turn: neighbours share a request. What fails is tried again in the next round.
       await Promise.allSettled(
         wanted.map((chunk) => chunks.fetch(chunkPlace(map.toc, chunk), "background", () => undefined, { signal })),
       );
       signal.throwIfAborted();
+      if (isDegraded && this.#keepsNothing) return;
       if (rateBytesPerSecond === 0) continue;
       const restMs = (compressedBytes(map, wanted) / rateBytesPerSecond) * 1000 - (performance.now() - started);
       if (restMs > 0) await sleep(restMs, undefined, { signal, ref: false });
@@ -78,6 +80,11 @@ export class BackgroundFill {
       this.#demandSeen = requests;
       await sleep(quietMs, undefined, { signal, ref: false });
     }
+  }
+
+  /** What is fetched now would be fetched again. */
+  get #keepsNothing(): boolean {
+    return this.#options.store.stats().degraded !== undefined;
   }
 
   #hasRoomFor(map: DiskMap, missing: readonly number[]): boolean {

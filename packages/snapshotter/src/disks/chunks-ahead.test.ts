@@ -72,7 +72,7 @@ function testDisk(count: number, startup: readonly number[] = []) {
       onStreamBroken: (error) => asked.push(`${error}`),
     });
   };
-  return { ahead: open(), open, asked, arrived, stored, marked, stream };
+  return { toc, ahead: open(), open, asked, arrived, stored, marked, stream };
 }
 
 it("asks for the neighbour in the same turn as for the chunk a reader waits for", () => {
@@ -113,6 +113,14 @@ describe("a start", () => {
     await open().start();
     expect(asked).toEqual(["stream 8,10", "stream 0,2,3"]);
     expect(arrived).toEqual([8, 10, 0, 2, 3]);
+  });
+
+  it("tells of all startup chunks whose bytes came, also of those with the same bytes", async () => {
+    const { toc, ahead, asked, arrived } = testDisk(4, [2, 7, 5]);
+    toc.startup.sha256.copyWithin(64, 0, 32);
+    await ahead.start();
+    expect(asked).toEqual(["stream 8,9"]);
+    expect(arrived).toEqual([8, 10, 9]);
   });
 
   it("does not fetch the metadata whole when the startup chunks hold what it needs of it", async () => {

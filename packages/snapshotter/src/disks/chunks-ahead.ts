@@ -1,5 +1,5 @@
 import type { Toc } from "@sluice/disk";
-import type { AbortOptions } from "@sluice/oci/content";
+import type { AbortOptions, Digest } from "@sluice/oci/content";
 import {
   type ChunkPlace,
   type ChunkStore,
@@ -114,12 +114,13 @@ export class ChunksAhead implements DiskChunks {
     const chunks = wanted.filter((chunk) => !this.#map.isStored(chunk));
     if (chunks.length === 0) return;
     const { onArrived, onStreamBroken } = this.#parts;
-    const byId = new Map(chunks.map((chunk) => [chunkPlace(this.#map.toc, chunk).id, chunk]));
+    const byId = this.#byId(chunks);
     const onStored = ({ id }: ChunkPlace): void => {
-      const chunk = byId.get(id);
-      if (chunk !== undefined && onArrived?.(chunk)) this.#marked.delete(this.#map.slots[chunk] ?? -1);
+      for (const chunk of byId.get(id) ?? []) {
+        if (onArrived?.(chunk)) this.#marked.delete(this.#map.slots[chunk] ?? -1);
+      }
     };
-    const places = chunks.map((chunk) => this.#unasked(chunk));
+    const places = [...byId.values()].map(([first]) => this.#unasked(first));
     this.#streams++;
     try {
       await this.#parts.chunks.stream(places, { signal: this.#stop.signal, onStored });
@@ -130,6 +131,18 @@ export class ChunksAhead implements DiskChunks {
     } finally {
       this.#streams--;
     }
+  }
+
+  /** Chunks of equal bytes come as one. */
+  #byId(chunks: readonly number[]): Map<Digest, [number, ...number[]]> {
+    const byId = new Map<Digest, [number, ...number[]]>();
+    for (const chunk of chunks) {
+      const { id } = chunkPlace(this.#map.toc, chunk);
+      const known = byId.get(id);
+      if (known === undefined) byId.set(id, [chunk]);
+      else known.push(chunk);
+    }
+    return byId;
   }
 
   #fetchAhead(rows: readonly number[]): void {

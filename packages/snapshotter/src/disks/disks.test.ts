@@ -2,7 +2,9 @@ import { startupTable } from "@sluice/disk/testing";
 import { sha256Of } from "@sluice/oci";
 import type { ChunkBinding } from "@sluice/store";
 import { describe, expect, it } from "vitest";
+import type { BackgroundFill } from "./background-fill.js";
 import { BlobPlaces } from "./blob-places.js";
+import type { DiskMap } from "./disk-map.js";
 import type { StoredDisk } from "./disk-store.js";
 import { Disks } from "./disks.js";
 
@@ -27,6 +29,7 @@ const stored = {
 
 function setUp(bind?: () => Promise<ChunkBinding>) {
   const log: string[] = [];
+  const filled: DiskMap[] = [];
   const binding = async (): Promise<ChunkBinding> => {
     log.push("bind");
     const close = async (): Promise<void> => {
@@ -48,8 +51,14 @@ function setUp(bind?: () => Promise<ChunkBinding>) {
       log.push("watch");
       return undefined;
     },
+    background: {
+      fill: async (map: DiskMap) => {
+        filled.push(map);
+        return "complete";
+      },
+    } as unknown as BackgroundFill, // the only method that is used
   });
-  return { disks, log };
+  return { disks, log, filled };
 }
 
 describe("open disks", () => {
@@ -72,6 +81,17 @@ describe("open disks", () => {
     await (await disks.open(stored)).release();
     await (await disks.open(stored)).release();
     expect(log).toEqual(["bind", "watch", "unbind", "bind", "watch", "unbind"]);
+  });
+
+  it("fetch ahead once, as soon as somebody opens them who does not ask for quiet", async () => {
+    const { disks, filled } = setUp();
+    await disks.open(stored, { quiet: true });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(filled).toHaveLength(0);
+    await Promise.all([disks.open(stored), disks.open(stored), disks.open(stored, { quiet: true })]);
+    await expect.poll(() => filled.length).toBe(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(filled).toHaveLength(1);
   });
 
   it("are not left half open when the store has no room; the next try starts afresh", async () => {

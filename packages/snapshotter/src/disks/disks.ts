@@ -41,6 +41,8 @@ interface Opened {
   readonly disk: OpenDisk;
   readonly chunks: ChunksAhead;
   readonly watch: StartWatch | undefined;
+  /** What no reader has asked for comes from now on. Repeating it does nothing. */
+  readonly fetchUnasked: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -69,7 +71,7 @@ export class Disks {
   }
 
   /**
-   * @param options for who opens it first. `quiet`: fetch nothing before it is read. `resumed`: an earlier process had it open, so this is no start
+   * @param options `quiet`: fetch nothing before it is read, until somebody opens it otherwise. `resumed`: an earlier process had it open, so this is no start; for who opens it first
    * @throws {TooManyChunksError} when the store has no slots left for its chunks
    */
   async open(stored: StoredDisk, options: OpenOptions = {}): Promise<DiskLease> {
@@ -77,7 +79,8 @@ export class Disks {
     const entry = this.#entries.get(digest) ?? this.#start(digest, stored, options);
     entry.users++;
     try {
-      const { disk } = await entry.opened;
+      const { disk, fetchUnasked } = await entry.opened;
+      if (options.quiet !== true) fetchUnasked();
       let held = true;
       const release = async (): Promise<void> => {
         if (!held) return;
@@ -147,10 +150,16 @@ export class Disks {
       ...createOpenDisk(digest, map, ahead, (listener) => arrivals.listen(listener)),
       isRecorded: stored.image.artifact.recordings > 0,
     };
+    let isUnaskedFetched = false;
     const opened: Opened = {
       disk: around(watch?.around(disk) ?? disk),
       chunks: ahead,
       watch,
+      fetchUnasked: () => {
+        if (isUnaskedFetched) return;
+        isUnaskedFetched = true;
+        void this.#fetchUnasked(digest, map, ahead);
+      },
       close: async () => {
         this.#opened.delete(opened);
         watch?.close();
@@ -160,7 +169,6 @@ export class Disks {
       },
     };
     this.#opened.add(opened);
-    if (!quiet) void this.#fetchUnasked(digest, map, ahead);
     return opened;
   }
 }

@@ -130,8 +130,12 @@ describe("a start from a startup blob", () => {
     expect(startupBytes()).toBeLessThan(recorded.startup.size * 1.9);
   });
 
-  it("does without a startup blob that is gone", async () => {
-    spoil({ kind: "status", status: 404 }, 1000);
+  it.each<[string, Fault]>([
+    ["is gone", { kind: "status", status: 404 }],
+    ["is refused for ever", { kind: "status", status: 503 }],
+    ["is refused for ever, and for longer than anybody waits", { kind: "status", status: 503, retryAfter: 60 }],
+  ])("does without a startup blob that %s", async (_, fault) => {
+    spoil(fault, 1000);
     await mount();
     expect(await readAll()).toBe(right);
     expect((await client.status()).reads.errors).toBe(0);

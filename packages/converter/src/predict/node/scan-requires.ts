@@ -82,13 +82,14 @@ class Scanner {
       this.#open.length < maxNesting &&
       this.#specifiers.length < maxSpecifiers &&
       this.#wastedChars < length + maxWastedChars;
-    while (this.#at < length && isBounded()) this.#step();
+    const last = this.#text.lastIndexOf("require"); // what follows changes nothing
+    while (this.#at <= last && isBounded()) this.#step();
     return { specifiers: this.#specifiers, hasComputed: this.#hasComputed, deferred: this.#deferred };
   }
 
   #step(): void {
     const code = this.#text.charCodeAt(this.#at);
-    if (code <= 0x20) this.#at++;
+    if (code <= 0x20) this.#skipBlanks();
     else if (isWordCode(code)) this.#readWord();
     else if (code === 0x2f) this.#readSlash();
     else if (code === 0x22 || code === 0x27) this.#skipString(code);
@@ -96,10 +97,18 @@ class Scanner {
     else this.#readPunctuation(code);
   }
 
+  #skipBlanks(): void {
+    let at = this.#at + 1;
+    while (this.#text.charCodeAt(at) <= 0x20) at++;
+    this.#at = at;
+  }
+
   #readWord(): void {
     const start = this.#at;
-    while (isWordCode(this.#text.charCodeAt(this.#at))) this.#at++;
-    const length = this.#at - start;
+    let end = start + 1;
+    while (isWordCode(this.#text.charCodeAt(end))) end++;
+    this.#at = end;
+    const length = end - start;
     const isMember = this.#text.charCodeAt(start - 1) === 0x2e && this.#text.charCodeAt(start - 2) !== 0x2e;
     this.#word = length <= 16 && !isMember ? this.#text.slice(start, this.#at) : "";
     if (this.#word === "function") this.#functionRunsHere = this.#isGroupBefore();
@@ -290,14 +299,11 @@ class Scanner {
   }
 }
 
-/** Letters, digits, `_`, `$`, and all that is beyond ASCII. */
-const isWordCode = (code: number): boolean =>
-  (code >= 0x61 && code <= 0x7a) ||
-  (code >= 0x41 && code <= 0x5a) ||
-  (code >= 0x30 && code <= 0x39) ||
-  code === 0x5f ||
-  code === 0x24 ||
-  code >= 0x80;
+const asciiWordCodes: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) =>
+  Number(/[\w$]/.test(String.fromCharCode(code))),
+);
+/** Letters, digits, `_`, `$`, and all that is beyond ASCII. A table, because every character of every module is asked. */
+const isWordCode = (code: number): boolean => asciiWordCodes[code] === 1 || code >= 0x80;
 
 const endOrLength = (text: string, end: number, markChars: number): number =>
   end === -1 ? text.length : end + markChars;

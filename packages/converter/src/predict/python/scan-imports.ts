@@ -19,6 +19,7 @@ const plainStatement = /^import\s+(.+)$/s;
  */
 export function scanPythonImports(text: string): readonly PythonImport[] {
   const imports: PythonImport[] = [];
+  if (!text.includes("import")) return imports;
   const functions = new Block(/^(async\s+def|def|if\s+(typing\.|t\.)?TYPE_CHECKING|if\s+__name__)\b/);
   const fallbacks = new Block(/^except\b/);
   for (const line of logicalLines(text)) {

@@ -183,6 +183,21 @@ describe("pages that are pushed", () => {
     expect(session.stats().push).toMatchObject({ storedBytes: 0, droppedBytes: chunkBytes });
   });
 
+  it("are not asked for around a page that was read where nothing may be pushed", async () => {
+    const readPage = async (): Promise<void> => {
+      const columns = chunks.bind(image, content.length, chunkBlocks);
+      const disk = session.addDisk({ name: "metadata", ...columns, metadataBlocks: 64 });
+      await output("dd", [`if=${session.pathOf(disk)}`, "bs=4096", "count=1", "iflag=direct", "status=none"]);
+    };
+    await readPage();
+    await eventually("its neighbours are pushed", () => session.stats().push.storedBytes > 0);
+    await session.close();
+    session = await open({ maxBytesPerDisk: 0, minAvailableShare: 0 });
+    await readPage();
+    await sleep(50);
+    expect(session.stats().push).toMatchObject({ storedBytes: 0, droppedBytes: 0 });
+  });
+
   it("are not stored for a disk that was removed", async () => {
     const disk = add("disk");
     await session.removeDisk(disk);
@@ -200,6 +215,43 @@ describe("pages that are pushed", () => {
     await session.push(disk, wholeDisk);
     expect(session.stats().push.storedBytes).toBe(0);
     expect(await sha256Of(session.pathOf(disk))).toBe(contentHash);
+  });
+});
+
+describe("EROFS on a loop device over a disk", () => {
+  it("has nothing pushed, since nobody would read it", async () => {
+    const work = await mkdtemp(join(tmpdir(), "sluice-push-"));
+    const image = await writeDiskImage(
+      join(work, "image"),
+      Array.from({ length: 1000 }, (_, i) => ({ path: `file-${i}`, content: Buffer.from(`${i}`) })),
+    );
+    const chunks = new FileChunks([image.path]);
+    const { metadataBlocks } = image;
+    const disk = Object.assign(new ServedDisk("disk", image, chunks), {
+      metadataBlocks,
+      onArrived: () => {
+        throw new Error("nobody wants to know");
+      },
+    });
+    const driver = new ErofsDriver({
+      mountpoint: join(work, "disks"),
+      chunks,
+      readerModule: fileChunksModule,
+      onEvent: ({ error }) => expect(error).toBeUndefined(),
+      backing: "loop",
+    });
+    const mountpoint = join(work, "mount");
+    await mkdir(mountpoint);
+    try {
+      await driver.mount(disk, mountpoint);
+      expect(await output("find", [mountpoint, "-printf", "%s\n"])).toMatch(/^(\d+\n){1001}$/);
+      await sleep(50);
+      expect(driver.stats()?.reads).toBeGreaterThan(0);
+      expect(driver.stats()?.push).toMatchObject({ storedBytes: 0, droppedBytes: 0 });
+    } finally {
+      await driver.close({ force: true });
+      await rm(work, { recursive: true });
+    }
   });
 });
 

@@ -41,14 +41,15 @@ export class ErofsDriver implements Driver {
   /** Kept descriptors serve one connection. When that could not be begun, the next one has its own and ends with this process. */
   #devicesUsed = false;
   #session: Promise<FuseSession> | undefined;
-  /** File systems on a regular file are not to be had here, or not wanted. */
+  /** File systems on a regular file are not to be had here, or not wanted. A loop device reads past the page cache of its file: nothing is pushed there. */
   #isOnLoop: boolean;
   /** The same, once it is there. */
   #opened: FuseSession | undefined;
 
   constructor(options: ErofsDriverOptions) {
     this.#options = options;
-    this.#isOnLoop = options.backing === "loop";
+    const { backing = "auto" } = options;
+    this.#isOnLoop = backing === "loop" || (backing === "auto" && !isFileBacked(release()));
   }
 
   probe(): Promise<DriverProbe> {
@@ -61,8 +62,20 @@ export class ErofsDriver implements Driver {
   }
 
   async mount(disk: MountableDisk, mountpoint: string): Promise<MountedDisk> {
+    const triedFile = !this.#isOnLoop;
+    try {
+      return await this.#mount(disk, mountpoint);
+    } catch (error) {
+      const needsBlockDevice = error instanceof KernelCallError && error.code === "ENOTBLK";
+      if (!needsBlockDevice || !triedFile || this.#options.backing === "file") throw error;
+    }
+    this.#isOnLoop = true;
+    return await this.#mount(disk, mountpoint);
+  }
+
+  async #mount(disk: MountableDisk, mountpoint: string): Promise<MountedDisk> {
     const session = await this.#open();
-    const file = session.addDisk(disk);
+    const file = session.addDisk(this.#isOnLoop ? { ...disk, metadataBlocks: 0 } : disk);
     this.#disks.set(file.inode, disk);
     const stopPushing = this.#pushArrivals(session, file, disk);
     try {
@@ -91,7 +104,7 @@ export class ErofsDriver implements Driver {
 
   /**
    * Puts what a start needs into the page cache while it starts, and what is still to come when it comes. Once: what the kernel evicts is read again when it is
-   * asked for. Nobody waits for it: the push overtakes the start. A loop device reads past the page cache of its file: nothing to push there.
+   * asked for. Nobody waits for it: the push overtakes the start.
    */
   #pushArrivals(session: FuseSession, file: DiskFile, disk: MountableDisk): () => void {
     if (this.#options.readAheadBytes === 0 || this.#isOnLoop) return () => undefined;
@@ -99,14 +112,7 @@ export class ErofsDriver implements Driver {
   }
 
   async #mountFile(path: string, mountpoint: string): Promise<void> {
-    const backing = this.#options.backing ?? "auto";
-    try {
-      if (backing !== "loop") return await mountErofs(path, mountpoint);
-    } catch (error) {
-      const needsBlockDevice = error instanceof KernelCallError && error.code === "ENOTBLK";
-      if (!needsBlockDevice || backing === "file") throw error;
-    }
-    this.#isOnLoop = true;
+    if (!this.#isOnLoop) return await mountErofs(path, mountpoint);
     const loop = await attachLoop(path);
     try {
       await mountErofs(loop.path, mountpoint);
@@ -134,7 +140,7 @@ export class ErofsDriver implements Driver {
     this.#devicesUsed = true;
     this.#opened = await FuseSession.open({
       ...rest,
-      asyncDirectReads: this.#isOnLoop || !isFileBacked(release()),
+      asyncDirectReads: this.#isOnLoop,
       ...kept,
       readMiss: async (file, offset, length, signal) => {
         const disk = this.#disks.get(file.inode);
@@ -152,7 +158,7 @@ export class ErofsDriver implements Driver {
    */
   async resume(state: Omit<SessionState, "disks">, disks: readonly ResumedDisk[]): Promise<void> {
     for (const { inode, disk } of disks) this.#disks.set(inode, disk);
-    const shown = disks.map(({ inode, disk }) => ({ ...disk, inode }));
+    const shown = disks.map(({ inode, disk }) => ({ ...disk, inode, ...(this.#isOnLoop && { metadataBlocks: 0 }) }));
     this.#session = this.#start({ ...state, disks: shown });
     await this.#session;
   }

@@ -1,20 +1,17 @@
 import { closeSync, write } from "node:fs";
-import { stat } from "node:fs/promises";
 import { constants } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import type { DiskRun } from "@sluice/disk";
-import { blockSizeBytes } from "@sluice/disk/blocks";
 import { abortConnection, connectionOn, ensureControl, type FuseConnection } from "../kernel/connection.js";
 import { abortMountSync, unmount } from "../kernel/mount.js";
 import { interruptBitLow } from "../protocol/constants.js";
 import { canResend, type InitParameters } from "../protocol/init.js";
 import { invalEntry } from "../protocol/notify.js";
 import { emptyReply } from "../protocol/reply.js";
-import { PageWindows } from "../push/page-windows.js";
+import { DiskPushes } from "../push/disk-pushes.js";
 import type { PushCounts } from "../push/push-counts.js";
-import { Pusher, type PushLimits } from "../push/pusher.js";
-import { createReadsInFlight, ReadsInFlight } from "../push/reads-in-flight.js";
+import type { PushLimits } from "../push/pusher.js";
 import type { FuseStats } from "../serve/counters.js";
 import { sendPieces } from "../serve/device.js";
 import type { DiskFile } from "../serve/disk-file.js";
@@ -95,6 +92,12 @@ export interface FuseSessionStats extends FuseStats {
   readonly push: PushCounts;
 }
 
+const limitsOf = (options: FuseSessionOptions): PushLimits => options.push ?? defaultFuseConfig.push;
+
+/** Where nothing may be pushed, workers need not tell of pages whose neighbours are wanted. */
+const asPushed = (disk: NewDisk, options: FuseSessionOptions): NewDisk =>
+  limitsOf(options).maxBytesPerDisk === 0 ? { ...disk, metadataBlocks: 0 } : disk;
+
 /** How long the workers may take to notice that the mount is gone before the connection is ended by force. Milliseconds. */
 const graceMs = 2000;
 /** An interrupt that overtook its request is sent again by the kernel when asked to, after this pause. Milliseconds. */
@@ -113,13 +116,7 @@ export class FuseSession implements AsyncDisposable {
   readonly #control: FuseConnection | undefined;
   readonly #disks: DiskDirectory;
   readonly #misses: Misses;
-  readonly #readsInFlight: SharedArrayBuffer = createReadsInFlight();
-  readonly #pusher: Pusher;
-  readonly #windows = new PageWindows();
-  /** Files that the kernel was made to know. */
-  readonly #known: Set<number> = new Set();
-  /** Our own uses of the mount, which an unmount waits for. */
-  readonly #lookups: Set<Promise<unknown>> = new Set();
+  readonly #pushes: DiskPushes;
   readonly #pool: WorkerPool;
   readonly #opens: OpenCounts;
   readonly #atExit: () => void;
@@ -135,7 +132,7 @@ export class FuseSession implements AsyncDisposable {
     this.#control = control;
     this.mountpoint = connection.mountpoint;
     this.#disks = new DiskDirectory(connection.nextInode);
-    for (const disk of options.resumed?.disks ?? []) this.#disks.add(disk);
+    for (const disk of options.resumed?.disks ?? []) this.#disks.add(asPushed(disk, options));
     const { onEvent, handlesFolder } = options;
     const handles = handlesFolder === undefined ? undefined : new OpenHandles(handlesFolder);
     if (options.resumed === undefined) handles?.clear();
@@ -144,7 +141,7 @@ export class FuseSession implements AsyncDisposable {
       readMiss: options.readMiss,
       deadlineMs: options.deadlineMs ?? defaultFuseConfig.deadlineMs,
       onFailure: (error) => onEvent({ kind: "read-failed", error }),
-      onWaiting: (miss) => this.#enterRead(miss),
+      onWaiting: (miss) => this.#pushes.enterRead(miss),
     });
     const common = {
       chunks: options.chunks,
@@ -153,11 +150,11 @@ export class FuseSession implements AsyncDisposable {
       canResend: canResend(connection.init),
       disks: () => [...this.#disks.values()].map((disk) => ({ kind: "add", disk }) as const),
     };
-    this.#pusher = new Pusher({
+    this.#pushes = new DiskPushes({
       ...common,
       sessionFd: connection.fds[0] ?? -1,
-      readsInFlight: this.#readsInFlight,
-      limits: options.push ?? defaultFuseConfig.push,
+      pathOf: (disk) => this.pathOf(disk),
+      limits: limitsOf(options),
       onFailure: (error) => onEvent({ kind: "push-failed", error }),
       onStopped: (error) => onEvent({ kind: "push-stopped", error }),
     });
@@ -216,7 +213,7 @@ export class FuseSession implements AsyncDisposable {
 
   /** Shows one more disk; once this returns, it can be opened. @throws {RangeError} if the disk is none, or its name is taken */
   addDisk(disk: NewDisk): DiskFile {
-    const file = this.#disks.add(disk);
+    const file = this.#disks.add(asPushed(disk, this.#options));
     try {
       this.#options.onState?.(this.state);
     } catch (error) {
@@ -234,25 +231,12 @@ export class FuseSession implements AsyncDisposable {
    * @throws {RangeError} unless the runs lie inside the disk
    */
   async push(disk: DiskFile, runs: readonly DiskRun[]): Promise<void> {
-    if (runs.length === 0) return;
-    await this.#makeKnown(disk);
-    await this.#pusher.push(disk, runs);
-  }
-
-  /** Into a file that the kernel does not know, nothing can be stored. Answered by the workers. */
-  async #makeKnown(disk: DiskFile): Promise<void> {
-    if (this.#known.has(disk.inode)) return;
-    const lookup = stat(this.pathOf(disk)).then(
-      () => this.#known.add(disk.inode),
-      () => undefined, // it was removed, or the connection is over
-    );
-    this.#lookups.add(lookup);
-    await lookup.finally(() => this.#lookups.delete(lookup));
+    await this.#pushes.push(disk, runs);
   }
 
   #tellAll(change: DiskChange): void {
     this.#pool.tell(change);
-    this.#pusher.tell(change);
+    this.#pushes.tell(change);
   }
 
   /** Where the file of a disk is. */
@@ -271,9 +255,7 @@ export class FuseSession implements AsyncDisposable {
   async removeDisk(disk: DiskFile): Promise<void> {
     if (this.#disks.remove(disk.inode) === undefined) return;
     this.#tellAll({ kind: "remove", inode: disk.inode });
-    this.#known.delete(disk.inode);
-    this.#windows.forget(disk.inode);
-    await this.#pusher.forget(disk.inode);
+    await this.#pushes.forget(disk.inode);
     const [fd] = this.#connection.fds;
     // Takes a lock that a LOOKUP in flight holds, so not on this thread. ENOENT: the kernel had forgotten the name already.
     if (fd !== undefined) await writeLater(fd, invalEntry(disk.name)).catch(() => undefined);
@@ -289,7 +271,7 @@ export class FuseSession implements AsyncDisposable {
     const counts = this.#pool.stats();
     const { lookups, getattrs, opens, readdirs, forgets, interrupts, others, reads } = counts;
     const requests = lookups + getattrs + opens + readdirs + forgets + interrupts + others + reads;
-    return { ...counts, waiting: this.#misses.count, requests, push: this.#pusher.stats() };
+    return { ...counts, waiting: this.#misses.count, requests, push: this.#pushes.stats() };
   }
 
   #hear(thread: number, message: WorkerMessage): void {
@@ -315,20 +297,7 @@ export class FuseSession implements AsyncDisposable {
 
   #pushAround(inode: number, block: number): void {
     const disk = this.#disks.inode(inode);
-    if (disk === undefined || this.#closed !== undefined) return;
-    const runs = this.#windows.around(inode, block, Math.min(disk.metadataBlocks, disk.sizeBytes / blockSizeBytes));
-    if (runs.length > 0) void this.#pusher.push(disk, runs, "asked-for");
-  }
-
-  /** The push thread leaves its pages alone until it is answered. */
-  #enterRead({ inode, offset, length }: MissMessage): () => void {
-    const inFlight = new ReadsInFlight(this.#readsInFlight);
-    const startBlock = Math.floor(offset / blockSizeBytes);
-    const row = inFlight.enter(inode, {
-      startBlock,
-      blocks: Math.ceil((offset + length) / blockSizeBytes) - startBlock,
-    });
-    return () => inFlight.leave(row);
+    if (disk !== undefined && this.#closed === undefined) this.#pushes.pushAround(disk, block);
   }
 
   /** Not known (yet): the kernel is asked to say it again, unless the request has been answered meanwhile. */
@@ -365,7 +334,7 @@ export class FuseSession implements AsyncDisposable {
 
   async #close(force: boolean): Promise<void> {
     if (force) this.abort();
-    await Promise.all(this.#lookups);
+    await this.#pushes.lookedUp();
     const failure = await unmount(this.mountpoint, { lazy: force }).then(
       () => undefined,
       (error: unknown) => ({ error }),
@@ -376,7 +345,7 @@ export class FuseSession implements AsyncDisposable {
     const timer = setTimeout(() => this.abort(), graceMs);
     await this.#pool.ended();
     clearTimeout(timer);
-    await this.#pusher.close();
+    await this.#pushes.close();
     this.#opens.clear();
     process.off("exit", this.#atExit);
     const { fds, holder } = this.#connection;

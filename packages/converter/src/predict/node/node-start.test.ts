@@ -77,4 +77,22 @@ describe("the prediction of a Node program", () => {
     const config = { Cmd: ["node", "--max-old-space-size=100", "-r", "./pre", "main"], WorkingDir: "/app" };
     expect(await predicted({ "app/pre.js": "1", "app/main.js": "1" }, config)).toEqual(["/app/pre.js", "/app/main.js"]);
   });
+
+  it("ends where going through what a package exports was done too often", async () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `f${i}`);
+    const files = names.map((name): [string, string] => [`app/node_modules/p/${name}.js`, "1"]);
+    const json = JSON.stringify({ exports: { "./*": "./*.js" }, padding: "x".repeat(1_000_000) });
+    const image = imageOf(
+      {
+        "bin/node": "x",
+        "app/a.js": names.map((name) => `require("p/${name}")`).join("\n"),
+        "app/node_modules/p/package.json": json,
+        ...Object.fromEntries(files),
+      },
+      { Cmd: ["node", "/app/a.js"] },
+    );
+    const blocks = (await predictStartup(image)).reduce((sum, run) => sum + run.blocks, 0);
+    expect(blocks).toBeGreaterThan(300);
+    expect(blocks).toBeLessThan(1000);
+  });
 });

@@ -8,12 +8,11 @@
  */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import { convertImage } from "@sluice/converter";
 import { ImageLayout } from "@sluice/oci";
 import { pushImage } from "../support/pushed-image.js";
 import { thisMachine } from "./figures.js";
@@ -31,13 +30,9 @@ interface Run {
 }
 
 export async function main(args: readonly string[]): Promise<void> {
-  const options = { runs: { type: "string" }, once: { type: "boolean" } } as const;
+  const options = { runs: { type: "string" } } as const;
   const { positionals, values } = parseArgs({ args: [...args], allowPositionals: true, options });
-  const [layout, tag, directory] = positionals;
-  if (values.once && layout !== undefined && tag !== undefined && directory !== undefined) {
-    console.log(JSON.stringify(await convertOnce(layout, tag, directory)));
-    return;
-  }
+  const [layout, tag] = positionals;
   const scratch = await mkdtemp(join(tmpdir(), "sluice-bench-"));
   try {
     const source =
@@ -53,31 +48,12 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-async function convertOnce(layout: string, tag: string, directory: string): Promise<Run> {
-  const repository = new ImageLayout(layout);
-  const root = join(directory, "root");
-  const before = process.cpuUsage();
-  const result = await convertImage({ repository, target: tag, reference: layout }, { root, force: true });
-  const { user, system } = process.cpuUsage(before);
-  const status = await readFile("/proc/self/status", "utf8");
-  return {
-    seconds: result.seconds,
-    cpuSeconds: (user + system) / 1e6,
-    peakRssBytes: Number(/VmHWM:\s+([0-9]+) kB/.exec(status)?.[1] ?? 0) * 1024,
-    uncompressedBytes: result.uncompressedBytes,
-    sourceBytes: result.source.sizeBytes,
-    artifactBytes: result.artifact.sizeBytes,
-  };
-}
-
 async function inOwnProcess(layout: string, tag: string, scratch: string): Promise<Run> {
   const directory = await mkdtemp(join(scratch, "run-"));
-  const script = fileURLToPath(new URL("./run.js", import.meta.url));
-  const { stdout } = await run(process.execPath, [script, "convert", layout, tag, directory, "--once"], {
-    cwd: checkout,
-  });
+  const script = fileURLToPath(new URL("./convert-once.js", import.meta.url));
+  const { stdout } = await run(process.execPath, [script, layout, tag, directory], { cwd: checkout });
   await rm(directory, { recursive: true, force: true });
-  return JSON.parse(stdout) as Run; // printed by convertOnce
+  return JSON.parse(stdout) as Run; // printed by convert-once.js
 }
 
 function summary(runs: readonly Run[]): Record<string, number> {

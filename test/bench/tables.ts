@@ -42,7 +42,7 @@ const table = (head: readonly string[], rows: readonly (readonly unknown[])[]): 
 
 const heading = ({ commit, machine }: Machine): string => `# Benchmarks
 
-Made by \`pnpm bench\` at commit ${commit.slice(0, 12)} on ${machine.processors} processors (${machine.model}), ${Math.round(machine.memoryBytes / 1e9)} GB of memory, Linux ${machine.kernel}, Node ${machine.node}; nothing else ran.
+Made by the commands below (all of them: \`pnpm bench\`) at commit ${commit.slice(0, 12)} on ${machine.processors} processors (${machine.model}), ${Math.round(machine.memoryBytes / 1e9)} GB of memory, Linux ${machine.kernel}, Node ${machine.node}; nothing else ran.
 Figures of one table come from one run, so that its ratios mean something elsewhere; seconds and MB/s do not. The images are built by \`test/fixtures/build-images.sh\`: nobody's download, everybody's to build again.`;
 
 const convertTable = (images: Readonly<Record<string, Figures>>): string => {

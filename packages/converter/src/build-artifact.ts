@@ -1,5 +1,12 @@
 import { encodeToc, InvalidLayerError, withStartup } from "@sluice/disk";
-import { type AbortOptions, emptyBlob, emptyDescriptor, type ImageConfig, type ImageManifest } from "@sluice/oci";
+import {
+  type AbortOptions,
+  type Digest,
+  emptyBlob,
+  emptyDescriptor,
+  type ImageConfig,
+  type ImageManifest,
+} from "@sluice/oci";
 import type { ChunkCompressor } from "./layer/chunk-compressor.js";
 import { localBlob } from "./layer/local-blob.js";
 import { openTemporaryFile } from "./layer/temporary-file.js";
@@ -15,6 +22,11 @@ import { xattrWarnings } from "./publish/xattr-warnings.js";
 import type { AcquiredLayer } from "./reuse/acquired-layer.js";
 import { writePredictedStartup } from "./startup/predicted-startup.js";
 import { LayerInvalidError } from "./tar/errors.js";
+
+/** With a predicted startup blob, an artifact is at most about this many times as large as its image: nobody asked for the guess. */
+const maxArtifactShare = 1.04;
+/** A startup blob of this size is written for the smallest image, too. */
+const minStartupBytes = 2 * 1024 * 1024;
 
 /** An artifact that is ready to be pushed: blobs, then manifest. */
 export interface BuiltArtifact {
@@ -45,7 +57,9 @@ export async function buildArtifact(
   const startupFile = options.open.use(await openTemporaryFile(options.temporaryDirectory));
   const remotes = new Map(layers.map(({ layer, remote }) => [layer.digest, remote]));
   remotes.set(metadata.digest, localBlob(metadataFile.handle, metadata.sizeBytes));
-  const startup = await writePredictedStartup({ ...disk, config, toc: plainToc, blobs: remotes }, startupFile, options);
+  const budgetBytes = startupBudget(subject, [metadata, ...layers.map(({ layer }) => layer)]);
+  const image = { ...disk, config, toc: plainToc, blobs: remotes, budgetBytes };
+  const startup = await writePredictedStartup(image, startupFile, options);
   const tocBytes = encodeToc(withStartup(plainToc, startup));
   const toc = inMemory(tocBytes);
   const manifest = artifactManifest(subject, {
@@ -63,6 +77,17 @@ export async function buildArtifact(
     ],
     warnings: [...xattrWarnings(disk.tree), ...largeFileWarnings(disk.tree)],
   };
+}
+
+/** What is left for copies in a startup blob. Repeated layers count once, as in a registry. Bytes. */
+function startupBudget(
+  source: ImageManifest,
+  blobs: readonly { readonly digest: Digest; readonly sizeBytes: number }[],
+): number {
+  const sum = (sizes: ReadonlyMap<Digest, number>): number => [...sizes.values()].reduce((a, b) => a + b, 0);
+  const sourceBytes = sum(new Map(source.layers.map(({ digest, size }) => [digest, size])));
+  const ownBytes = sum(new Map(blobs.map(({ digest, sizeBytes }) => [digest, sizeBytes])));
+  return Math.max(minStartupBytes, maxArtifactShare * sourceBytes - ownBytes);
 }
 
 function mergedDisk(layers: readonly AcquiredLayer[]): ImageDisk {

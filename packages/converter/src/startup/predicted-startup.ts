@@ -6,6 +6,7 @@ import { DiskBlocks } from "./disk-blocks.js";
 import type { DiskBlobs, ReadableToc } from "./disk-chunk.js";
 import { fileReader } from "./file-reader.js";
 import { type StartupBlob, type StartupBlobOptions, writeStartupBlob } from "./startup-blob.js";
+import { withinBudget } from "./within-budget.js";
 
 /** A prediction jumps between directories of modules and libraries. Bytes. */
 const keptBytes = 48 * 1024 * 1024;
@@ -17,6 +18,8 @@ export interface BuiltDisk {
   readonly config: ImageConfig;
   readonly toc: ReadableToc;
   readonly blobs: DiskBlobs;
+  /** How large the startup blob may become, about. */
+  readonly budgetBytes: number;
 }
 
 /** Writes the startup blob of what a start of the image is expected to read into `target`. Equal images give equal blobs. @returns undefined when nothing is expected */
@@ -31,5 +34,5 @@ export async function writePredictedStartup(
     ...{ tree, layerStartBlocks, config },
     read: fileReader(tree, layerStartBlocks, disk),
   });
-  return await writeStartupBlob(runs, toc, blobs, target, options);
+  return await writeStartupBlob(withinBudget(runs, toc, image.budgetBytes), toc, blobs, target, options);
 }

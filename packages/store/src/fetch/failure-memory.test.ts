@@ -82,6 +82,16 @@ describe("what a fetcher remembers of failures", () => {
     expect(await fetched(fetcher, registry.place(0), "demand")).toHaveLength(8192);
   });
 
+  it("keeps trying for a reader where reading ahead had just given up", async () => {
+    breakRegistry();
+    await fetcher.prefetch([registry.place(0)], "read-ahead");
+    const asked = registry.asked.length;
+    const reading = fetched(fetcher, registry.place(0), "demand");
+    await expect.poll(() => registry.asked.length).toBeGreaterThan(asked + 1);
+    mendRegistry();
+    expect(await reading).toHaveLength(8192);
+  });
+
   it("remembers it of that chunk alone", async () => {
     breakRegistry();
     await impatient(new TimeIsUp());

@@ -17,6 +17,7 @@ export interface RunnerParts {
   readonly config: FetchConfig;
   readonly counters: FetchCounters;
   readonly isPermanent: (error: unknown) => boolean;
+  /** Given up for readers too: the next one who asks at once is told. Not of what nobody waited for and what may pass. */
   readonly onGivenUp: (error: ChunkFetchError) => void;
   /** The flight has ended; a new waiter begins another. */
   readonly forget: (flight: Flight) => void;
@@ -98,7 +99,7 @@ export class RequestRunner {
           const replaceable = failed.filter(
             (flight) => flight.place.isReplaceable === true && !isKnownElsewhere(flight),
           );
-          this.#giveUp(replaceable, attempts, cause);
+          this.#giveUp(replaceable, attempts, cause, false);
         },
         release: (flight) => this.leaveStream([flight]),
       },
@@ -180,6 +181,7 @@ export class RequestRunner {
 
   /** Attempts until every chunk of the request that somebody wants has landed or failed. Between two attempts the lane is free for others. */
   async #carry(request: RangeRequest): Promise<void> {
+    const { isPermanent, config } = this.#parts;
     const { signal } = request.stop;
     let permanent = 0;
     for (let attempt = 1; request.flights.some(isWanted) && !signal.aborted; attempt++) {
@@ -191,7 +193,8 @@ export class RequestRunner {
         if (signal.aborted) return;
         if (looksPermanent(error)) permanent++;
         this.#noteFailure(request, attempt, error);
-        this.#giveUp(this.#hopeless(request, attempt, permanent, error), attempt, error);
+        const isLasting = isPermanent(error) || permanent >= config.maxAttempts;
+        this.#giveUp(this.#hopeless(request, attempt, isLasting), attempt, error, isLasting);
         if (request.flights.some(isWanted)) this.#parts.counters.retries++;
       }
     }
@@ -212,11 +215,10 @@ export class RequestRunner {
   }
 
   /** The flights of a failed request that are not tried again. */
-  #hopeless(request: RangeRequest, attempts: number, permanent: number, error: unknown): readonly Flight[] {
-    const { isPermanent, config } = this.#parts;
+  #hopeless(request: RangeRequest, attempts: number, isLasting: boolean): readonly Flight[] {
     const wanted = request.flights.filter(isWanted);
-    if (isPermanent(error) || permanent >= config.maxAttempts) return wanted;
-    return attempts < config.maxAttempts
+    if (isLasting) return wanted;
+    return attempts < this.#parts.config.maxAttempts
       ? []
       : wanted.filter(({ cause, place }) => cause !== "demand" || place.isReplaceable === true);
   }
@@ -236,7 +238,7 @@ export class RequestRunner {
     this.schedule(flight);
   }
 
-  #giveUp(flights: readonly Flight[], attempts: number, cause: unknown): void {
+  #giveUp(flights: readonly Flight[], attempts: number, cause: unknown, isLasting: boolean): void {
     for (const flight of flights) {
       if (flight.settled) continue;
       if (isKnownElsewhere(flight)) {
@@ -247,7 +249,7 @@ export class RequestRunner {
       this.#parts.counters.failures++;
       const { id, blob } = flight.place;
       const error = new ChunkFetchError(id, blob, attempts, { cause });
-      this.#parts.onGivenUp(error);
+      if (isLasting || flight.place.isReplaceable === true) this.#parts.onGivenUp(error);
       flight.fail(error);
       this.#parts.forget(flight);
     }

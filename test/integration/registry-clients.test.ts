@@ -3,13 +3,15 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { missingPrograms } from "@sluice/oci/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningRegistry, startRegistry } from "../support/running-registry.js";
 
 const run = promisify(execFile);
 
-/** Needs skopeo and umoci from Debian, which the CI script installs. */
-describe("real clients against the registry", () => {
+const missing = missingPrograms({ skopeo: "skopeo", umoci: "umoci" });
+
+describe.skipIf(missing !== "")(`real clients against the registry ${missing}`, () => {
   let registry: RunningRegistry;
   let folder: string;
   beforeAll(async () => {

@@ -3,8 +3,8 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { realImage } from "../support/fixture-images.js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { realImage, whyNoImages } from "../support/fixture-images.js";
 import { sluice, sluiceJson } from "../support/sluice.js";
 
 const run = promisify(execFile);
@@ -21,17 +21,6 @@ interface Status {
 let work: string;
 let root: string;
 let layout: string;
-beforeAll(async () => {
-  work = await mkdtemp(join(tmpdir(), "sluice-updates-"));
-  root = join(work, "root");
-  layout = join(work, "layout");
-  await cp(await realImage("node"), layout, { recursive: true });
-});
-afterAll(async () => {
-  await sluice(["daemon", "stop", "--root", root]);
-  await rm(work, { recursive: true, force: true });
-});
-
 const convert = async (reference: string, at: string, ...flags: string[]): Promise<Converted> =>
   (await sluiceJson(["convert", reference, "--root", at, ...flags])) as unknown as Converted; // the contract's document
 
@@ -54,50 +43,63 @@ async function readByFour(tree: string): Promise<number> {
   return most;
 }
 
-it("gives the same artifact on an empty machine, on a warm one, and when forced", async () => {
-  const other = join(work, "other-layout");
-  await cp(await realImage("nginx"), other, { recursive: true });
-  const first = await convert(`oci:${other}:latest`, join(work, "empty-1"));
-  const forced = await convert(`oci:${other}:latest`, join(work, "empty-1"), "--force");
-  const third = join(work, "third-layout");
-  await cp(await realImage("nginx"), third, { recursive: true });
-  const onEmpty = await convert(`oci:${third}:latest`, join(work, "empty-2"));
-  expect(forced.artifact.digest).toBe(first.artifact.digest);
-  expect(onEmpty.artifact.digest).toBe(first.artifact.digest);
-});
+describe.skipIf(whyNoImages !== "")(`images that were converted before ${whyNoImages}`, () => {
+  beforeAll(async () => {
+    work = await mkdtemp(join(tmpdir(), "sluice-updates-"));
+    root = join(work, "root");
+    layout = join(work, "layout");
+    await cp(await realImage("node"), layout, { recursive: true });
+  });
+  afterAll(async () => {
+    await sluice(["daemon", "stop", "--root", root]);
+    await rm(work, { recursive: true, force: true });
+  });
 
-it("converts only the layer that changed, and a node fetches at most 1.2 times that layer", async () => {
-  const before = await convert(`oci:${layout}:latest`, root);
-  const after = await convert(`oci:${layout}:v2`, root);
-  const known = new Set(before.layers.map(({ blob }) => blob));
-  const fresh = after.layers.filter(({ blob }) => !known.has(blob));
-  expect(fresh).toHaveLength(1);
-  expect(after.layers.filter(({ reused }) => reused)).toHaveLength(before.layers.length - 1);
+  it("gives the same artifact on an empty machine, on a warm one, and when forced", async () => {
+    const other = join(work, "other-layout");
+    await cp(await realImage("nginx"), other, { recursive: true });
+    const first = await convert(`oci:${other}:latest`, join(work, "empty-1"));
+    const forced = await convert(`oci:${other}:latest`, join(work, "empty-1"), "--force");
+    const third = join(work, "third-layout");
+    await cp(await realImage("nginx"), third, { recursive: true });
+    const onEmpty = await convert(`oci:${third}:latest`, join(work, "empty-2"));
+    expect(forced.artifact.digest).toBe(first.artifact.digest);
+    expect(onEmpty.artifact.digest).toBe(first.artifact.digest);
+  });
 
-  const [first, second] = [join(work, "first"), join(work, "second")];
-  await mkdir(first);
-  await mkdir(second);
-  await sluiceJson(["mount", `oci:${layout}:latest`, first, "--driver", "erofs", "--root", root]);
-  expect(await readByFour(first)).toBeLessThan(250e6); // as fast as a local disk gives it
-  const fetchedBefore = (await status()).fetch.bytes;
-  await sluiceJson(["mount", `oci:${layout}:v2`, second, "--driver", "erofs", "--root", root]);
-  await readByFour(second);
-  const fetched = (await status()).fetch.bytes - fetchedBefore;
-  const changed = fresh.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  expect(changed).toBeGreaterThan(1e6);
-  expect(fetched).toBeGreaterThan(0.9 * changed);
-  expect(fetched).toBeLessThanOrEqual(1.2 * changed);
-  for (const point of [first, second]) await sluiceJson(["umount", point, "--root", root]);
-});
+  it("converts only the layer that changed, and a node fetches at most 1.2 times that layer", async () => {
+    const before = await convert(`oci:${layout}:latest`, root);
+    const after = await convert(`oci:${layout}:v2`, root);
+    const known = new Set(before.layers.map(({ blob }) => blob));
+    const fresh = after.layers.filter(({ blob }) => !known.has(blob));
+    expect(fresh).toHaveLength(1);
+    expect(after.layers.filter(({ reused }) => reused)).toHaveLength(before.layers.length - 1);
 
-it("serves four parallel readers from its store in less than 150 MB", async () => {
-  const point = join(work, "warm");
-  await mkdir(point);
-  await sluiceJson(["daemon", "stop", "--root", root]); // the next one starts with a full store
-  await sluiceJson(["mount", `oci:${layout}:latest`, point, "--driver", "erofs", "--root", root]);
-  await writeFile("/proc/sys/vm/drop_caches", "3");
-  const before = (await status()).fetch.bytes;
-  expect(await readByFour(point)).toBeLessThan(150e6);
-  expect((await status()).fetch.bytes).toBe(before);
-  await sluiceJson(["umount", point, "--root", root]);
+    const [first, second] = [join(work, "first"), join(work, "second")];
+    await mkdir(first);
+    await mkdir(second);
+    await sluiceJson(["mount", `oci:${layout}:latest`, first, "--driver", "erofs", "--root", root]);
+    expect(await readByFour(first)).toBeLessThan(250e6); // as fast as a local disk gives it
+    const fetchedBefore = (await status()).fetch.bytes;
+    await sluiceJson(["mount", `oci:${layout}:v2`, second, "--driver", "erofs", "--root", root]);
+    await readByFour(second);
+    const fetched = (await status()).fetch.bytes - fetchedBefore;
+    const changed = fresh.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    expect(changed).toBeGreaterThan(1e6);
+    expect(fetched).toBeGreaterThan(0.9 * changed);
+    expect(fetched).toBeLessThanOrEqual(1.2 * changed);
+    for (const point of [first, second]) await sluiceJson(["umount", point, "--root", root]);
+  });
+
+  it("serves four parallel readers from its store in less than 150 MB", async () => {
+    const point = join(work, "warm");
+    await mkdir(point);
+    await sluiceJson(["daemon", "stop", "--root", root]); // the next one starts with a full store
+    await sluiceJson(["mount", `oci:${layout}:latest`, point, "--driver", "erofs", "--root", root]);
+    await writeFile("/proc/sys/vm/drop_caches", "3");
+    const before = (await status()).fetch.bytes;
+    expect(await readByFour(point)).toBeLessThan(150e6);
+    expect((await status()).fetch.bytes).toBe(before);
+    await sluiceJson(["umount", point, "--root", root]);
+  });
 });

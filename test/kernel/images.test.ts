@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { nastyImages, type RealImage, realImage } from "../support/fixture-images.js";
+import { nastyImages, type RealImage, realImage, whyNoImages } from "../support/fixture-images.js";
 import { sluice, sluiceJson } from "../support/sluice.js";
 import { compareTrees, listTree, unpackImage } from "../support/tree.js";
 
@@ -81,7 +81,7 @@ async function fsckOf(point: string): Promise<string> {
 }
 
 function suite(name: string, tag: string, layoutOf: () => Promise<string>): void {
-  describe(`the image ${name}`, () => {
+  describe.skipIf(whyNoImages !== "")(`the image ${name} ${whyNoImages}`, () => {
     let reference: string;
     let expected: string;
     beforeAll(async () => {

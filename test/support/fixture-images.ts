@@ -4,9 +4,20 @@ import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { missingPrograms } from "@sluice/oci/testing";
 
 const run = promisify(execFile);
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;
+
+/** Why the images of this file cannot be built here; empty when they can. */
+export const whyNoImages: string = missingPrograms({
+  mmdebstrap: "mmdebstrap",
+  umoci: "umoci",
+  getfattr: "attr",
+  "fsck.erofs": "erofs-utils",
+  npm: "npm",
+  python3: "python3",
+});
 
 /** Images with a recipe in test/fixtures/build-images.sh. */
 export type RealImage = "nginx" | "node" | "postgres" | "tomcat" | "python";

@@ -5,8 +5,16 @@ export { readBounded, TooLargeError } from "./bytes/bounded-read.js";
 export { type ByteRange, intersect, sizeOfRange, toRangeHeader } from "./bytes/byte-range.js";
 export { RangeSet } from "./bytes/range-set.js";
 export {
-  type Digest,
+  algorithmOf,
+  type ContentDigest,
+  contentDigestOf,
+  type DigestAlgorithm,
   DigestMismatchError,
+  hexOf,
+  isContentDigest,
+} from "./digest/content-digest.js";
+export {
+  type Digest,
   digestOfHash,
   hashOfDigest,
   InvalidDigestError,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type ContentDigest, isContentDigest } from "./digest/content-digest.js";
 import { type Digest, isDigest, sha256Of } from "./digest/digest.js";
 import { listOf, optional } from "./documents/json-document.js";
 import { ociMediaTypes } from "./media-types.js";
@@ -12,9 +13,9 @@ export interface Platform {
 }
 
 /** OCI image specification, descriptor.md: names content by type, digest and size. */
-export interface Descriptor {
+export interface Descriptor<D extends ContentDigest = Digest> {
   readonly mediaType: string;
-  readonly digest: Digest;
+  readonly digest: D;
   /** Bytes of the content, as stored. A safe integer. */
   readonly size: number;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
@@ -43,6 +44,12 @@ export const digestSchema: z.ZodType<Digest> = z
   .refine(isDigest, { error: "expected sha256:<64 lower-case hex digits>" })
   .transform((text) => text as Digest); // refined in the line above
 
+const contentDigestSchema: z.ZodType<ContentDigest> = z
+  .string()
+  .max(200)
+  .refine(isContentDigest, { error: "expected sha256: or sha512: and lower-case hex digits" })
+  .transform((text) => text as ContentDigest); // refined in the line above
+
 export const annotationsSchema: z.ZodType<Record<string, string>> = z
   .record(z.string().max(maxTextLength), z.string())
   .nullish()
@@ -64,25 +71,35 @@ const platformSchema: z.ZodType<Platform> = z
   }));
 
 /** Unknown fields are let through and dropped; unknown media types are not errors. */
+const descriptorFields = {
+  mediaType: mediaTypeSchema,
+  size: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
+  annotations: optional(annotationsSchema),
+  artifactType: optional(mediaTypeSchema),
+  platform: optional(platformSchema),
+  data: optional(z.string()),
+};
+
+const fieldsSchema = z.object(descriptorFields);
+
+const descriptorOf = <D extends ContentDigest>(fields: z.infer<typeof fieldsSchema>, digest: D): Descriptor<D> => ({
+  mediaType: fields.mediaType,
+  digest,
+  size: fields.size,
+  ...(fields.annotations !== undefined && { annotations: fields.annotations }),
+  ...(fields.artifactType !== undefined && { artifactType: fields.artifactType }),
+  ...(fields.platform !== undefined && { platform: fields.platform }),
+  ...dataOf(fields),
+});
+
 export const descriptorSchema: z.ZodType<Descriptor> = z
-  .object({
-    mediaType: mediaTypeSchema,
-    digest: digestSchema,
-    size: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
-    annotations: optional(annotationsSchema),
-    artifactType: optional(mediaTypeSchema),
-    platform: optional(platformSchema),
-    data: optional(z.string()),
-  })
-  .transform((descriptor) => ({
-    mediaType: descriptor.mediaType,
-    digest: descriptor.digest,
-    size: descriptor.size,
-    ...(descriptor.annotations !== undefined && { annotations: descriptor.annotations }),
-    ...(descriptor.artifactType !== undefined && { artifactType: descriptor.artifactType }),
-    ...(descriptor.platform !== undefined && { platform: descriptor.platform }),
-    ...dataOf(descriptor),
-  }));
+  .object({ ...descriptorFields, digest: digestSchema })
+  .transform(({ digest, ...fields }) => descriptorOf(fields, digest));
+
+/** As {@link descriptorSchema}, of content that may be named by sha512. */
+export const contentDescriptorSchema: z.ZodType<Descriptor<ContentDigest>> = z
+  .object({ ...descriptorFields, digest: contentDigestSchema })
+  .transform(({ digest, ...fields }) => descriptorOf(fields, digest));
 
 /** Data of another size than the descriptor says is none: the content lies elsewhere, too. */
 function dataOf({
@@ -98,7 +115,7 @@ function dataOf({
 }
 
 /** The form that goes into JSON: fields in the order of the specification, empty ones left out. */
-export function descriptorToJson(descriptor: Descriptor): Record<string, unknown> {
+export function descriptorToJson(descriptor: Descriptor<ContentDigest>): Record<string, unknown> {
   const { annotations, platform } = descriptor;
   return {
     mediaType: descriptor.mediaType,

@@ -19,6 +19,7 @@ export {
   type Manifest,
   maxManifestBytes,
   type NewImageManifest,
+  parseContentManifest,
   parseManifest,
   referrerDescriptor,
 } from "./manifest.js";

@@ -38,16 +38,3 @@ export function digestOfHash(bytes: Uint8Array, offset = 0): Digest {
 export function hashOfDigest(digest: Digest): Uint8Array {
   return Buffer.from(digest.slice("sha256:".length), "hex");
 }
-
-/** The source answered, and the bytes are not the ones named. Asking the same source again is pointless. */
-export class DigestMismatchError extends Error {
-  override readonly name = "DigestMismatchError";
-  readonly code = "DIGEST_MISMATCH";
-  readonly expected: Digest;
-  readonly actual: Digest;
-  constructor(what: string, expected: Digest, actual: Digest, options?: ErrorOptions) {
-    super(`${what}: expected ${expected}, read ${actual}`, options);
-    this.expected = expected;
-    this.actual = actual;
-  }
-}

@@ -1,10 +1,17 @@
-import { createHash } from "node:crypto";
-import { type Digest, digestOfHash } from "./digest.js";
+import { createHash, type Hash } from "node:crypto";
+import type { ContentDigest, DigestAlgorithm } from "./content-digest.js";
+import type { Digest } from "./digest.js";
 
-/** A sha256 under way, with a count of what went in. */
-export class Hasher {
-  readonly #hash = createHash("sha256");
+/** A hash under way, sha256 unless another algorithm is named, with a count of what went in. */
+export class Hasher<A extends DigestAlgorithm = "sha256"> {
+  readonly #algorithm: DigestAlgorithm;
+  readonly #hash: Hash;
   #sizeBytes = 0;
+
+  constructor(algorithm?: A) {
+    this.#algorithm = algorithm ?? "sha256";
+    this.#hash = createHash(this.#algorithm);
+  }
 
   update(bytes: Uint8Array): this {
     this.#hash.update(bytes);
@@ -18,7 +25,10 @@ export class Hasher {
   }
 
   /** The digest of everything that went in. Ends the hasher: any later call throws. */
-  digest(): Digest {
-    return digestOfHash(this.#hash.digest());
+  digest(): DigestBy<A> {
+    return `${this.#algorithm}:${this.#hash.digest("hex")}` as DigestBy<A>; // the hash has the right form
   }
 }
+
+/** What an algorithm makes. */
+type DigestBy<A extends DigestAlgorithm> = A extends "sha256" ? Digest : ContentDigest;

@@ -1,4 +1,4 @@
-import { type Digest, DigestMismatchError } from "./digest.js";
+import { algorithmOf, type ContentDigest, DigestMismatchError } from "./content-digest.js";
 import { Hasher } from "./hasher.js";
 
 /** A stream ended before, or went on behind, the size that its descriptor names. */
@@ -17,7 +17,7 @@ export class SizeMismatchError extends Error {
 
 /** What a stream must turn out to be. `sizeBytes` may be unknown; then only the digest is checked. */
 export interface ExpectedContent {
-  readonly digest: Digest;
+  readonly digest: ContentDigest;
   readonly sizeBytes?: number | undefined;
 }
 
@@ -32,8 +32,8 @@ export async function* verifyStream(
   expected: ExpectedContent,
   what: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const hasher = new Hasher();
   const { digest, sizeBytes } = expected;
+  const hasher = new Hasher(algorithmOf(digest));
   for await (const piece of source) {
     hasher.update(piece);
     if (sizeBytes !== undefined && hasher.sizeBytes > sizeBytes) {

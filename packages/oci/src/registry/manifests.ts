@@ -1,6 +1,7 @@
 import type { AbortOptions } from "../abort-options.js";
 import type { Descriptor } from "../descriptor.js";
-import { type Digest, DigestMismatchError, isDigest, sha256Of } from "../digest/digest.js";
+import { DigestMismatchError } from "../digest/content-digest.js";
+import { type Digest, isDigest, sha256Of } from "../digest/digest.js";
 import { descriptorOfManifest, type Manifest, maxManifestBytes, parseManifest } from "../manifest.js";
 import { acceptedManifests, isImageIndexType, isImageManifestType } from "../media-types.js";
 import { isTag } from "../reference.js";

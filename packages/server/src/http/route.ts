@@ -1,4 +1,4 @@
-import type { Digest } from "@sluice/oci";
+import type { ContentDigest } from "@sluice/oci";
 import { type ManifestReference, parseManifestReference, parseRequestDigest } from "../registry/manifest-reference.js";
 import { parseRepositoryName, type RepositoryName } from "../registry/repository-name.js";
 
@@ -8,10 +8,10 @@ export type Route =
   | { readonly kind: "catalog" }
   | { readonly kind: "tags"; readonly repository: RepositoryName }
   | { readonly kind: "manifest"; readonly repository: RepositoryName; readonly reference: ManifestReference }
-  | { readonly kind: "blob"; readonly repository: RepositoryName; readonly digest: Digest }
+  | { readonly kind: "blob"; readonly repository: RepositoryName; readonly digest: ContentDigest }
   | { readonly kind: "uploads"; readonly repository: RepositoryName }
   | { readonly kind: "upload"; readonly repository: RepositoryName; readonly id: string }
-  | { readonly kind: "referrers"; readonly repository: RepositoryName; readonly subject: Digest };
+  | { readonly kind: "referrers"; readonly repository: RepositoryName; readonly subject: ContentDigest };
 
 /**
  * Names hold slashes, so the path is read from its end: the last `/manifests/`, `/blobs/`, … parts it from the name.

@@ -1,4 +1,4 @@
-import type { AbortOptions, Descriptor, Digest } from "@sluice/oci";
+import type { AbortOptions, ContentDigest, Descriptor } from "@sluice/oci";
 import { type ChainedBatch, Level } from "level";
 import type { Tag } from "../registry/manifest-reference.js";
 import type { RepositoryName } from "../registry/repository-name.js";
@@ -9,7 +9,7 @@ import type { MetadataStore, NewManifest, Page, StoredManifest } from "./metadat
 /** What stands beside a manifest's bytes: enough to take back everything that storing it did. */
 interface ManifestRecord {
   readonly mediaType: string;
-  readonly subject: Digest | undefined;
+  readonly subject: ContentDigest | undefined;
 }
 
 type Db = Level<string, string>;
@@ -37,7 +37,7 @@ export class LevelMetadataStore implements MetadataStore {
     this.#tags = db.sublevel<string, string>("tags", {});
     this.#tagsOfManifest = db.sublevel("tags-of-manifest");
     this.#uploads = db.sublevel("uploads");
-    this.#referrers = db.sublevel<string, Descriptor>("referrers", { valueEncoding: "json" });
+    this.#referrers = db.sublevel<string, Descriptor<ContentDigest>>("referrers", { valueEncoding: "json" });
   }
 
   /** Opens the database in `folder`, or makes it. Its folder must exist. Rejects when another process has it open. */
@@ -57,22 +57,22 @@ export class LevelMetadataStore implements MetadataStore {
     return await this.#repositories.has(repository);
   }
 
-  async linkBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<void> {
+  async linkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<void> {
     await this.#change(repository, options, async (batch) => {
       batch.put(repository, "", { sublevel: this.#repositories });
       batch.put(keyOf(repository, digest), "", { sublevel: this.#blobs });
     });
   }
 
-  async hasBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
+  async hasBlob(repository: RepositoryName, digest: ContentDigest): Promise<boolean> {
     return await this.#blobs.has(keyOf(repository, digest));
   }
 
-  async *linkedBlobs(options?: AbortOptions): AsyncGenerator<Digest> {
-    for await (const key of this.#blobs.keys(signalOf(options))) yield lastPart(key) as Digest; // written by linkBlob only
+  async *linkedBlobs(options?: AbortOptions): AsyncGenerator<ContentDigest> {
+    for await (const key of this.#blobs.keys(signalOf(options))) yield lastPart(key) as ContentDigest; // written by linkBlob only
   }
 
-  async unlinkBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<boolean> {
+  async unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
     return await this.#change(repository, options, async (batch) => {
       if (!(await this.hasBlob(repository, digest))) return false;
       batch.del(keyOf(repository, digest), { sublevel: this.#blobs });
@@ -83,9 +83,9 @@ export class LevelMetadataStore implements MetadataStore {
   async putManifest(
     repository: RepositoryName,
     manifest: NewManifest,
-    tag: Tag | undefined,
+    tags: readonly Tag[],
     options?: AbortOptions,
-  ): Promise<readonly Digest[]> {
+  ): Promise<readonly ContentDigest[]> {
     return await this.#change(repository, options, async (batch) => {
       const missing = await this.#missing(repository, manifest);
       if (missing.length > 0) return missing;
@@ -97,18 +97,18 @@ export class LevelMetadataStore implements MetadataStore {
       if (referrer !== undefined) {
         batch.put(keyOf(repository, referrer.subject, digest), referrer.descriptor, { sublevel: this.#referrers });
       }
-      if (tag !== undefined) await this.#moveTag(batch, repository, tag, digest);
+      for (const tag of tags) await this.#moveTag(batch, repository, tag, digest);
       return missing;
     });
   }
 
-  async manifest(repository: RepositoryName, digest: Digest): Promise<StoredManifest | undefined> {
+  async manifest(repository: RepositoryName, digest: ContentDigest): Promise<StoredManifest | undefined> {
     const key = keyOf(repository, digest);
     const [record, bytes] = await Promise.all([this.#records.get(key), this.#bytes.get(key)]);
     return record && bytes && { mediaType: record.mediaType, bytes };
   }
 
-  async deleteManifest(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<boolean> {
+  async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
     return await this.#change(repository, options, async (batch) => {
       const key = keyOf(repository, digest);
       const record = await this.#records.get(key);
@@ -126,9 +126,9 @@ export class LevelMetadataStore implements MetadataStore {
     });
   }
 
-  async resolveTag(repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
+  async resolveTag(repository: RepositoryName, tag: Tag): Promise<ContentDigest | undefined> {
     const digest = await this.#tags.get(keyOf(repository, tagOrder(tag)));
-    return digest as Digest | undefined; // written by #moveTag only
+    return digest as ContentDigest | undefined; // written by #moveTag only
   }
 
   async tags(repository: RepositoryName, page: Page, options?: AbortOptions): Promise<readonly string[]> {
@@ -147,7 +147,11 @@ export class LevelMetadataStore implements MetadataStore {
     });
   }
 
-  async referrers(repository: RepositoryName, subject: Digest, options?: AbortOptions): Promise<readonly Descriptor[]> {
+  async referrers(
+    repository: RepositoryName,
+    subject: ContentDigest,
+    options?: AbortOptions,
+  ): Promise<readonly Descriptor<ContentDigest>[]> {
     return await this.#referrers.values({ ...keysBelow([repository, subject]), ...signalOf(options) }).all();
   }
 
@@ -186,7 +190,7 @@ export class LevelMetadataStore implements MetadataStore {
     });
   }
 
-  async #missing(repository: RepositoryName, manifest: NewManifest): Promise<readonly Digest[]> {
+  async #missing(repository: RepositoryName, manifest: NewManifest): Promise<readonly ContentDigest[]> {
     const [hasBlobs, hasManifests] = await Promise.all([
       this.#blobs.hasMany(manifest.blobs.map((digest) => keyOf(repository, digest))),
       this.#records.hasMany(manifest.manifests.map((digest) => keyOf(repository, digest))),
@@ -197,7 +201,7 @@ export class LevelMetadataStore implements MetadataStore {
     ];
   }
 
-  async #moveTag(batch: Batch, repository: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+  async #moveTag(batch: Batch, repository: RepositoryName, tag: Tag, digest: ContentDigest): Promise<void> {
     const before = await this.resolveTag(repository, tag);
     if (before !== undefined) batch.del(keyOf(repository, before, tag), { sublevel: this.#tagsOfManifest });
     batch.put(keyOf(repository, tagOrder(tag)), digest, { sublevel: this.#tags });

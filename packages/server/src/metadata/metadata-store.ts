@@ -1,4 +1,4 @@
-import type { AbortOptions, Descriptor, Digest } from "@sluice/oci";
+import type { AbortOptions, ContentDigest, Descriptor } from "@sluice/oci";
 import type { Tag } from "../registry/manifest-reference.js";
 import type { RepositoryName } from "../registry/repository-name.js";
 
@@ -10,13 +10,13 @@ export interface StoredManifest {
 
 /** A manifest about to be stored, with what it needs and what it is to others. */
 export interface NewManifest extends StoredManifest {
-  readonly digest: Digest;
+  readonly digest: ContentDigest;
   /** Blobs that must be in the repository. */
-  readonly blobs: readonly Digest[];
+  readonly blobs: readonly ContentDigest[];
   /** Manifests that must be in the repository. */
-  readonly manifests: readonly Digest[];
+  readonly manifests: readonly ContentDigest[];
   /** What it refers to, and how a list of referrers shows it. The subject may be missing. */
-  readonly referrer: { readonly subject: Digest; readonly descriptor: Descriptor } | undefined;
+  readonly referrer: { readonly subject: ContentDigest; readonly descriptor: Descriptor<ContentDigest> } | undefined;
 }
 
 /** A page of a sorted list. */
@@ -39,36 +39,44 @@ export interface MetadataStore extends AsyncDisposable {
   hasRepository(repository: RepositoryName, options?: AbortOptions): Promise<boolean>;
 
   /** Links a blob, whose bytes must be stored already. Again: nothing. */
-  linkBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<void>;
-  hasBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<boolean>;
+  linkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<void>;
+  hasBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
   /** The blobs of all repositories, in no order, each at least once. */
-  linkedBlobs(options?: AbortOptions): AsyncIterable<Digest>;
+  linkedBlobs(options?: AbortOptions): AsyncIterable<ContentDigest>;
   /** @returns false if it was not linked */
-  unlinkBlob(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<boolean>;
+  unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
 
   /**
-   * Stores a manifest, and moves `tag` to it if one is given; or stores nothing when something it needs is missing. Again: only the
-   * tag moves.
+   * Stores a manifest, and moves `tags` to it, each given once; or stores nothing when something it needs is missing. Again: only the
+   * tags move.
    * @returns what is missing; empty when it was stored
    */
   putManifest(
     repository: RepositoryName,
     manifest: NewManifest,
-    tag: Tag | undefined,
+    tags: readonly Tag[],
     options?: AbortOptions,
-  ): Promise<readonly Digest[]>;
-  manifest(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<StoredManifest | undefined>;
+  ): Promise<readonly ContentDigest[]>;
+  manifest(
+    repository: RepositoryName,
+    digest: ContentDigest,
+    options?: AbortOptions,
+  ): Promise<StoredManifest | undefined>;
   /** Removes a manifest, its tags and its entry among the referrers of its subject. @returns false if it was not there */
-  deleteManifest(repository: RepositoryName, digest: Digest, options?: AbortOptions): Promise<boolean>;
+  deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
 
-  resolveTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<Digest | undefined>;
+  resolveTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<ContentDigest | undefined>;
   /** In the order of the specification: letters of both cases together. */
   tags(repository: RepositoryName, page: Page, options?: AbortOptions): Promise<readonly string[]>;
   /** Removes the tag, not the manifest. @returns false if it was not there */
   deleteTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<boolean>;
 
   /** The manifests whose subject is `subject`, by digest. */
-  referrers(repository: RepositoryName, subject: Digest, options?: AbortOptions): Promise<readonly Descriptor[]>;
+  referrers(
+    repository: RepositoryName,
+    subject: ContentDigest,
+    options?: AbortOptions,
+  ): Promise<readonly Descriptor<ContentDigest>[]>;
 
   /** Notes whose an upload is. It need not be durable: an upload nobody knows is one that was lost. */
   addUpload(repository: RepositoryName, id: string, options?: AbortOptions): Promise<void>;

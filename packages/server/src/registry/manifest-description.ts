@@ -1,21 +1,30 @@
 import {
+  algorithmOf,
+  type ContentDigest,
   type Descriptor,
+  type DigestAlgorithm,
   dockerMediaTypes,
   InvalidDocumentError,
   type Manifest,
-  parseManifest,
+  parseContentManifest,
   referrerDescriptor,
   UnsupportedMediaTypeError,
 } from "@sluice/oci";
 import type { NewManifest } from "../metadata/metadata-store.js";
+import type { ManifestReference } from "./manifest-reference.js";
 import { RegistryError } from "./registry-error.js";
 
 /**
- * What a pushed document is, what it needs and what it refers to.
+ * What a document that is pushed under `reference` is, what it needs and what it refers to. A tag names it by sha256.
  * @throws {RegistryError} MANIFEST_INVALID when it is no manifest of a kind we know, or calls itself another kind than the request does
  */
-export function describeManifest(bytes: Uint8Array, contentType: string | undefined): NewManifest {
-  const manifest = parsed(bytes, contentType);
+export function describeManifest(
+  bytes: Uint8Array,
+  contentType: string | undefined,
+  reference: ManifestReference,
+): NewManifest {
+  const algorithm = reference.kind === "digest" ? algorithmOf(reference.digest) : "sha256";
+  const manifest = parsed(bytes, contentType, algorithm);
   const declared = contentType?.split(";")[0]?.trim();
   if (declared !== undefined && declared !== "" && declared !== manifest.mediaType) {
     throw new RegistryError(
@@ -33,9 +42,13 @@ export function describeManifest(bytes: Uint8Array, contentType: string | undefi
   };
 }
 
-function parsed(bytes: Uint8Array, contentType: string | undefined): Manifest {
+function parsed(
+  bytes: Uint8Array,
+  contentType: string | undefined,
+  algorithm: DigestAlgorithm,
+): Manifest<ContentDigest> {
   try {
-    return parseManifest(bytes, "manifest", contentType);
+    return parseContentManifest(bytes, "manifest", contentType, algorithm);
   } catch (error) {
     if (error instanceof InvalidDocumentError || error instanceof UnsupportedMediaTypeError) {
       throw new RegistryError("MANIFEST_INVALID", error.message);
@@ -44,7 +57,10 @@ function parsed(bytes: Uint8Array, contentType: string | undefined): Manifest {
   }
 }
 
-function blobsOf(config: Descriptor | undefined, layers: readonly Descriptor[]): readonly Descriptor["digest"][] {
+function blobsOf(
+  config: Descriptor<ContentDigest> | undefined,
+  layers: readonly Descriptor<ContentDigest>[],
+): readonly ContentDigest[] {
   const held = layers.filter(({ mediaType }) => !isHeldElsewhere(mediaType));
   return [...new Set([...(config === undefined ? [] : [config]), ...held].map(({ digest }) => digest))];
 }

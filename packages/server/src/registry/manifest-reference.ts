@@ -1,4 +1,4 @@
-import { type Digest, isDigest, isTag } from "@sluice/oci";
+import { type ContentDigest, isContentDigest, isTag } from "@sluice/oci";
 import { RegistryError } from "./registry-error.js";
 
 declare const tagBrand: unique symbol;
@@ -9,7 +9,7 @@ export type Tag = string & { readonly [tagBrand]: true };
 /** How a request names a manifest. */
 export type ManifestReference =
   | { readonly kind: "tag"; readonly tag: Tag }
-  | { readonly kind: "digest"; readonly digest: Digest };
+  | { readonly kind: "digest"; readonly digest: ContentDigest };
 
 /** @throws {RegistryError} MANIFEST_INVALID */
 export function parseTag(text: string): Tag {
@@ -21,10 +21,13 @@ export function parseTag(text: string): Tag {
   return text as Tag; // the only cast
 }
 
-/** @throws {RegistryError} DIGEST_INVALID; `sha512` is refused, too: every digest here is sha256 */
-export function parseRequestDigest(text: string): Digest {
-  if (!isDigest(text)) {
-    throw new RegistryError("DIGEST_INVALID", `expected sha256:<64 lower-case hex digits>, got ${text.slice(0, 200)}`);
+/** @throws {RegistryError} DIGEST_INVALID */
+export function parseRequestDigest(text: string): ContentDigest {
+  if (!isContentDigest(text)) {
+    throw new RegistryError(
+      "DIGEST_INVALID",
+      `expected sha256: or sha512: and lower-case hex digits, got ${text.slice(0, 200)}`,
+    );
   }
   return text;
 }

@@ -1,4 +1,4 @@
-import { type Digest, ociMediaTypes, sha256Of } from "@sluice/oci";
+import { contentDigestOf, type Digest, ociMediaTypes, sha256Of } from "@sluice/oci";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MetadataStore, NewManifest } from "../metadata/metadata-store.js";
 import { parseTag } from "../registry/manifest-reference.js";
@@ -72,12 +72,12 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
     it("stores a manifest whole or, when something it needs is missing, not at all", async () => {
       const [blob, child] = [sha256Of("blob"), manifestOf("child")];
       const parent = manifestOf("parent", { blobs: [blob], manifests: [child.digest] });
-      expect(await store.putManifest(app, parent, tag("latest"))).toEqual([blob, child.digest]);
+      expect(await store.putManifest(app, parent, [tag("latest")])).toEqual([blob, child.digest]);
       expect(await store.hasRepository(app)).toBe(false);
       expect(await store.resolveTag(app, tag("latest"))).toBeUndefined();
       await store.linkBlob(app, blob);
-      await store.putManifest(app, child, undefined);
-      expect(await store.putManifest(app, parent, tag("latest"))).toEqual([]);
+      await store.putManifest(app, child, []);
+      expect(await store.putManifest(app, parent, [tag("latest")])).toEqual([]);
       expect(await store.resolveTag(app, tag("latest"))).toBe(parent.digest);
       const { mediaType, bytes } = (await store.manifest(app, parent.digest)) ?? {};
       expect([mediaType, Buffer.from(bytes ?? []).toString()]).toEqual([ociMediaTypes.manifest, "parent"]);
@@ -85,14 +85,14 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
 
     it("keeps bytes that are no text", async () => {
       const bytes = Uint8Array.from({ length: 256 }, (_, at) => at);
-      await store.putManifest(app, { ...manifestOf("x"), bytes }, undefined);
+      await store.putManifest(app, { ...manifestOf("x"), bytes }, []);
       expect(Buffer.from((await store.manifest(app, sha256Of("x")))?.bytes ?? [])).toEqual(Buffer.from(bytes));
     });
 
     it("moves a tag, and forgets where it was", async () => {
       const [one, two] = [manifestOf("one"), manifestOf("two")];
-      await store.putManifest(app, one, tag("a"));
-      await store.putManifest(app, two, tag("a"));
+      await store.putManifest(app, one, [tag("a")]);
+      await store.putManifest(app, two, [tag("a")]);
       expect(await store.deleteManifest(app, one.digest)).toBe(true);
       expect(await store.resolveTag(app, tag("a"))).toBe(two.digest);
     });
@@ -100,9 +100,9 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
     it("takes a manifest's tags and its place among the referrers away with it", async () => {
       const subject = sha256Of("subject");
       const [one, two] = [referring("one", subject), referring("two", subject)];
-      await store.putManifest(app, one, tag("a"));
-      await store.putManifest(app, one, tag("b"));
-      await store.putManifest(app, two, tag("c"));
+      await store.putManifest(app, one, [tag("a")]);
+      await store.putManifest(app, one, [tag("b")]);
+      await store.putManifest(app, two, [tag("c")]);
       expect((await store.referrers(app, subject)).map(({ artifactType }) => artifactType).sort()).toEqual([
         "one",
         "two",
@@ -116,16 +116,33 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       expect((await store.referrers(app, subject)).map(({ artifactType }) => artifactType)).toEqual(["two"]);
     });
 
+    it("moves several tags at once", async () => {
+      const [one, two] = [manifestOf("one"), manifestOf("two")];
+      await store.putManifest(app, one, [tag("a"), tag("b")]);
+      await store.putManifest(app, two, [tag("b"), tag("c")]);
+      const found = await Promise.all(["a", "b", "c"].map((text) => store.resolveTag(app, tag(text))));
+      expect(found).toEqual([one.digest, two.digest, two.digest]);
+    });
+
+    it("keeps what is named by sha512 apart from what is named by sha256", async () => {
+      const [short, long] = [sha256Of("blob"), contentDigestOf("blob", "sha512")];
+      await store.linkBlob(app, long);
+      expect([await store.hasBlob(app, short), await store.hasBlob(app, long)]).toEqual([false, true]);
+      const manifest = manifestOf("m", { digest: contentDigestOf("m", "sha512"), blobs: [long] });
+      expect(await store.putManifest(app, manifest, [tag("latest")])).toEqual([]);
+      expect(await store.resolveTag(app, tag("latest"))).toBe(manifest.digest);
+    });
+
     it("removes a tag alone", async () => {
       const one = manifestOf("one");
-      await store.putManifest(app, one, tag("a"));
+      await store.putManifest(app, one, [tag("a")]);
       expect([await store.deleteTag(app, tag("a")), await store.deleteTag(app, tag("a"))]).toEqual([true, false]);
       expect(await store.manifest(app, one.digest)).toBeDefined();
     });
 
     it("lists tags without regard to case, page by page, those that differ by case as two", async () => {
       for (const text of ["b", "B", "a", "C", "1", "_", "a-b", "a.b"])
-        await store.putManifest(app, manifestOf("x"), tag(text));
+        await store.putManifest(app, manifestOf("x"), [tag(text)]);
       const all = ["1", "_", "a", "a-b", "a.b", "B", "b", "C"];
       expect(await store.tags(app, { limit: 100 })).toEqual(all);
       expect(await store.tags(app, { limit: 3, after: "a" })).toEqual(["a-b", "a.b", "B"]);
@@ -134,7 +151,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
 
     it("loses nothing when many write at once", async () => {
       const texts = Array.from({ length: 30 }, (_, at) => `m${at}`);
-      await Promise.all(texts.map((text) => store.putManifest(app, manifestOf(text), tag("latest"))));
+      await Promise.all(texts.map((text) => store.putManifest(app, manifestOf(text), [tag("latest")])));
       const last = await store.resolveTag(app, tag("latest"));
       await Promise.all(
         texts.filter((text) => sha256Of(text) !== last).map((text) => store.deleteManifest(app, sha256Of(text))),
@@ -148,7 +165,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       const manifest = manifestOf("m", { blobs: [blob] });
       const [wasThere, missing] = await Promise.all([
         store.unlinkBlob(app, blob),
-        store.putManifest(app, manifest, undefined),
+        store.putManifest(app, manifest, []),
       ]);
       expect([wasThere, missing]).toEqual([true, [blob]]);
       expect(await store.manifest(app, manifest.digest)).toBeUndefined();
@@ -167,7 +184,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
 
     it("keeps everything when it is closed and opened again", async () => {
       await store.linkBlob(app, sha256Of("blob"));
-      await store.putManifest(app, manifestOf("m", { blobs: [sha256Of("blob")] }), tag("latest"));
+      await store.putManifest(app, manifestOf("m", { blobs: [sha256Of("blob")] }), [tag("latest")]);
       store = await opened.reopen();
       expect(await store.hasBlob(app, sha256Of("blob"))).toBe(true);
       expect(await store.resolveTag(app, tag("latest"))).toBe(sha256Of("m"));

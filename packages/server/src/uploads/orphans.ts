@@ -1,3 +1,4 @@
+import { type ContentDigest, hexOf } from "@sluice/oci";
 import type { BlobStore } from "@sluice/store";
 import type { MetadataStore } from "../metadata/metadata-store.js";
 
@@ -24,4 +25,4 @@ export async function removeOrphans(blobs: BlobStore, metadata: MetadataStore): 
 }
 
 /** 48 bits: numbers take little room, and two that collide only keep an orphan. */
-const startOf = (digest: string): number => Number.parseInt(digest.slice("sha256:".length, "sha256:".length + 12), 16);
+const startOf = (digest: ContentDigest): number => Number.parseInt(hexOf(digest).slice(0, 12), 16);

@@ -1,4 +1,4 @@
-import { type Digest, DigestMismatchError } from "@sluice/oci";
+import { type ContentDigest, DigestMismatchError } from "@sluice/oci";
 import {
   UploadBusyError,
   UploadOffsetError,
@@ -72,7 +72,7 @@ export class Uploads {
   }
 
   /** Makes the upload a blob of its repository. Wrong bytes end it: DIGEST_INVALID. */
-  async commit(repository: RepositoryName, id: string, digest: Digest): Promise<void> {
+  async commit(repository: RepositoryName, id: string, digest: ContentDigest): Promise<void> {
     try {
       await refusing(id, () => this.#store.commit(id, { digest }));
     } catch (error) {
@@ -93,7 +93,7 @@ export class Uploads {
    * A whole blob from one source. The bytes are read and checked even when the blob is stored already: whoever links it must have it.
    * Nothing stays when it fails.
    */
-  async push(repository: RepositoryName, digest: Digest, source: AsyncIterable<Uint8Array>): Promise<void> {
+  async push(repository: RepositoryName, digest: ContentDigest, source: AsyncIterable<Uint8Array>): Promise<void> {
     const id = await this.#create(repository);
     try {
       await this.#store.append(id, 0, bounded(source, 0, this.#limits.maxBlobBytes));

@@ -1,10 +1,10 @@
-import type { Digest } from "@sluice/oci/content";
+import type { ContentDigest } from "@sluice/oci/content";
 
 export class BlobMissingError extends Error {
   override readonly name = "BlobMissingError";
   readonly code = "BLOB_MISSING";
-  readonly digest: Digest;
-  constructor(digest: Digest, where: string, options?: ErrorOptions) {
+  readonly digest: ContentDigest;
+  constructor(digest: ContentDigest, where: string, options?: ErrorOptions) {
     super(`blob ${digest} is not in ${where}`, options);
     this.digest = digest;
   }

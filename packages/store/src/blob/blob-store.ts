@@ -1,16 +1,16 @@
-import type { AbortOptions, ByteRange, Digest, ExpectedContent } from "@sluice/oci/content";
+import type { AbortOptions, ByteRange, ContentDigest, ExpectedContent } from "@sluice/oci/content";
 
 export interface StoredBlob {
-  readonly digest: Digest;
+  readonly digest: ContentDigest;
   readonly sizeBytes: number;
 }
 
 /** Whole blobs by digest. A blob is absent or whole, also for other processes and after a power cut, and never changes. */
 export interface BlobStore {
-  has(digest: Digest, options?: AbortOptions): Promise<boolean>;
+  has(digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
 
   /** Bytes; undefined when the blob is not stored. */
-  sizeOf(digest: Digest, options?: AbortOptions): Promise<number | undefined>;
+  sizeOf(digest: ContentDigest, options?: AbortOptions): Promise<number | undefined>;
 
   /**
    * The bytes of `range`, or of the whole blob, in pieces of any size. Leaving the loop closes the file. A blob deleted meanwhile is read to its end.
@@ -18,7 +18,7 @@ export interface BlobStore {
    * @throws {BlobMissingError} at the first piece
    * @throws {RangeError} if `range` does not lie inside the blob
    */
-  read(digest: Digest, range?: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array>;
+  read(digest: ContentDigest, range?: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array>;
 
   /**
    * Stores what `source` yields, if it is what `expected` says; visible, and durable, when this resolves. Writers of one blob may race: all succeed, one
@@ -29,7 +29,7 @@ export interface BlobStore {
   put(expected: ExpectedContent, source: AsyncIterable<Uint8Array>, options?: AbortOptions): Promise<void>;
 
   /** @returns false if it was not there */
-  delete(digest: Digest, options?: AbortOptions): Promise<boolean>;
+  delete(digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
 
   /** In no order; blobs put or deleted meanwhile may or may not come. */
   list(options?: AbortOptions): AsyncIterable<StoredBlob>;

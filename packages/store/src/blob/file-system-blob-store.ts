@@ -2,11 +2,12 @@ import { type FileHandle, mkdir, open, readdir, rm, stat, unlink } from "node:fs
 import { join } from "node:path";
 import {
   type AbortOptions,
+  algorithmOf,
   type ByteRange,
-  type Digest,
-  digestOfHash,
+  type ContentDigest,
   type ExpectedContent,
-  hashOfDigest,
+  hexOf,
+  isContentDigest,
   verifyStream,
 } from "@sluice/oci/content";
 import { isErrno } from "../errno.js";
@@ -18,7 +19,9 @@ import { TemporaryFiles } from "./temporary-files.js";
 /** Bytes read from the disk at once: large enough that the disk matters and not the calls. */
 const readPieceBytes = 512 * 1024;
 
-/** {@link BlobStore} as files: `<folder>/sha256/ab/abcd…`, in a folder for each first byte of the hash. Processes may share a folder. */
+const algorithms = ["sha256", "sha512"] as const;
+
+/** {@link BlobStore} as files: `<folder>/sha256/ab/abcd…` (or `sha512`), in a folder for each first byte of the hash. Processes may share a folder. */
 export class FileSystemBlobStore implements BlobStore {
   readonly #folder: string;
   readonly #temporary: TemporaryFiles;
@@ -31,21 +34,21 @@ export class FileSystemBlobStore implements BlobStore {
   /** Opens the store in `folder`, or makes it. What dead writers left is removed. */
   static async open(folder: string): Promise<FileSystemBlobStore> {
     const temporary = await TemporaryFiles.open(join(folder, "tmp"));
-    await mkdir(join(folder, "sha256"), { recursive: true });
+    for (const algorithm of algorithms) await mkdir(join(folder, algorithm), { recursive: true });
     return new FileSystemBlobStore(folder, temporary);
   }
 
   /** Where the blob's file is, or would be. On one file system with the whole folder. Made of the hash alone: nothing from outside is in it. */
-  pathOf(digest: Digest): string {
-    const hex = Buffer.from(hashOfDigest(digest)).toString("hex");
-    return join(this.#folder, "sha256", hex.slice(0, 2), hex);
+  pathOf(digest: ContentDigest): string {
+    const hex = hexOf(digest);
+    return join(this.#folder, algorithmOf(digest), hex.slice(0, 2), hex);
   }
 
-  async has(digest: Digest, options?: AbortOptions): Promise<boolean> {
+  async has(digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
     return (await this.sizeOf(digest, options)) !== undefined;
   }
 
-  async sizeOf(digest: Digest, options?: AbortOptions): Promise<number | undefined> {
+  async sizeOf(digest: ContentDigest, options?: AbortOptions): Promise<number | undefined> {
     options?.signal?.throwIfAborted();
     try {
       return (await stat(this.pathOf(digest))).size;
@@ -55,7 +58,7 @@ export class FileSystemBlobStore implements BlobStore {
     }
   }
 
-  async *read(digest: Digest, range?: ByteRange, options?: AbortOptions): AsyncGenerator<Uint8Array> {
+  async *read(digest: ContentDigest, range?: ByteRange, options?: AbortOptions): AsyncGenerator<Uint8Array> {
     const file = await this.#openBlob(digest);
     try {
       const { size } = await file.stat();
@@ -93,7 +96,7 @@ export class FileSystemBlobStore implements BlobStore {
     }
   }
 
-  async delete(digest: Digest, options?: AbortOptions): Promise<boolean> {
+  async delete(digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
     options?.signal?.throwIfAborted();
     try {
       await unlink(this.pathOf(digest));
@@ -105,19 +108,20 @@ export class FileSystemBlobStore implements BlobStore {
   }
 
   async *list(options?: AbortOptions): AsyncGenerator<StoredBlob> {
-    const root = join(this.#folder, "sha256");
-    for (const shard of await readdir(root)) {
-      for (const name of await readdir(join(root, shard))) {
-        options?.signal?.throwIfAborted();
-        if (!/^[0-9a-f]{64}$/.test(name)) continue;
-        const digest = digestOfHash(Buffer.from(name, "hex"));
-        const sizeBytes = await this.sizeOf(digest);
-        if (sizeBytes !== undefined) yield { digest, sizeBytes };
+    for (const algorithm of algorithms) {
+      for (const shard of await readdir(join(this.#folder, algorithm))) {
+        for (const name of await readdir(join(this.#folder, algorithm, shard))) {
+          options?.signal?.throwIfAborted();
+          const digest = `${algorithm}:${name}`;
+          if (!isContentDigest(digest)) continue;
+          const sizeBytes = await this.sizeOf(digest);
+          if (sizeBytes !== undefined) yield { digest, sizeBytes };
+        }
       }
     }
   }
 
-  async #openBlob(digest: Digest): Promise<FileHandle> {
+  async #openBlob(digest: ContentDigest): Promise<FileHandle> {
     try {
       return await open(this.pathOf(digest), "r");
     } catch (error) {

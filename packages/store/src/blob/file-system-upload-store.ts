@@ -3,6 +3,8 @@ import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type AbortOptions,
+  algorithmOf,
+  type DigestAlgorithm,
   DigestMismatchError,
   type ExpectedContent,
   Hasher,
@@ -18,7 +20,7 @@ import type { UploadStatus, UploadStore } from "./upload-store.js";
 
 /**
  * {@link UploadStore} as files beside those of a {@link FileSystemBlobStore}. The file is the whole state: after a restart uploads go on,
- * and their hash, kept while they arrive, is made anew by reading them. One process owns the folder.
+ * and their hash, kept while they arrive, is made anew by reading them; so is a sha512. One process owns the folder.
  */
 export class FileSystemUploadStore implements UploadStore {
   readonly #folder: string;
@@ -72,7 +74,7 @@ export class FileSystemUploadStore implements UploadStore {
     return this.#alone(id, async () => {
       const { sizeBytes } = await this.status(id, options);
       const path = this.#pathOf(id);
-      const digest = (await this.#hasherOf(id, sizeBytes, options)).digest();
+      const digest = (await this.#hasherOf(id, algorithmOf(expected.digest), sizeBytes, options)).digest();
       try {
         const what = `upload ${id}`;
         if (expected.sizeBytes !== undefined && expected.sizeBytes !== sizeBytes) {
@@ -136,10 +138,15 @@ export class FileSystemUploadStore implements UploadStore {
     return end;
   }
 
-  async #hasherOf(id: string, sizeBytes: number, options?: AbortOptions): Promise<Hasher> {
+  async #hasherOf(
+    id: string,
+    algorithm: DigestAlgorithm,
+    sizeBytes: number,
+    options?: AbortOptions,
+  ): Promise<Hasher<DigestAlgorithm>> {
     const known = this.#hashers.get(id);
-    if (known?.sizeBytes === sizeBytes) return known;
-    const hasher = new Hasher();
+    if (algorithm === "sha256" && known?.sizeBytes === sizeBytes) return known;
+    const hasher = new Hasher(algorithm);
     const file = await open(this.#pathOf(id), "r");
     try {
       for await (const bytes of file.readableWebStream() as AsyncIterable<ArrayBuffer>) {

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { Digest } from "@sluice/oci";
+import type { ContentDigest } from "@sluice/oci";
 import type { BlobStore } from "@sluice/store";
 import type { MetadataStore } from "../../metadata/metadata-store.js";
 import { RegistryError } from "../../registry/registry-error.js";
@@ -12,7 +12,7 @@ export async function readBlob(
   metadata: MetadataStore,
   blobs: BlobStore,
   repository: RepositoryName,
-  digest: Digest,
+  digest: ContentDigest,
   request: RegistryRequest,
 ): Promise<Answer> {
   const isLinked = await metadata.hasBlob(repository, digest);
@@ -52,7 +52,11 @@ export async function readBlob(
 }
 
 /** `DELETE /v2/<name>/blobs/<digest>`: out of this repository; others keep it. */
-export async function deleteBlob(metadata: MetadataStore, repository: RepositoryName, digest: Digest): Promise<Answer> {
+export async function deleteBlob(
+  metadata: MetadataStore,
+  repository: RepositoryName,
+  digest: ContentDigest,
+): Promise<Answer> {
   if (!(await metadata.unlinkBlob(repository, digest))) throw unknownBlob(repository, digest);
   return { status: 202 };
 }
@@ -64,5 +68,5 @@ function wantedRange(request: RegistryRequest, etag: string, sizeBytes: number):
   return parseRangeHeader(counts ? request.headers.range : undefined, sizeBytes);
 }
 
-const unknownBlob = (repository: RepositoryName, digest: Digest): RegistryError =>
+const unknownBlob = (repository: RepositoryName, digest: ContentDigest): RegistryError =>
   new RegistryError("BLOB_UNKNOWN", `${repository} has no blob ${digest}`, { name: repository, digest });

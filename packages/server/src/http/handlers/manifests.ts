@@ -1,7 +1,7 @@
-import { type Digest, maxManifestBytes, readBounded, TooLargeError } from "@sluice/oci";
+import { type ContentDigest, maxManifestBytes, readBounded, TooLargeError } from "@sluice/oci";
 import type { MetadataStore } from "../../metadata/metadata-store.js";
 import { describeManifest } from "../../registry/manifest-description.js";
-import type { ManifestReference } from "../../registry/manifest-reference.js";
+import { type ManifestReference, parseTag, type Tag } from "../../registry/manifest-reference.js";
 import { RegistryError } from "../../registry/registry-error.js";
 import type { RepositoryName } from "../../registry/repository-name.js";
 import type { Answer, RegistryRequest } from "../answer.js";
@@ -32,18 +32,15 @@ export async function putManifest(
   reference: ManifestReference,
   request: RegistryRequest,
 ): Promise<Answer> {
-  const manifest = describeManifest(await readBody(request), request.headers["content-type"]);
+  const tags = tagsOf(reference, request.query);
+  const manifest = describeManifest(await readBody(request), request.headers["content-type"], reference);
   if (reference.kind === "digest" && reference.digest !== manifest.digest) {
     throw new RegistryError("DIGEST_INVALID", "the document does not hash to the digest it was pushed under", {
       named: reference.digest,
       actual: manifest.digest,
     });
   }
-  const missing = await metadata.putManifest(
-    repository,
-    manifest,
-    reference.kind === "tag" ? reference.tag : undefined,
-  );
+  const missing = await metadata.putManifest(repository, manifest, tags);
   if (missing.length > 0) {
     throw new RegistryError(
       "MANIFEST_BLOB_UNKNOWN",
@@ -58,6 +55,7 @@ export async function putManifest(
     headers: {
       location: `/v2/${repository}/manifests/${manifest.digest}`,
       "docker-content-digest": manifest.digest,
+      ...(reference.kind === "digest" && tags.length > 0 && { "oci-tag": tags.join(", ") }),
       ...(manifest.referrer && { "oci-subject": manifest.referrer.subject }),
     },
   };
@@ -77,6 +75,24 @@ export async function deleteManifest(
   return { status: 202 };
 }
 
+/** The tag in the path, or those of `?tag=`, which only a push by digest may have (distribution specification after 1.1, "Pushing Manifests"). */
+function tagsOf(reference: ManifestReference, query: URLSearchParams): readonly Tag[] {
+  const asked = query.getAll("tag");
+  if (reference.kind === "tag") {
+    if (asked.length === 0) return [reference.tag];
+    throw new RegistryError("MANIFEST_INVALID", "?tag= goes with a push by digest; this one is by tag");
+  }
+  if (asked.length > maxTagsAtOnce) {
+    throw new RegistryError("MANIFEST_INVALID", `at most ${maxTagsAtOnce} tags in one push`, undefined, {
+      status: 414,
+    });
+  }
+  return [...new Set(asked)].map(parseTag);
+}
+
+/** The specification asks for ten at least. */
+const maxTagsAtOnce = 100;
+
 async function readBody(request: RegistryRequest): Promise<Uint8Array> {
   try {
     return await readBounded(request.body, maxManifestBytes, "manifest");
@@ -93,7 +109,7 @@ async function unknownManifest(
   repository: RepositoryName,
   reference: ManifestReference,
 ): Promise<RegistryError> {
-  const named: Digest | string = reference.kind === "digest" ? reference.digest : reference.tag;
+  const named: ContentDigest | string = reference.kind === "digest" ? reference.digest : reference.tag;
   return (await metadata.hasRepository(repository))
     ? new RegistryError("MANIFEST_UNKNOWN", `${repository} has no manifest ${named}`, {
         name: repository,

@@ -1,4 +1,12 @@
-import { createImageIndex, type Descriptor, type Digest, ociMediaTypes, parseManifest } from "@sluice/oci";
+import {
+  algorithmOf,
+  type ContentDigest,
+  createImageIndex,
+  type Descriptor,
+  hexOf,
+  ociMediaTypes,
+  parseContentManifest,
+} from "@sluice/oci";
 import type { MetadataStore } from "../../metadata/metadata-store.js";
 import { parseTag } from "../../registry/manifest-reference.js";
 import type { RepositoryName } from "../../registry/repository-name.js";
@@ -12,7 +20,7 @@ import { longestPage } from "../paging.js";
 export async function listReferrers(
   metadata: MetadataStore,
   repository: RepositoryName,
-  subject: Digest,
+  subject: ContentDigest,
   request: RegistryRequest,
 ): Promise<Answer> {
   const artifactType = request.query.get("artifactType");
@@ -41,8 +49,8 @@ export async function listReferrers(
 async function everyReferrer(
   metadata: MetadataStore,
   repository: RepositoryName,
-  subject: Digest,
-): Promise<readonly Descriptor[]> {
+  subject: ContentDigest,
+): Promise<readonly Descriptor<ContentDigest>[]> {
   const [indexed, tagged] = await Promise.all([
     metadata.referrers(repository, subject),
     underFallbackTag(metadata, repository, subject),
@@ -52,15 +60,18 @@ async function everyReferrer(
   return [...byDigest.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
 }
 
-/** distribution-spec "Referrers Tag Schema": an index tagged `sha256-<hex>`. A tag of that name that is no index lists nothing. */
+/** distribution-spec "Referrers Tag Schema": an index tagged `sha256-<hex>`, of which 64 digits count. A tag of that name that is no index lists nothing. */
 async function underFallbackTag(
   metadata: MetadataStore,
   repository: RepositoryName,
-  subject: Digest,
-): Promise<readonly Descriptor[]> {
-  const digest = await metadata.resolveTag(repository, parseTag(subject.replace(":", "-")));
+  subject: ContentDigest,
+): Promise<readonly Descriptor<ContentDigest>[]> {
+  const digest = await metadata.resolveTag(
+    repository,
+    parseTag(`${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`),
+  );
   const stored = digest && (await metadata.manifest(repository, digest));
   if (!stored) return [];
-  const manifest = parseManifest(stored.bytes, `manifest ${digest}`, stored.mediaType);
+  const manifest = parseContentManifest(stored.bytes, `manifest ${digest}`, stored.mediaType, "sha256");
   return manifest.kind === "index" ? manifest.manifests : [];
 }

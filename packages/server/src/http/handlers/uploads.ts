@@ -1,4 +1,4 @@
-import { type Digest, isDigest } from "@sluice/oci";
+import { type ContentDigest, isContentDigest } from "@sluice/oci";
 import type { BlobStore } from "@sluice/store";
 import type { MetadataStore } from "../../metadata/metadata-store.js";
 import { parseRequestDigest } from "../../registry/manifest-reference.js";
@@ -70,10 +70,10 @@ async function mountBlob(
   { metadata, blobs }: RegistryPlaces,
   repository: RepositoryName,
   query: URLSearchParams,
-): Promise<Digest | undefined> {
+): Promise<ContentDigest | undefined> {
   const digest = query.get("mount");
   const from = query.get("from");
-  if (digest === null || from === null || !isDigest(digest)) return undefined;
+  if (digest === null || from === null || !isContentDigest(digest)) return undefined;
   const source = parseRepositoryName(from);
   if (!(await metadata.hasBlob(source, digest)) || !(await blobs.has(digest))) return undefined;
   await metadata.linkBlob(repository, digest);
@@ -125,7 +125,7 @@ const progressHeaders = (repository: RepositoryName, id: string, sizeBytes: numb
   "docker-upload-uuid": id,
 });
 
-const committed = (repository: RepositoryName, digest: Digest): Answer => ({
+const committed = (repository: RepositoryName, digest: ContentDigest): Answer => ({
   status: 201,
   headers: { location: `/v2/${repository}/blobs/${digest}`, "docker-content-digest": digest },
 });

@@ -73,6 +73,7 @@ export {
   UnauthorizedError,
   UnexpectedReplyError,
 } from "./registry/errors.js";
+export { type HostRouting, type HostRoutingOptions, hostRouting } from "./registry/hosts/host-routing.js";
 export type { RequestKind, RequestMeter, RequestReport } from "./registry/metering.js";
 export { redactUrl } from "./registry/redact.js";
 export { RegistryClient, type RegistryClientOptions } from "./registry/registry-client.js";

@@ -1,5 +1,5 @@
 import { mkdir, realpath } from "node:fs/promises";
-import type { Repository } from "@sluice/oci";
+import { hostRouting, type Repository } from "@sluice/oci";
 import { ChunkFetcher, type ChunkStore } from "@sluice/store";
 import type { NodeConfig } from "./config/node-config.js";
 import type { ImageAddress, StopRequest, StopResult } from "./control/api.js";
@@ -113,7 +113,7 @@ async function compose(
   const store = opened.add("chunk store", await openNodeStore(paths, config, log, previous), (it) => it.close());
   opened.add("daemon file", await writeDaemonFile(paths, version, keeper?.pid), () => removeDaemonFile(paths));
 
-  const registries = opened.add("registries", new Registries(), (it) => it.close());
+  const registries = opened.add("registries", createRegistries(config, log), (it) => it.close());
   const openRepository = registries.open.bind(registries);
   const places = new BlobPlaces();
   const fetcher = opened.add("fetcher", createFetcher(places, store, config, log), (it) => it.close());
@@ -209,6 +209,16 @@ async function compose(
     stop: (request) => service.stop(request),
     stopped: stopAsked.then(() => opened.close(log)).then(() => log.info("daemon stopped")),
   };
+}
+
+function createRegistries({ mirrors, certsDir }: NodeConfig, log: Logger): Registries {
+  const routing = hostRouting({
+    mirrors,
+    certsDirectory: certsDir,
+    onProblem: (error) => log.error({ err: error }, "a setting of a registry's hosts is left aside"),
+    onMirrorFailed: (mirror, error) => log.warn({ err: error, mirror }, "a mirror failed; the next host is asked"),
+  });
+  return new Registries({ routing });
 }
 
 function createFetcher(places: BlobPlaces, store: ChunkStore, config: NodeConfig, log: Logger): ChunkFetcher {

@@ -39,6 +39,16 @@ export const defaultTimeouts: TimeoutConfig = {
   documentMs: 60_000, // 4 MiB at 1 Mbit/s take 34 s
 };
 
+/** Of a mirror, which another host stands in for: it costs a start less to ask that one. Two mirrors that hang leave time for the registry within a stall of 10 s. */
+export const mirrorTimeouts: TimeoutConfig = {
+  connectMs: 2_000, // a mirror is near
+  headersMs: 4_000,
+  idleMs: 4_000,
+  minProgressBytes: 4096,
+  minBytesPerSecond: 65_536, // half of 1 Mbit/s: the registry is hardly slower
+  documentMs: 10_000,
+};
+
 export const defaultRetry: RetryConfig = {
   maxAttempts: 5,
   firstDelayMs: 200,

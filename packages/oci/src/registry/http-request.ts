@@ -14,6 +14,8 @@ export interface HttpRequest {
   readonly url: URL;
   readonly kind: RequestKind;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Headers for this origin alone, `authorization` among them: a redirect to another one leaves them behind. */
+  readonly confined?: Readonly<Record<string, string>> | undefined;
   readonly body?: Uint8Array | StreamBody | undefined;
 }
 

@@ -3,14 +3,19 @@ const rememberedMs = 5 * 60 * 1000;
 
 const maxRemembered = 1000;
 
-/** What the other side was found not to have, each for five minutes. */
+/** What the other side was found not to have, each for five minutes unless said otherwise. */
 export class LackMemory {
   readonly #untilMs = new Map<string, number>();
+  readonly #rememberedMs: number;
+
+  constructor(rememberedForMs: number = rememberedMs) {
+    this.#rememberedMs = rememberedForMs;
+  }
 
   add(what: string, nowMs: number = performance.now()): void {
     const oldest = this.#untilMs.size >= maxRemembered ? this.#untilMs.keys().next().value : undefined;
     if (oldest !== undefined) this.#untilMs.delete(oldest);
-    this.#untilMs.set(what, nowMs + rememberedMs);
+    this.#untilMs.set(what, nowMs + this.#rememberedMs);
   }
 
   forget(what: string): void {

@@ -10,8 +10,8 @@ const maxRedirects = 5;
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Sends a request and follows its redirects by hand. `Authorization` is dropped for good at the first hop to another origin, and so are
- * cookies, which we never send. Only http and https are followed, and from https only https. A request for a token carries secrets in its
+ * Sends a request and follows its redirects by hand. Confined headers, `Authorization` among them, are dropped for good at the first hop to
+ * another origin; cookies we never send. Only http and https are followed, and from https only https. A request for a token carries secrets in its
  * body and address, too: it stays with its origin.
  *
  * @throws {RedirectRefusedError} and what {@link HttpTransport.send} throws
@@ -34,15 +34,14 @@ export async function sendFollowing(
 /** The request that a redirect asks for. @throws {RedirectRefusedError} */
 function nextHop(http: HttpRequest, response: HttpResponse): HttpRequest {
   const url = redirectTarget(http.url, response);
-  const { authorization, ...otherHeaders } = http.headers ?? {};
   const sameOrigin = url.origin === http.url.origin;
   if (http.kind === "token" && !sameOrigin) throw refused(response, `redirect of a token request to ${url.origin}`);
-  const headers = sameOrigin && authorization !== undefined ? { ...otherHeaders, authorization } : otherHeaders;
+  const confined = sameOrigin ? http.confined : undefined;
   const { body, ...rest } = http;
   if (response.status !== 303 && (http.method === "GET" || http.method === "HEAD" || response.status >= 307)) {
-    return { ...http, url, headers };
+    return { ...http, url, confined };
   }
-  return { ...rest, method: http.method === "HEAD" ? "HEAD" : "GET", url, headers };
+  return { ...rest, method: http.method === "HEAD" ? "HEAD" : "GET", url, confined };
 }
 
 function redirectTarget(from: URL, response: HttpResponse): URL {

@@ -1,8 +1,12 @@
 import type { AbortOptions } from "../abort-options.js";
+import type { Repository } from "../repository/repository.js";
 import { defaultRetry, defaultTimeouts, type RetryConfig, type TimeoutConfig } from "./config.js";
 import type { CredentialSource } from "./credentials.js";
 import { dockerConfigCredentials } from "./docker-config.js";
 import type { PlainHttp } from "./endpoint.js";
+import type { HostRouting } from "./hosts/host-routing.js";
+import { HostSessions } from "./hosts/host-sessions.js";
+import { MirroredRepository } from "./hosts/mirrored-repository.js";
 import { RegistryRepository } from "./registry-repository.js";
 import { RegistrySession } from "./session.js";
 import { HttpTransport, type TransportOptions } from "./transport.js";
@@ -14,6 +18,9 @@ export interface RegistryClientOptions extends Omit<TransportOptions, "timeouts"
   readonly plainHttp?: PlainHttp | undefined;
   readonly timeouts?: Partial<TimeoutConfig> | undefined;
   readonly retry?: Partial<RetryConfig> | undefined;
+  /** Whom to ask for which registry. Default: the registry itself. */
+  readonly routing?: HostRouting | undefined;
+  readonly mirrorTimeouts?: Partial<TimeoutConfig> | undefined;
 }
 
 /**
@@ -25,15 +32,24 @@ export class RegistryClient implements AsyncDisposable {
   readonly #options: RegistryClientOptions;
   readonly #credentials: CredentialSource;
   readonly #sessions = new Map<string, RegistrySession>();
+  readonly #routed: HostSessions | undefined;
 
   constructor(options: RegistryClientOptions = {}) {
     this.#options = options;
     this.#credentials = options.credentials ?? dockerConfigCredentials();
     this.#transport = new HttpTransport({ ...options, timeouts: { ...defaultTimeouts, ...options.timeouts } });
+    const { routing } = options;
+    const retry = { ...defaultRetry, ...options.retry };
+    this.#routed = routing && new HostSessions({ ...options, routing, credentials: this.#credentials, retry });
   }
 
   /** @param host `HOST[:PORT]` and @param repository as a parsed reference has them */
-  repository(host: string, repository: string): RegistryRepository {
+  repository(host: string, repository: string): Repository {
+    const routed = this.#routed;
+    if (routed !== undefined) {
+      const onMirrorFailed = this.#options.routing?.onMirrorFailed ?? (() => undefined);
+      return new MirroredRepository({ host, repository, routes: () => routed.of(host), onMirrorFailed });
+    }
     return new RegistryRepository(this.#session(host), repository);
   }
 
@@ -44,13 +60,14 @@ export class RegistryClient implements AsyncDisposable {
    */
   async ping(host: string, options?: AbortOptions): Promise<void> {
     const request = { method: "GET", target: "/v2/", kind: "ping", scopes: [], expect: [200] } as const;
-    const response = await this.#session(host).send(request, options);
+    const session = (await this.#routed?.of(host))?.server ?? this.#session(host);
+    const response = await session.send(request, options);
     await response.body.discard();
   }
 
   /** Cuts what is under way and closes every connection. */
-  close(): Promise<void> {
-    return this.#transport.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#transport.close(), this.#routed?.close()]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,7 @@ import type { AbortOptions } from "../abort-options.js";
 import { Authenticator } from "./authenticator.js";
 import type { RetryConfig } from "./config.js";
 import type { CredentialSource } from "./credentials.js";
-import { Endpoint, type PlainHttp } from "./endpoint.js";
+import { Endpoint, type EndpointSettings, type PlainHttp } from "./endpoint.js";
 import { errorOfResponse } from "./error-of-response.js";
 import { RegistryError, RegistryUnreachableError, UnauthorizedError } from "./errors.js";
 import type { HttpMethod, StreamBody } from "./http-request.js";
@@ -34,13 +34,15 @@ export interface SessionOptions {
   readonly credentials: CredentialSource;
   readonly retry: RetryConfig;
   readonly plainHttp?: PlainHttp | undefined;
+  /** Where the host is asked, if not where its name says. */
+  readonly endpoint?: EndpointSettings | undefined;
 }
 
 /** The conversation with one registry: endpoint, authentication, redirects, retries. Every request of this package goes through here. */
 export class RegistrySession {
   readonly host: string;
   readonly retry: RetryConfig;
-  readonly #transport: HttpTransport;
+  readonly transport: HttpTransport;
   readonly #endpoint: Endpoint;
   readonly #authenticator: Authenticator;
   readonly #redirects = new RedirectCache();
@@ -50,8 +52,8 @@ export class RegistrySession {
   constructor(host: string, options: SessionOptions) {
     this.host = host;
     this.retry = options.retry;
-    this.#transport = options.transport;
-    this.#endpoint = new Endpoint(host, options.plainHttp);
+    this.transport = options.transport;
+    this.#endpoint = new Endpoint(host, options.plainHttp, options.endpoint);
     this.#authenticator = new Authenticator(host, options.transport, options.credentials);
   }
 
@@ -142,10 +144,11 @@ export class RegistrySession {
     options?: AbortOptions,
   ): Promise<HttpResponse> {
     const { body, kind, method, target } = request;
-    const url = new URL(target, origin);
-    const trusted = authorization !== undefined && url.origin === origin.origin;
-    const headers = trusted ? { ...request.headers, authorization } : request.headers;
-    return sendFollowing(this.#transport, { method, url, kind, headers, body }, options);
+    const url = this.#endpoint.urlOf(target, origin);
+    const isOurs = url.origin === origin.origin;
+    const confined = isOurs ? { ...this.#endpoint.headers, ...(authorization !== undefined && { authorization }) } : {};
+    const { headers } = request;
+    return sendFollowing(this.transport, { method, url, kind, headers, confined, body }, options);
   }
 
   /** Undefined when nothing is remembered, or the target failed and was forgotten. Targets never see our credentials. */
@@ -154,7 +157,7 @@ export class RegistrySession {
     const url = redirectKey === undefined ? undefined : this.#redirects.get(redirectKey);
     if (redirectKey === undefined || url === undefined) return undefined;
     try {
-      const response = await this.#transport.send({ method, url, kind, headers }, options);
+      const response = await this.transport.send({ method, url, kind, headers }, options);
       if (request.expect.includes(response.status)) return response;
       await response.body.discard();
     } catch (error) {

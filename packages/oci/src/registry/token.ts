@@ -78,7 +78,7 @@ function tokenRequest(
   for (const scope of scopes) url.searchParams.append("scope", scope);
   if (credentials === undefined) return { method: "GET", url, kind: "token" };
   url.searchParams.set("account", credentials.username);
-  return { method: "GET", url, kind: "token", headers: { authorization: basicAuthorization(credentials) } };
+  return { method: "GET", url, kind: "token", confined: { authorization: basicAuthorization(credentials) } };
 }
 
 /** RFC 7617. */

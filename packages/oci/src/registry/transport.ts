@@ -26,6 +26,8 @@ export interface TransportOptions {
   readonly connections?: number | undefined;
   /** Certificate authorities in PEM, in place of the system's. */
   readonly ca?: string | readonly string[] | undefined;
+  /** Certificates in PEM that say who we are, and their keys, pair by pair. */
+  readonly clientCertificates?: readonly { readonly cert: string; readonly key: string }[] | undefined;
   /** Accepts any certificate. For test set-ups only. */
   readonly insecureSkipVerify?: boolean | undefined;
   readonly userAgent?: string | undefined;
@@ -100,6 +102,7 @@ export class HttpTransport {
       "user-agent": this.#options.userAgent ?? "sluice",
       "accept-encoding": "identity",
       ...http.headers,
+      ...http.confined,
       ...(sizeBytes !== undefined && { "content-length": String(sizeBytes) }),
     };
   }
@@ -132,7 +135,8 @@ interface Pool {
 }
 
 /** Loads undici, which takes longer than all the rest of this package: a program that asks no registry need not wait for it. */
-async function openPool({ connections, timeouts, ca, insecureSkipVerify }: TransportOptions): Promise<Pool> {
+async function openPool(options: TransportOptions): Promise<Pool> {
+  const { connections, timeouts, ca, clientCertificates, insecureSkipVerify } = options;
   const undici = await import("undici");
   const agent = new undici.Agent({
     connections: connections ?? defaultConnections,
@@ -143,6 +147,10 @@ async function openPool({ connections, timeouts, ca, insecureSkipVerify }: Trans
     connect: {
       timeout: timeouts.connectMs,
       ...(ca !== undefined && { ca: typeof ca === "string" ? ca : [...ca] }),
+      ...(clientCertificates !== undefined && {
+        cert: clientCertificates.map(({ cert }) => cert),
+        key: clientCertificates.map(({ key }) => key),
+      }),
       ...(insecureSkipVerify === true && { rejectUnauthorized: false }),
     },
   });

@@ -73,6 +73,9 @@ export interface Repository extends AsyncDisposable {
    */
   readBlobRange(digest: Digest, range: ByteRange, options?: ReadRangeOptions): AsyncIterable<Uint8Array>;
 
+  /** The bytes that were read of this blob were not those of its name: if there is another place to read it from, read it there for a while. */
+  doubt?(digest: Digest): void;
+
   /** Stores a blob whose name is known. Nothing is visible before all of it is there and right. Pushing what is there already is no error. */
   pushBlob(blob: BlobName, content: BlobContent, options?: AbortOptions): Promise<void>;
 

@@ -16,6 +16,7 @@ describe("the configuration of a node", () => {
       background: { enabled: false, rateBytesPerSecond: 0 },
       trust: { policy: "repository", pins: [] },
       mirrors: {},
+      certsDir: "/etc/containerd/certs.d",
       log: { level: "info" },
       metrics: { listen: undefined },
     });
@@ -51,6 +52,7 @@ describe("the configuration of a node", () => {
       "background",
       "trust",
       "mirrors",
+      "certsDir",
       "log",
       "metrics",
     ]);
@@ -69,6 +71,7 @@ describe("the configuration of a node", () => {
     [{ trust: { policy: "none" } }, /^trust\.policy/],
     [{ trust: { pins: ["sha256:12"] } }, /^trust\.pins\.0/],
     [{ mirrors: { "docker.io": ["ftp://x"] } }, /^mirrors\.docker\.io\.0/],
+    [{ certsDir: "certs.d" }, /^certsDir: expected an absolute path/],
     [{ metrics: { listen: "9100" } }, /^metrics\.listen: expected host:port/],
   ])("refuses %j, naming the key", (input, message) => {
     expect(issuesOf(input)[0]).toMatch(message);

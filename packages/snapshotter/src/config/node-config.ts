@@ -34,8 +34,10 @@ export interface NodeConfig {
     /** Digests of artifacts that policy `pinned` accepts. */
     readonly pins: readonly string[];
   };
-  /** By registry host: base URLs that hold the same blobs, asked before the registry itself. */
+  /** By registry host, `*` for all others: addresses that hold the same content, asked before the registry itself and before those of `certsDir`. */
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  /** containerd's folder of registry hosts; what it says of mirrors and certificates holds here, too. */
+  readonly certsDir: string;
   readonly log: { readonly level: LogLevel };
   readonly metrics: {
     /** `host:port` for Prometheus besides the control socket; undefined is none. */
@@ -95,6 +97,9 @@ const defaultParallel = 8;
 /** Leaves the disk to the containers; the same share that a package cache of a node usually gets. */
 const defaultBudget: StoreBudget = { kind: "shareOfDisk", share: 0.1 };
 
+/** Where containerd's documentation and distributions put it. */
+const defaultCertsDir = "/etc/containerd/certs.d";
+
 /**
  * The node's keys of the configuration file, every one optional. A plain object of objects, so that a caller may join it with keys of its own and
  * list them; the values behind it are {@link parseNodeConfig}'s.
@@ -108,7 +113,9 @@ export const nodeConfigSchema: z.ZodObject = z.strictObject(sections());
  * @throws {z.ZodError} with the path of each key whose value is out of bounds
  */
 export function parseNodeConfig(tree: unknown): NodeConfig {
-  const { store, fetch, push, startup, background, trust, mirrors, log, metrics } = z.object(sections()).parse(tree);
+  const { store, fetch, push, startup, background, trust, mirrors, certsDir, log, metrics } = z
+    .object(sections())
+    .parse(tree);
   return {
     store,
     fetch: { deadlineMs: fetch.deadline, retries: fetch.retries, parallel: fetch.parallel },
@@ -117,6 +124,7 @@ export function parseNodeConfig(tree: unknown): NodeConfig {
     background: { enabled: background.enabled, rateBytesPerSecond: background.rate },
     trust,
     mirrors,
+    certsDir,
     log,
     metrics: { listen: metrics.listen },
   };
@@ -142,6 +150,7 @@ function sections() {
       })
       .prefault({}),
     mirrors: z.record(z.string().min(1), z.array(z.url({ protocol: /^https?$/ })).max(16)).default({}),
+    certsDir: z.string().regex(/^\//, "expected an absolute path").default(defaultCertsDir),
     log: z
       .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info") })
       .prefault({}),

@@ -49,6 +49,10 @@ export class BlobPlaces implements BlobRangeSource {
     );
   }
 
+  doubt(blob: Digest): void {
+    for (const place of this.#of(blob)) place.doubt?.(blob);
+  }
+
   #of(blob: Digest): readonly Repository[] {
     return this.#places.get(blob) ?? [];
   }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import {
   dockerConfigCredentials,
+  type HostRouting,
   openRepository,
   parseReference,
   RegistryClient,
@@ -17,6 +18,8 @@ export class RelativeLayoutError extends Error {
 
 export interface RegistriesOptions {
   readonly onRequest?: RequestMeter | undefined;
+  /** Mirrors, and certificates of hosts. */
+  readonly routing?: HostRouting | undefined;
 }
 
 /** For documents; here only what a moment cures, and chunks are asked for again by who fetches them. Attempts. */
@@ -60,7 +63,7 @@ export class Registries implements AsyncDisposable {
       ...(dockerConfig !== undefined && {
         credentials: dockerConfigCredentials({ files: [join(dockerConfig, "config.json")] }),
       }),
-      ...(this.#options.onRequest && { onRequest: this.#options.onRequest }),
+      ...this.#options,
     });
     this.#clients.set(key, client);
     return client;

@@ -14,9 +14,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     log.fatal({ err: error }, "daemon not started");
     throw error;
   });
-  if (Object.keys(options.config.mirrors).length > 0) {
-    log.warn({ keys: ["mirrors"] }, "these keys of the configuration do nothing in this version");
-  }
   let status = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
     log.info({ signal }, "stopping");

@@ -8,4 +8,7 @@ import type { AbortOptions, ByteRange, Digest } from "@sluice/oci/content";
  */
 export interface BlobRangeSource {
   read(blob: Digest, range: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array>;
+
+  /** The bytes of this blob were not those of its chunks: read them from elsewhere next, if there is an elsewhere. */
+  doubt?(blob: Digest): void;
 }

@@ -139,6 +139,7 @@ export class RangeCarrier {
       buffer.release();
       if (!(error instanceof InvalidFormatError || error instanceof DigestMismatchError)) throw error;
       this.#parts.counters.wrongBytes++;
+      this.#parts.source.doubt?.(place.blob);
       return error;
     }
   }

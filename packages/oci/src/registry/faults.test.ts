@@ -2,12 +2,12 @@ import { afterEach, describe, expect, it } from "vitest";
 import { emptyDescriptor } from "../descriptor.js";
 import { type Digest, sha256Of } from "../digest/digest.js";
 import { createImageManifest, descriptorOfManifest } from "../manifest.js";
+import type { Repository } from "../repository/repository.js";
 import type { Fault } from "../testing/faults.js";
 import { collect, inPieces, noise } from "../testing/repository-suite.js";
 import { TestRegistry, type TestRegistryOptions } from "../testing/test-registry.js";
 import type { RequestReport } from "./metering.js";
 import { RegistryClient, type RegistryClientOptions } from "./registry-client.js";
-import type { RegistryRepository } from "./registry-repository.js";
 
 const fast: RegistryClientOptions = {
   retry: { firstDelayMs: 1, maxDelayMs: 5 },
@@ -23,7 +23,7 @@ afterEach(async () => {
 
 interface Setting {
   readonly registry: TestRegistry;
-  readonly repository: RegistryRepository;
+  readonly repository: Repository;
   readonly reports: RequestReport[];
   readonly blob: { readonly digest: Digest; readonly size: number };
 }

@@ -1,4 +1,4 @@
-import { DigestMismatchError } from "../../digest/digest.js";
+import { DigestMismatchError } from "../../digest/content-digest.js";
 import { InvalidDocumentError } from "../../documents/json-document.js";
 import { isNotFound } from "../../repository/errors.js";
 import { DeniedError, RangeIgnoredError, RegistryError, UnauthorizedError } from "../errors.js";

@@ -2,7 +2,8 @@ import type { AbortOptions } from "../../abort-options.js";
 import { readBounded } from "../../bytes/bounded-read.js";
 import type { ByteRange } from "../../bytes/byte-range.js";
 import type { Descriptor } from "../../descriptor.js";
-import { type Digest, DigestMismatchError, isDigest } from "../../digest/digest.js";
+import { DigestMismatchError } from "../../digest/content-digest.js";
+import { type Digest, isDigest } from "../../digest/digest.js";
 import { verifyStream } from "../../digest/verify-stream.js";
 import type { Manifest } from "../../manifest.js";
 import type {

@@ -11,6 +11,9 @@ function canMount(): boolean {
   }
 }
 
+// pnpm's launcher of vitest sets it, and no user has it: with it, programs that tests start find packages that they would not find otherwise.
+Reflect.deleteProperty(process.env, "NODE_PATH");
+
 const kernelTests = canMount() ? "test/kernel/**/*.test.ts" : "test/support/no-kernel-tests.test.ts";
 
 // unit: beside the source, parallel, no network but loopback, no root. kernel: real mounts, root, one file at a time, last.

@@ -167,6 +167,21 @@ describe("a daemon in the background", () => {
     await expect.poll(() => isMountpoint(mountpoint), { timeout: 10_000 }).toBe(true);
   });
 
+  it("serves in the foreground, as under a service manager, its log on stderr", async () => {
+    const stdio = ["ignore", "ignore", "pipe"] as const;
+    const daemon = spawn(process.execPath, [program, "--root", root, "daemon"], { stdio: [...stdio] });
+    let log = "";
+    daemon.stderr?.on("data", (bytes: Buffer) => {
+      log += bytes.toString();
+    });
+    await expect.poll(() => log, { timeout: 30_000 }).toContain('"msg":"daemon serves"');
+    const { mounts } = await sluiceJson(["--root", root, "daemon", "status"]);
+    expect(mounts).toBe(0);
+    daemon.kill("SIGTERM");
+    expect(await endOf(daemon)).toBe(0);
+    expect(log).toContain('"msg":"daemon stopped"');
+  });
+
   it("is not joined by a second one", async () => {
     await sluiceJson(["--root", root, "daemon", "start"]);
     const pid = await daemonPid();

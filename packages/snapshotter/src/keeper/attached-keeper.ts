@@ -91,10 +91,13 @@ export class AttachedKeeper {
   }
 }
 
-/** A variable that was inherited by accident comes without its descriptors. */
+/**
+ * A variable that was inherited by accident comes without its descriptors. `bigint`: Node 20's realpathSync looks at what the last plain stat filled in, and after one of a
+ * socket it follows no links any more, so that packages would be looked for in the wrong place (lib/fs.js, `isFileType(statValues, S_IFSOCK)`).
+ */
 function hasLink(): boolean {
   try {
-    return fstatSync(linkFd).isSocket();
+    return fstatSync(linkFd, { bigint: true }).isSocket();
   } catch {
     return false;
   }

@@ -42,21 +42,31 @@ export function withKeys(text: string, wanted: readonly WantedKey[]): string {
 export function withoutMarked(text: string): string {
   const lines = linesOf(text);
   const kept: string[] = [];
-  for (let at = 0; at < lines.length; at++) {
+  for (let at = 0; at < lines.length; ) {
     const line = lines[at] ?? "";
-    const start = line.indexOf(was);
     if (line.startsWith(begin)) {
-      if (line.includes(withoutNewline)) kept.push((kept.pop() ?? "").replace(/\n$/, ""));
-      while (at < lines.length && !(lines[at] ?? "").startsWith(end)) at++;
-    } else if (start >= 0 && line.slice(0, start).trim() === "") {
-      const ours = lines[at + 1] ?? "";
-      const isOurs = ours.trimEnd().endsWith(replaced);
-      const original = line.slice(start + was.length);
-      kept.push(isOurs && !ours.endsWith("\n") ? original.replace(/\n$/, "") : original);
-      if (isOurs) at++;
-    } else kept.push(line);
+      if (line.includes(withoutNewline)) kept.push(withoutEnd(kept.pop() ?? ""));
+      const last = lines.findIndex((other, index) => index > at && other.startsWith(end));
+      at = last < 0 ? lines.length : last + 1;
+    } else if (line.trimStart().startsWith(was)) {
+      const { original, count } = originalOf(line, lines[at + 1] ?? "");
+      kept.push(original);
+      at += count;
+    } else {
+      kept.push(line);
+      at++;
+    }
   }
   return kept.join("");
+}
+
+const withoutEnd = (line: string): string => line.replace(/\n$/, "");
+
+/** The line that a comment of ours keeps, and how many lines stand for it: one when somebody took out the one in its place. */
+function originalOf(comment: string, ours: string): { readonly original: string; readonly count: number } {
+  const original = comment.slice(comment.indexOf(was) + was.length);
+  if (!ours.trimEnd().endsWith(replaced)) return { original, count: 1 };
+  return { original: ours.endsWith("\n") ? original : withoutEnd(original), count: 2 };
 }
 
 const linesOf = (text: string): string[] => text.match(/[^\n]*\n|[^\n]+$/g) ?? [];

@@ -13,6 +13,7 @@ import { optimizeCommand } from "./commands/optimize.js";
 import { referrersCommand } from "./commands/referrers.js";
 import { runCommand } from "./commands/run.js";
 import { serveCommand } from "./commands/serve.js";
+import { snapshotterCommand } from "./commands/snapshotter.js";
 import { storeCommand } from "./commands/store.js";
 import { umountCommand } from "./commands/umount.js";
 import { verifyCommand } from "./commands/verify.js";
@@ -62,6 +63,7 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
     whyCommand(runner),
     benchCommand(runner),
     daemonCommand(runner),
+    snapshotterCommand(runner),
     storeCommand(runner),
     nodeCommand(runner),
     serveCommand(runner),

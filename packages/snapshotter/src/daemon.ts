@@ -26,6 +26,7 @@ import { readDaemonFile, refuseSecondDaemon, removeDaemonFile, writeDaemonFile }
 import { Recordings } from "./recording/recordings.js";
 import { StartOffers } from "./recording/start-offers.js";
 import { createTrustPolicy } from "./resolve/trust.js";
+import { unpackAll } from "./snapshots/streamed-layers.js";
 import { NodePaths } from "./state/node-paths.js";
 import { requireOwnFolder } from "./state/own-folder.js";
 import { settleEarlierLife } from "./takeover/earlier-life.js";
@@ -190,6 +191,11 @@ async function compose(
     log.info({ address: listening.address }, "metrics offered");
   }
   opened.add("control socket", await serveControl(paths.controlSocket, service, log), (it) => it.close());
+  if (config.snapshotter.address !== undefined) {
+    const { serveContainerd } = await import("./snapshots/containerd-snapshots.js");
+    const parts = { paths, streamed: unpackAll, log };
+    opened.add("snapshotter", await serveContainerd(config.snapshotter.address, parts), (it) => it.close());
+  }
   if (keeper) {
     keeper.onReplaced = async (pid) => {
       log.warn({ keeper: pid }, "the keeper was killed; another one takes its place");

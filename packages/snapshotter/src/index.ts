@@ -1,6 +1,4 @@
-export { type CheckOptions, checkMachine, type MachineReport } from "./check/check-machine.js";
-export type { Finding, FindingState } from "./check/finding.js";
-export { type MachineProbes, machineProbes } from "./check/machine-probes.js";
+export { checkMachine, type Finding, type MachineReport } from "./check/check-machine.js";
 export * from "./client.js";
 export * from "./config.js";
 export { MetricsListenError } from "./control/metrics-listener.js";
@@ -9,10 +7,6 @@ export { type Daemon, type DaemonOptions, startDaemon } from "./daemon.js";
 export { Registries, type RegistriesOptions, RelativeLayoutError } from "./disks/registries.js";
 export * from "./drivers/index.js";
 export * from "./fuse/index.js";
-export { ContainerdConfigError } from "./install/containerd-config.js";
-export { localHost } from "./install/host.js";
-export { type InstallStep, installNode, NodeInstallError, type NodeInstallOptions } from "./install/install-node.js";
-export { type NodeUninstallOptions, SnapshotsInUseError, uninstallNode } from "./install/uninstall-node.js";
 export { AttachedKeeper } from "./keeper/attached-keeper.js";
 export { OwnerGoneError } from "./mounts/containers.js";
 export { DaemonStoppingError } from "./mounts/daemon-stopping.js";

@@ -43,6 +43,10 @@ export interface NodeConfig {
     /** `host:port` for Prometheus besides the control socket; undefined is none. */
     readonly listen: string | undefined;
   };
+  readonly snapshotter: {
+    /** Path of the unix socket on which containerd finds its snapshotter; undefined is none. */
+    readonly address: string | undefined;
+  };
 }
 
 export interface FetchConfig {
@@ -113,7 +117,7 @@ export const nodeConfigSchema: z.ZodObject = z.strictObject(sections());
  * @throws {z.ZodError} with the path of each key whose value is out of bounds
  */
 export function parseNodeConfig(tree: unknown): NodeConfig {
-  const { store, fetch, push, startup, background, trust, mirrors, certsDir, log, metrics } = z
+  const { store, fetch, push, startup, background, trust, mirrors, certsDir, log, metrics, snapshotter } = z
     .object(sections())
     .parse(tree);
   return {
@@ -127,6 +131,7 @@ export function parseNodeConfig(tree: unknown): NodeConfig {
     certsDir,
     log,
     metrics: { listen: metrics.listen },
+    snapshotter: { address: snapshotter.address },
   };
 }
 
@@ -155,5 +160,8 @@ function sections() {
       .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info") })
       .prefault({}),
     metrics: z.strictObject({ listen: z.string().regex(hostPort, "expected host:port").optional() }).prefault({}),
+    snapshotter: z
+      .strictObject({ address: z.string().startsWith("/", "expected the absolute path of a socket").optional() })
+      .prefault({}),
   };
 }

@@ -1,3 +1,4 @@
+export { wallClockNanoseconds } from "./kernel/clock.js";
 export { KernelCallError } from "./kernel/kernel-call-error.js";
 export {
   MountBusyError,

@@ -76,6 +76,14 @@ export class NodePaths {
   get mounts(): string {
     return join(this.root, "mounts");
   }
+  /** Folders of the snapshots that were unpacked. Short: a hundred of them must fit into the options of one mount. */
+  get snapshots(): string {
+    return join(this.root, "snapshots");
+  }
+  /** The records of the snapshots. */
+  get snapshotIndex(): string {
+    return join(this.root, "snapshot-index");
+  }
   /** Upper and work folders of a writable mount. */
   writable(mountId: string): string {
     return join(this.root, "writable", mountId);

@@ -14,6 +14,7 @@ const umountFunction: Call<[string, number]> = libc.func("int umount2(const char
 const ioctlFunction: Call<[number, number, Uint8Array]> = libc.func(
   "int ioctl(int fd, unsigned long request, void *argument)",
 );
+const clockGettimeFunction: Call<[number, Uint8Array]> = libc.func("int clock_gettime(int clock, void *time)");
 const unshareFunction: Call<[number]> = libc.func("int unshare(int flags)");
 
 /**
@@ -67,4 +68,10 @@ export function ioctlLater(fd: number, request: number, structure: Uint8Array, w
 /** unshare(2), of the calling thread. */
 export function unshareCall(flags: number): void {
   if (unshareFunction(flags) < 0) throw new KernelCallError("unshare", `flags ${flags}`, koffi.errno());
+}
+
+/** clock_gettime(2): fills a struct timespec. */
+export function clockGettime(clock: number, time: Uint8Array): void {
+  if (clockGettimeFunction(clock, time) < 0)
+    throw new KernelCallError("clock_gettime", `clock ${clock}`, koffi.errno());
 }

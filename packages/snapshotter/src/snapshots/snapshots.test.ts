@@ -1,0 +1,128 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createSilentLog } from "../observe/log.js";
+import { Snapshots } from "./snapshots.js";
+import { unpackAll } from "./streamed-layers.js";
+
+describe("snapshots on disk", () => {
+  let root: string;
+  let snapshots: Snapshots;
+  const open = async (): Promise<Snapshots> =>
+    await Snapshots.open({
+      folder: join(root, "snapshots"),
+      indexFolder: join(root, "index"),
+      overlayOptions: ["index=off"],
+      streamed: unpackAll,
+      log: createSilentLog(),
+    });
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), "sluice-snapshots-"));
+    snapshots = await open();
+  });
+  afterEach(async () => {
+    await snapshots.close();
+    await rm(root, { recursive: true, force: true });
+  });
+
+  const prepare = (key: string, parent = "", labels: Record<string, string> = {}) =>
+    snapshots.create("active", { key, parent, labels });
+  const commit = async (key: string, name: string, parent = ""): Promise<void> => {
+    await prepare(key, parent);
+    await snapshots.commit({ key, name, labels: {}, parent: "" });
+  };
+  const folders = async (): Promise<string[]> => (await readdir(join(root, "snapshots"))).sort();
+  /** As after SIGKILL: nothing is tidied. */
+  const reopen = async (damage: () => Promise<unknown>): Promise<void> => {
+    await snapshots.close();
+    await damage();
+    snapshots = await open();
+  };
+
+  it("are bound when they stand alone, and overlaid on what they are built on, the nearest first", async () => {
+    expect(await prepare("a")).toEqual([
+      { type: "bind", source: join(root, "snapshots/1/fs"), options: ["rw", "rbind"] },
+    ]);
+    await snapshots.commit({ key: "a", name: "base", labels: {}, parent: "" });
+    await commit("b", "middle", "base");
+    const [mount] = await prepare("c", "middle");
+    const at = (path: string): string => join(root, "snapshots", path);
+    expect(mount).toEqual({
+      type: "overlay",
+      source: "overlay",
+      options: [
+        `workdir=${at("3/work")}`,
+        `upperdir=${at("3/fs")}`,
+        `lowerdir=${at("2/fs")}:${at("1/fs")}`,
+        "index=off",
+      ],
+    });
+    const view = await snapshots.create("view", { key: "v", parent: "base", labels: {} });
+    expect(view).toEqual([{ type: "bind", source: at("1/fs"), options: ["ro", "rbind"] }]);
+  });
+
+  it("stay as they are when the process is killed, with ids that are never given twice", async () => {
+    await commit("a", "base");
+    await prepare("b", "base", { role: "container" });
+    await snapshots.remove("b");
+    await reopen(async () => undefined);
+    await prepare("c", "base");
+    expect(snapshots.stat("base").kind).toBe("committed");
+    expect((await snapshots.mounts("c"))[0]?.options[0]).toBe(`workdir=${join(root, "snapshots/3/work")}`);
+  });
+
+  it("lose folders that no record names, and get those back that a crash kept from them", async () => {
+    await commit("a", "base");
+    await prepare("b", "base");
+    await reopen(async () => {
+      await mkdir(join(root, "snapshots/77/fs"), { recursive: true });
+      await mkdir(join(root, "snapshots/removed-5"));
+      await rm(join(root, "snapshots/2"), { recursive: true });
+    });
+    await snapshots.cleanup();
+    expect(await folders()).toEqual(["1", "2"]);
+    expect((await snapshots.usage("b")).inodes).toBe(1);
+  });
+
+  it("forget a layer whose files are gone, with all that is built on it, so that it is unpacked again", async () => {
+    await commit("a", "base");
+    await commit("b", "top", "base");
+    await commit("x", "other");
+    await reopen(() => rm(join(root, "snapshots/1"), { recursive: true }));
+    expect(snapshots.list([]).map(({ name }) => name)).toEqual(["other"]);
+    await snapshots.cleanup();
+    expect(await folders()).toEqual(["3"]);
+  });
+
+  it("count what they take on the disk, a hard link once", async () => {
+    await prepare("a");
+    await writeFile(join(root, "snapshots/1/fs/file"), Buffer.alloc(100_000, 1));
+    const { sizeBytes, inodes } = await snapshots.usage("a");
+    expect(inodes).toBe(2);
+    expect(sizeBytes).toBeGreaterThanOrEqual(100_000);
+    expect(sizeBytes).toBeLessThan(200_000);
+  });
+
+  it("are refused by containerd's codes", async () => {
+    const code = (expected: string) => expect.objectContaining({ code: expected });
+    await commit("a", "base");
+    await prepare("b", "base");
+    await expect(prepare("b")).rejects.toThrow(code("ALREADY_EXISTS"));
+    await expect(prepare("c", "nothing")).rejects.toThrow(code("NOT_FOUND"));
+    await expect(prepare("c", "b")).rejects.toThrow(code("INVALID_ARGUMENT"));
+    await expect(snapshots.remove("base")).rejects.toThrow(code("FAILED_PRECONDITION"));
+    await expect(snapshots.mounts("base")).rejects.toThrow(code("FAILED_PRECONDITION"));
+    await expect(snapshots.commit({ key: "b", name: "base", labels: {}, parent: "" })).rejects.toThrow(
+      code("ALREADY_EXISTS"),
+    );
+    await expect(snapshots.update("b", {}, ["parent"])).rejects.toThrow(code("INVALID_ARGUMENT"));
+  });
+
+  it("let one of many win who prepare the same key at once", async () => {
+    const all = await Promise.allSettled(Array.from({ length: 8 }, () => prepare("same")));
+    expect(all.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    await snapshots.cleanup();
+    expect(await folders()).toHaveLength(1);
+  });
+});

@@ -15,8 +15,9 @@ function canMount(): boolean {
 Reflect.deleteProperty(process.env, "NODE_PATH");
 
 const kernelTests = canMount() ? "test/kernel/**/*.test.ts" : "test/support/no-kernel-tests.test.ts";
+const containerdTests = canMount() ? "test/containerd/**/*.test.ts" : "test/support/no-containerd-tests.test.ts";
 
-// unit: beside the source, parallel, no network but loopback, no root. kernel: real mounts, root, one file at a time, last.
+// unit: beside the source, parallel, no network but loopback, no root. kernel: real mounts, root, one file at a time. containerd: the same, with Go and containerd.
 export default defineConfig({
   test: {
     projects: [
@@ -48,6 +49,16 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 600_000,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          name: "containerd",
+          include: [containerdTests],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

@@ -10,6 +10,7 @@ import { mountCommand } from "./commands/mount.js";
 import { mountsCommand } from "./commands/mounts.js";
 import { nodeCommand } from "./commands/node.js";
 import { optimizeCommand } from "./commands/optimize.js";
+import { pullCommand } from "./commands/pull.js";
 import { referrersCommand } from "./commands/referrers.js";
 import { runCommand } from "./commands/run.js";
 import { serveCommand } from "./commands/serve.js";
@@ -66,6 +67,7 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
     snapshotterCommand(runner),
     storeCommand(runner),
     nodeCommand(runner),
+    pullCommand(runner),
     serveCommand(runner),
     configCommand(runner),
     demoCommand(runner),

@@ -77,6 +77,7 @@ export { type HostRouting, type HostRoutingOptions, hostRouting } from "./regist
 export type { RequestKind, RequestMeter, RequestReport } from "./registry/metering.js";
 export { redactUrl } from "./registry/redact.js";
 export { RegistryClient, type RegistryClientOptions } from "./registry/registry-client.js";
+export { secretFileCredentials } from "./registry/secret-files.js";
 export { isNotFound, NotFoundError } from "./repository/errors.js";
 export { openRepository } from "./repository/open-repository.js";
 export type {

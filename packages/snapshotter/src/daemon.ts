@@ -1,8 +1,9 @@
 import { mkdir, realpath } from "node:fs/promises";
-import { hostRouting, type Repository } from "@sluice/oci";
+import { hostRouting, type Repository, secretFileCredentials } from "@sluice/oci";
 import { ChunkFetcher, type ChunkStore } from "@sluice/store";
 import type { NodeConfig } from "./config/node-config.js";
 import type { ImageAddress, StopRequest, StopResult } from "./control/api.js";
+import { PullCredentials } from "./cri/pull-credentials.js";
 import { collectCounts } from "./daemon-counts.js";
 import { BackgroundFill } from "./disks/background-fill.js";
 import { BlobPlaces } from "./disks/blob-places.js";
@@ -114,7 +115,8 @@ async function compose(
   const store = opened.add("chunk store", await openNodeStore(paths, config, log, previous), (it) => it.close());
   opened.add("daemon file", await writeDaemonFile(paths, version, keeper?.pid), () => removeDaemonFile(paths));
 
-  const registries = opened.add("registries", createRegistries(config, log), (it) => it.close());
+  const pulls = new PullCredentials();
+  const registries = opened.add("registries", createRegistries(config, pulls, log), (it) => it.close());
   const openRepository = registries.open.bind(registries);
   const places = new BlobPlaces();
   const fetcher = opened.add("fetcher", createFetcher(places, store, config, log), (it) => it.close());
@@ -191,6 +193,12 @@ async function compose(
     log.info({ address: listening.address }, "metrics offered");
   }
   opened.add("control socket", await serveControl(paths.controlSocket, service, log), (it) => it.close());
+  if (config.cri.address !== undefined) {
+    const { serveImageProxy } = await import("./cri/image-proxy.js");
+    const { address: socketPath, containerd: containerdSocket } = config.cri;
+    const proxy = await serveImageProxy({ socketPath, containerdSocket, credentials: pulls, log });
+    opened.add("image service", proxy, (it) => it.close());
+  }
   if (config.snapshotter.address !== undefined) {
     const { serveContainerd } = await import("./snapshots/containerd-snapshots.js");
     const parts = { paths, streamed: unpackAll, log };
@@ -217,14 +225,15 @@ async function compose(
   };
 }
 
-function createRegistries({ mirrors, certsDir }: NodeConfig, log: Logger): Registries {
+function createRegistries(config: NodeConfig, pulls: PullCredentials, log: Logger): Registries {
+  const { mirrors, certsDir, credentials } = config;
   const routing = hostRouting({
     mirrors,
     certsDirectory: certsDir,
     onProblem: (error) => log.error({ err: error }, "a setting of a registry's hosts is left aside"),
     onMirrorFailed: (mirror, error) => log.warn({ err: error, mirror }, "a mirror failed; the next host is asked"),
   });
-  return new Registries({ routing });
+  return new Registries({ routing, credentials: [pulls, secretFileCredentials(credentials.files)] });
 }
 
 function createFetcher(places: BlobPlaces, store: ChunkStore, config: NodeConfig, log: Logger): ChunkFetcher {

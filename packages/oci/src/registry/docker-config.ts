@@ -101,10 +101,19 @@ function valueFor<T>(values: Record<string, T> | undefined, host: string, reposi
   let best: { readonly key: string; readonly value: T } | undefined;
   for (const [rawKey, value] of Object.entries(values ?? {})) {
     const key = normaliseKey(rawKey);
-    const matches = key === wanted || wanted.startsWith(`${key}/`);
+    const matches = key === wanted || wanted.startsWith(`${key}/`) || matchesGlob(key, wanted);
     if (matches && key.length > (best?.key.length ?? 0)) best = { key, value };
   }
   return best?.value;
+}
+
+/** `*.example.com/team`: a `*` stands for a part of one label of the host, as in Kubernetes' secrets. */
+function matchesGlob(key: string, wanted: string): boolean {
+  const [host = "", ...path] = key.split("/");
+  if (!host.includes("*")) return false;
+  const labels = host.split(".").map((label) => label.replace(/[^a-z0-9*]/g, "\\$&").replaceAll("*", "[^./]*"));
+  const rest = path.length === 0 ? "" : `/${path.join("/").replace(/[^a-z0-9/]/g, "\\$&")}`;
+  return new RegExp(`^${labels.join("\\.")}${rest}(?:/|$)`).test(wanted);
 }
 
 /** `https://index.docker.io/v1/` → `docker.io`; `https://host/v2/` → `host`. */

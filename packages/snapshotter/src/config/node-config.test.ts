@@ -17,6 +17,8 @@ describe("the configuration of a node", () => {
       trust: { policy: "repository", pins: [] },
       mirrors: {},
       certsDir: "/etc/containerd/certs.d",
+      credentials: { files: [] },
+      cri: { address: undefined, containerd: "/run/containerd/containerd.sock" },
       log: { level: "info" },
       metrics: { listen: undefined },
     });
@@ -53,6 +55,8 @@ describe("the configuration of a node", () => {
       "trust",
       "mirrors",
       "certsDir",
+      "credentials",
+      "cri",
       "log",
       "metrics",
     ]);

@@ -38,6 +38,16 @@ export interface NodeConfig {
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
   /** containerd's folder of registry hosts; what it says of mirrors and certificates holds here, too. */
   readonly certsDir: string;
+  readonly credentials: {
+    /** Files of Kubernetes secrets (`dockerconfigjson`), or folders of them, besides what `docker login` left. Absolute. */
+    readonly files: readonly string[];
+  };
+  readonly cri: {
+    /** The image service for the kubelet, which notes the credentials of pulls: path of its socket; undefined is none. */
+    readonly address: string | undefined;
+    /** containerd's own socket. */
+    readonly containerd: string;
+  };
   readonly log: { readonly level: LogLevel };
   readonly metrics: {
     /** `host:port` for Prometheus besides the control socket; undefined is none. */
@@ -101,7 +111,8 @@ const defaultParallel = 8;
 /** Leaves the disk to the containers; the same share that a package cache of a node usually gets. */
 const defaultBudget: StoreBudget = { kind: "shareOfDisk", share: 0.1 };
 
-/** Where containerd's documentation and distributions put it. */
+const absolutePath = z.string().regex(/^\//, "expected an absolute path");
+const defaultContainerd = "/run/containerd/containerd.sock";
 const defaultCertsDir = "/etc/containerd/certs.d";
 
 /**
@@ -117,9 +128,21 @@ export const nodeConfigSchema: z.ZodObject = z.strictObject(sections());
  * @throws {z.ZodError} with the path of each key whose value is out of bounds
  */
 export function parseNodeConfig(tree: unknown): NodeConfig {
-  const { store, fetch, push, startup, background, trust, mirrors, certsDir, log, metrics, snapshotter } = z
-    .object(sections())
-    .parse(tree);
+  const {
+    store,
+    fetch,
+    push,
+    startup,
+    background,
+    trust,
+    mirrors,
+    certsDir,
+    credentials,
+    cri,
+    log,
+    metrics,
+    snapshotter,
+  } = z.object(sections()).parse(tree);
   return {
     store,
     fetch: { deadlineMs: fetch.deadline, retries: fetch.retries, parallel: fetch.parallel },
@@ -129,6 +152,8 @@ export function parseNodeConfig(tree: unknown): NodeConfig {
     trust,
     mirrors,
     certsDir,
+    credentials,
+    cri: { address: cri.address, containerd: cri.containerd },
     log,
     metrics: { listen: metrics.listen },
     snapshotter: { address: snapshotter.address },
@@ -155,7 +180,11 @@ function sections() {
       })
       .prefault({}),
     mirrors: z.record(z.string().min(1), z.array(z.url({ protocol: /^https?$/ })).max(16)).default({}),
-    certsDir: z.string().regex(/^\//, "expected an absolute path").default(defaultCertsDir),
+    certsDir: absolutePath.default(defaultCertsDir),
+    credentials: z.strictObject({ files: z.array(absolutePath).max(64).default([]) }).prefault({}),
+    cri: z
+      .strictObject({ address: absolutePath.optional(), containerd: absolutePath.default(defaultContainerd) })
+      .prefault({}),
     log: z
       .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info") })
       .prefault({}),

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import {
+  type CredentialSource,
   dockerConfigCredentials,
+  firstOf,
   type HostRouting,
   openRepository,
   parseReference,
@@ -20,6 +22,8 @@ export interface RegistriesOptions {
   readonly onRequest?: RequestMeter | undefined;
   /** Mirrors, and certificates of hosts. */
   readonly routing?: HostRouting | undefined;
+  /** Asked after what `docker login` left. */
+  readonly credentials?: readonly CredentialSource[] | undefined;
 }
 
 /** For documents; here only what a moment cures, and chunks are asked for again by who fetches them. Attempts. */
@@ -57,13 +61,13 @@ export class Registries implements AsyncDisposable {
     const key = JSON.stringify([plainHttp ?? null, dockerConfig ?? null]);
     const known = this.#clients.get(key);
     if (known) return known;
+    const files = dockerConfig === undefined ? {} : { files: [join(dockerConfig, "config.json")] };
     const client = new RegistryClient({
       retry: { maxAttempts },
       ...(plainHttp === true && { plainHttp }),
-      ...(dockerConfig !== undefined && {
-        credentials: dockerConfigCredentials({ files: [join(dockerConfig, "config.json")] }),
-      }),
-      ...this.#options,
+      credentials: firstOf(dockerConfigCredentials(files), ...(this.#options.credentials ?? [])),
+      onRequest: this.#options.onRequest,
+      routing: this.#options.routing,
     });
     this.#clients.set(key, client);
     return client;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isErrno } from "./errno.js";
 
@@ -7,14 +7,15 @@ const temporaryMark = ".tmp-";
 
 /**
  * Writes a file that is absent or whole, also after a power cut: a temporary file beside it, synced, then renamed over it.
- * Its folder is made when missing. Mode 0600: references and mounts are nobody else's business.
+ * Its folder is made when missing. Mode 0600 unless said otherwise: references and mounts are nobody else's business.
  */
-export async function writeWholeFile(path: string, bytes: Uint8Array | string): Promise<void> {
+export async function writeWholeFile(path: string, bytes: Uint8Array | string, mode?: number): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const temporary = join(folder, `${temporaryMark}${basename(path)}-${randomUUID()}`);
   try {
     await writeSynced(temporary, bytes);
+    if (mode !== undefined) await chmod(temporary, mode);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

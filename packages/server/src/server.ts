@@ -2,11 +2,11 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FileSystemBlobStore, FileSystemUploadStore } from "@sluice/store";
 import type { Logger } from "pino";
+import { removeOrphans } from "./garbage/collect-garbage.js";
 import { createApp } from "./http/app.js";
 import { isLoopback, parseListenAddress, urlOf } from "./http/listen-address.js";
 import { ServerMetrics } from "./http/metrics.js";
 import { LevelMetadataStore } from "./metadata/level-metadata-store.js";
-import { removeOrphans } from "./uploads/orphans.js";
 import { defaultUploadLimits, type UploadLimits } from "./uploads/upload-limits.js";
 import { idleUploadMs, Uploads } from "./uploads/uploads.js";
 
@@ -55,10 +55,10 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
   try {
     const metadata = opened.add(await openMetadata(folder, options.root));
     const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
-    const removed = await removeOrphans(blobs, metadata);
-    if (removed.blobs > 0) options.log.info(removed, "removed blobs that no repository holds");
+    const removed = await removeOrphans(metadata, blobs, { graceMs: 0, dryRun: false }); // nobody pushes yet
+    if (removed.removedBlobs > 0) options.log.info(removed, "removed blobs that no repository holds");
     const store = await FileSystemUploadStore.open(join(folder, "blobs/uploads"), blobs);
-    const uploads = await Uploads.open(store, metadata, { ...defaultUploadLimits, ...options.limits });
+    const uploads = await Uploads.open(store, blobs, metadata, { ...defaultUploadLimits, ...options.limits });
     const app = createApp({ metadata, blobs, uploads }, new ServerMetrics(() => uploads.count()), options.log);
     opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
     const url = urlOf({ host, port: await app.listen(host, port) });

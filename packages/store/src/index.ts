@@ -5,7 +5,7 @@ export {
   UploadOffsetError,
   UploadUnknownError,
 } from "./blob/blob-errors.js";
-export type { BlobStore, StoredBlob } from "./blob/blob-store.js";
+export type { BlobStore, ListedBlob, StoredBlob } from "./blob/blob-store.js";
 export { FileSystemBlobStore } from "./blob/file-system-blob-store.js";
 export { FileSystemUploadStore } from "./blob/file-system-upload-store.js";
 export type { UploadStatus, UploadStore } from "./blob/upload-store.js";

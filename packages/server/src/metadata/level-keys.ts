@@ -10,6 +10,8 @@ export function keysBelow(parts: readonly string[], after?: string): { gt: strin
   return { gt: after === undefined ? prefix : prefix + after, lt: keyOf(...parts).concat("\u0001") };
 }
 
+export const partsOf = (key: string): readonly string[] => key.split(separator);
+
 /** The last part of a key. */
 export const lastPart = (key: string): string => key.slice(key.lastIndexOf(separator) + 1);
 

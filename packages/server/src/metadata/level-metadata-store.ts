@@ -1,16 +1,24 @@
 import type { AbortOptions, ContentDigest, Descriptor } from "@sluice/oci";
 import { type ChainedBatch, Level } from "level";
+import { LevelRecords } from "../records/level-records.js";
+import type { Records } from "../records/records.js";
+import { artifactOf } from "../registry/manifest-description.js";
 import type { Tag } from "../registry/manifest-reference.js";
 import type { RepositoryName } from "../registry/repository-name.js";
 import { KeyedLock } from "./keyed-lock.js";
-import { keyOf, keysBelow, lastPart, tagOf, tagOrder } from "./level-keys.js";
-import type { MetadataStore, NewManifest, Page, StoredManifest } from "./metadata-store.js";
+import { keyOf, keysBelow, lastPart, partsOf, tagOf, tagOrder } from "./level-keys.js";
+import type { ListedManifest, MetadataStore, NewManifest, Page, StoredManifest, UnusedBlob } from "./metadata-store.js";
 
 /** What stands beside a manifest's bytes: enough to take back everything that storing it did. */
 interface ManifestRecord {
   readonly mediaType: string;
   readonly subject: ContentDigest | undefined;
+  /** Undefined in what was written before version 2, until it is upgraded. */
+  readonly blobs?: readonly ContentDigest[] | undefined;
 }
+
+/** Of the keys and values. Raised when what an older program wrote must be changed before it is used. */
+const version = "2";
 
 type Db = Level<string, string>;
 type Batch = ChainedBatch<Db, string, string>;
@@ -19,32 +27,46 @@ type Batch = ChainedBatch<Db, string, string>;
 export class LevelMetadataStore implements MetadataStore {
   readonly #db: Db;
   readonly #repositories;
+  /** When it was linked, or became unused, as text. */
   readonly #blobs;
+  /** A key for each manifest that names a blob. */
+  readonly #usesOfBlob;
   readonly #records;
   readonly #bytes;
   readonly #tags;
   readonly #tagsOfManifest;
   readonly #referrers;
   readonly #uploads;
+  readonly #documents: Records;
   readonly #locks = new KeyedLock();
+  readonly #blobLocks = new KeyedLock();
 
   private constructor(db: Db) {
     this.#db = db;
     this.#repositories = db.sublevel("repositories");
-    this.#blobs = db.sublevel("blobs");
+    this.#blobs = db.sublevel<string, string>("blobs", {});
+    this.#usesOfBlob = db.sublevel("uses-of-blob");
     this.#records = db.sublevel<string, ManifestRecord>("manifests", { valueEncoding: "json" });
     this.#bytes = db.sublevel<string, Uint8Array>("manifest-bytes", { valueEncoding: "view" });
     this.#tags = db.sublevel<string, string>("tags", {});
     this.#tagsOfManifest = db.sublevel("tags-of-manifest");
+    this.#documents = new LevelRecords(db);
     this.#uploads = db.sublevel("uploads");
     this.#referrers = db.sublevel<string, Descriptor<ContentDigest>>("referrers", { valueEncoding: "json" });
+  }
+
+  /** Documents in the same database. */
+  get records(): Records {
+    return this.#documents;
   }
 
   /** Opens the database in `folder`, or makes it. Its folder must exist. Rejects when another process has it open. */
   static async open(folder: string): Promise<LevelMetadataStore> {
     const db: Db = new Level(folder);
     await db.open();
-    return new LevelMetadataStore(db);
+    const store = new LevelMetadataStore(db);
+    await store.#upgrade();
+    return store;
   }
 
   async repositories(page: Page, options?: AbortOptions): Promise<readonly string[]> {
@@ -58,10 +80,12 @@ export class LevelMetadataStore implements MetadataStore {
   }
 
   async linkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<void> {
-    await this.#change(repository, options, async (batch) => {
-      batch.put(repository, "", { sublevel: this.#repositories });
-      batch.put(keyOf(repository, digest), "", { sublevel: this.#blobs });
-    });
+    await this.#blobLocks.run(digest, () =>
+      this.#change(repository, options, async (batch) => {
+        batch.put(repository, "", { sublevel: this.#repositories });
+        batch.put(keyOf(repository, digest), String(Date.now()), { sublevel: this.#blobs });
+      }),
+    );
   }
 
   async hasBlob(repository: RepositoryName, digest: ContentDigest): Promise<boolean> {
@@ -80,6 +104,38 @@ export class LevelMetadataStore implements MetadataStore {
     });
   }
 
+  async *unusedBlobs(repository: RepositoryName, options?: AbortOptions): AsyncGenerator<UnusedBlob> {
+    for await (const [key, since] of this.#blobs.iterator({ ...keysBelow([repository]), ...signalOf(options) })) {
+      const digest = lastPart(key) as ContentDigest; // written by linkBlob only
+      if (!(await this.#isUsed(repository, digest))) yield { digest, sinceMs: Number(since) };
+    }
+  }
+
+  async unlinkUnusedBlob(
+    repository: RepositoryName,
+    digest: ContentDigest,
+    beforeMs: number,
+    options?: AbortOptions,
+  ): Promise<boolean> {
+    return await this.#change(repository, options, async (batch) => {
+      const key = keyOf(repository, digest);
+      const since = await this.#blobs.get(key);
+      if (since === undefined || Number(since) >= beforeMs || (await this.#isUsed(repository, digest))) return false;
+      batch.del(key, { sublevel: this.#blobs });
+      return true;
+    });
+  }
+
+  async whileUnlinked(digest: ContentDigest, remove: () => Promise<void>, options?: AbortOptions): Promise<boolean> {
+    return await this.#blobLocks.run(digest, async () => {
+      for (const repository of await this.#repositories.keys(signalOf(options)).all()) {
+        if (await this.#blobs.has(keyOf(repository, digest))) return false;
+      }
+      await remove();
+      return true;
+    });
+  }
+
   async putManifest(
     repository: RepositoryName,
     manifest: NewManifest,
@@ -89,10 +145,11 @@ export class LevelMetadataStore implements MetadataStore {
     return await this.#change(repository, options, async (batch) => {
       const missing = await this.#missing(repository, manifest);
       if (missing.length > 0) return missing;
-      const { digest, mediaType, bytes, referrer } = manifest;
+      const { digest, mediaType, bytes, referrer, blobs } = manifest;
       const key = keyOf(repository, digest);
       batch.put(repository, "", { sublevel: this.#repositories });
-      batch.put(key, { mediaType, subject: referrer?.subject }, { sublevel: this.#records });
+      batch.put(key, { mediaType, subject: referrer?.subject, blobs }, { sublevel: this.#records });
+      for (const blob of blobs) batch.put(keyOf(repository, blob, digest), "", { sublevel: this.#usesOfBlob });
       batch.put(key, bytes, { sublevel: this.#bytes });
       if (referrer !== undefined) {
         batch.put(keyOf(repository, referrer.subject, digest), referrer.descriptor, { sublevel: this.#referrers });
@@ -108,6 +165,14 @@ export class LevelMetadataStore implements MetadataStore {
     return record && bytes && { mediaType: record.mediaType, bytes };
   }
 
+  async *manifests(repository: RepositoryName, options?: AbortOptions): AsyncGenerator<ListedManifest> {
+    for await (const [key, record] of this.#records.iterator({ ...keysBelow([repository]), ...signalOf(options) })) {
+      const bytes = await this.#bytes.get(key);
+      if (bytes === undefined) continue; // deleted meanwhile
+      yield { digest: lastPart(key) as ContentDigest, mediaType: record.mediaType, bytes }; // written by putManifest only
+    }
+  }
+
   async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
     return await this.#change(repository, options, async (batch) => {
       const key = keyOf(repository, digest);
@@ -115,6 +180,11 @@ export class LevelMetadataStore implements MetadataStore {
       if (record === undefined) return false;
       batch.del(key, { sublevel: this.#records });
       batch.del(key, { sublevel: this.#bytes });
+      for (const blob of record.blobs ?? []) {
+        batch.del(keyOf(repository, blob, digest), { sublevel: this.#usesOfBlob });
+        const isLinked = await this.hasBlob(repository, blob);
+        if (isLinked) batch.put(keyOf(repository, blob), String(Date.now()), { sublevel: this.#blobs });
+      }
       if (record.subject !== undefined) {
         batch.del(keyOf(repository, record.subject, digest), { sublevel: this.#referrers });
       }
@@ -169,6 +239,26 @@ export class LevelMetadataStore implements MetadataStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#db.close();
+  }
+
+  /** Notes which blobs the manifests name that were stored before that was noted: without it they would be taken for unused. */
+  async #upgrade(): Promise<void> {
+    if ((await this.#db.get("version")) === version) return;
+    for await (const [key, { mediaType, subject, blobs }] of this.#records.iterator()) {
+      const bytes = await this.#bytes.get(key);
+      if (blobs !== undefined || bytes === undefined) continue;
+      const [repository = "", digest = ""] = partsOf(key);
+      const named = [...new Set(artifactOf(bytes, mediaType).blobs.map((blob) => blob.digest))];
+      const batch = this.#db.batch().put(key, { mediaType, subject, blobs: named }, { sublevel: this.#records });
+      for (const blob of named) batch.put(keyOf(repository, blob, digest), "", { sublevel: this.#usesOfBlob });
+      await batch.write();
+    }
+    await this.#db.put("version", version, { sync: true });
+  }
+
+  async #isUsed(repository: RepositoryName, digest: ContentDigest): Promise<boolean> {
+    const [user] = await this.#usesOfBlob.keys({ ...keysBelow([repository, digest]), limit: 1 }).all();
+    return user !== undefined;
   }
 
   /** Reads and writes of one change to a repository, alone and all at once. */

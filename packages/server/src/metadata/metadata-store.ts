@@ -19,6 +19,18 @@ export interface NewManifest extends StoredManifest {
   readonly referrer: { readonly subject: ContentDigest; readonly descriptor: Descriptor<ContentDigest> } | undefined;
 }
 
+/** A manifest among those of its repository. */
+export interface ListedManifest extends StoredManifest {
+  readonly digest: ContentDigest;
+}
+
+/** A blob in a repository that none of its manifests names. */
+export interface UnusedBlob {
+  readonly digest: ContentDigest;
+  /** When it was linked, or when the last manifest that named it went. Milliseconds since 1970. */
+  readonly sinceMs: number;
+}
+
 /** A page of a sorted list. */
 export interface Page {
   /** Only what sorts behind it; it need not exist. */
@@ -43,6 +55,21 @@ export interface MetadataStore extends AsyncDisposable {
   hasBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
   /** The blobs of all repositories, in no order, each at least once. */
   linkedBlobs(options?: AbortOptions): AsyncIterable<ContentDigest>;
+  /** Blobs of a repository that no manifest of it names. Those that change meanwhile may or may not come. */
+  unusedBlobs(repository: RepositoryName, options?: AbortOptions): AsyncIterable<UnusedBlob>;
+  /** As {@link unlinkBlob}, unless a manifest names it or it is unused only since `beforeMs` or later. */
+  unlinkUnusedBlob(
+    repository: RepositoryName,
+    digest: ContentDigest,
+    beforeMs: number,
+    options?: AbortOptions,
+  ): Promise<boolean>;
+  /**
+   * Runs `remove` if no repository links the blob, and lets none link it meanwhile, in no process. Who links a blob looks afterwards
+   * whether its bytes are still there.
+   * @returns false if it is linked, and `remove` was not run
+   */
+  whileUnlinked(digest: ContentDigest, remove: () => Promise<void>, options?: AbortOptions): Promise<boolean>;
   /** @returns false if it was not linked */
   unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
 
@@ -62,6 +89,8 @@ export interface MetadataStore extends AsyncDisposable {
     digest: ContentDigest,
     options?: AbortOptions,
   ): Promise<StoredManifest | undefined>;
+  /** By digest. Those that change meanwhile may or may not come. */
+  manifests(repository: RepositoryName, options?: AbortOptions): AsyncIterable<ListedManifest>;
   /** Removes a manifest, its tags and its entry among the referrers of its subject. @returns false if it was not there */
   deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
 
@@ -83,4 +112,16 @@ export interface MetadataStore extends AsyncDisposable {
   repositoryOfUpload(id: string, options?: AbortOptions): Promise<string | undefined>;
   /** Again: nothing. */
   removeUpload(id: string, options?: AbortOptions): Promise<void>;
+}
+
+/** All repositories, page by page. */
+export async function* everyRepository(store: MetadataStore, options?: AbortOptions): AsyncGenerator<RepositoryName> {
+  const limit = 1000;
+  let after: string | undefined;
+  for (;;) {
+    const page = await store.repositories({ after, limit }, options);
+    for (const name of page) yield name as RepositoryName; // validated when it was put
+    if (page.length < limit) return;
+    after = page.at(-1);
+  }
 }

@@ -8,6 +8,7 @@ import {
   type Manifest,
   parseContentManifest,
   referrerDescriptor,
+  sluiceMediaTypes,
   UnsupportedMediaTypeError,
 } from "@sluice/oci";
 import type { NewManifest } from "../metadata/metadata-store.js";
@@ -42,6 +43,18 @@ export function describeManifest(
   };
 }
 
+/** Whether a stored manifest is a streaming artifact, and the blobs that it needs, with their sizes. */
+export function artifactOf(
+  bytes: Uint8Array,
+  mediaType: string,
+): { readonly isStreaming: boolean; readonly blobs: readonly Descriptor<ContentDigest>[] } {
+  const manifest = parsed(bytes, mediaType, "sha256");
+  return {
+    isStreaming: manifest.artifactType === sluiceMediaTypes.artifact,
+    blobs: manifest.kind === "image" ? heldBlobs(manifest.config, manifest.layers) : [],
+  };
+}
+
 function parsed(
   bytes: Uint8Array,
   contentType: string | undefined,
@@ -61,9 +74,16 @@ function blobsOf(
   config: Descriptor<ContentDigest> | undefined,
   layers: readonly Descriptor<ContentDigest>[],
 ): readonly ContentDigest[] {
-  const held = layers.filter(({ mediaType }) => !isHeldElsewhere(mediaType));
-  return [...new Set([...(config === undefined ? [] : [config]), ...held].map(({ digest }) => digest))];
+  return [...new Set(heldBlobs(config, layers).map(({ digest }) => digest))];
 }
+
+const heldBlobs = (
+  config: Descriptor<ContentDigest> | undefined,
+  layers: readonly Descriptor<ContentDigest>[],
+): readonly Descriptor<ContentDigest>[] => [
+  ...(config === undefined ? [] : [config]),
+  ...layers.filter(({ mediaType }) => !isHeldElsewhere(mediaType)),
+];
 
 /** Layers whose bytes their maker forbids to redistribute; they come from the URLs in the descriptor. */
 const isHeldElsewhere = (mediaType: string): boolean =>

@@ -133,6 +133,54 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       expect(await store.resolveTag(app, tag("latest"))).toBe(manifest.digest);
     });
 
+    it("lists the manifests of a repository, and of no other", async () => {
+      await store.putManifest(app, manifestOf("one"), []);
+      await store.putManifest(app, manifestOf("two"), []);
+      await store.putManifest(other, manifestOf("three"), []);
+      const listed = [];
+      for await (const { digest, bytes } of store.manifests(app)) listed.push([digest, Buffer.from(bytes).toString()]);
+      expect(listed.sort()).toEqual(["one", "two"].map((text) => [sha256Of(text), text]).sort());
+    });
+
+    it("tells which blobs no manifest names, and unlinks none that one does or that has not been so for long", async () => {
+      const [used, unused] = [sha256Of("used"), sha256Of("unused")];
+      for (const digest of [used, unused]) await store.linkBlob(app, digest);
+      const both = [manifestOf("one", { blobs: [used] }), manifestOf("two", { blobs: [used] })] as const;
+      for (const manifest of both) await store.putManifest(app, manifest, []);
+      const found = async (): Promise<unknown> => {
+        const digests = [];
+        for await (const { digest } of store.unusedBlobs(app)) digests.push(digest);
+        return digests.sort();
+      };
+      expect(await found()).toEqual([unused]);
+      const later = Date.now() + 60_000;
+      expect(await store.unlinkUnusedBlob(app, used, later)).toBe(false);
+      await store.deleteManifest(app, both[0].digest);
+      expect(await found()).toEqual([unused]);
+      await store.deleteManifest(app, both[1].digest);
+      expect(await found()).toEqual([unused, used].sort());
+      expect(await store.unlinkUnusedBlob(app, used, Date.now() - 60_000)).toBe(false);
+      expect(await store.unlinkUnusedBlob(app, used, later)).toBe(true);
+      expect([await store.hasBlob(app, used), await store.hasBlob(app, unused)]).toEqual([false, true]);
+    });
+
+    it("lets a blob's bytes go only while no repository links it", async () => {
+      const digest = sha256Of("blob");
+      await store.linkBlob(app, digest);
+      const never = async (): Promise<void> => expect.unreachable();
+      expect(await store.whileUnlinked(digest, never)).toBe(false);
+      await store.unlinkBlob(app, digest);
+      const order: string[] = [];
+      let linked: Promise<void> | undefined;
+      const removed = await store.whileUnlinked(digest, async () => {
+        linked = store.linkBlob(other, digest).then(() => void order.push("linked"));
+        await store.hasRepository(app);
+        order.push("removed");
+      });
+      await linked;
+      expect([removed, order]).toEqual([true, ["removed", "linked"]]);
+    });
+
     it("removes a tag alone", async () => {
       const one = manifestOf("one");
       await store.putManifest(app, one, [tag("a")]);

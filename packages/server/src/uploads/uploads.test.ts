@@ -31,7 +31,12 @@ describe("uploads of repositories", () => {
   });
   const openUploads = async (limits?: UploadLimits): Promise<Uploads> => {
     const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
-    return await Uploads.open(await FileSystemUploadStore.open(join(folder, "uploads"), blobs), metadata, limits);
+    return await Uploads.open(
+      await FileSystemUploadStore.open(join(folder, "uploads"), blobs),
+      blobs,
+      metadata,
+      limits,
+    );
   };
   const unfinished = (): Promise<string[]> => readdir(join(folder, "uploads"));
 

@@ -1,11 +1,13 @@
 import { type ContentDigest, DigestMismatchError } from "@sluice/oci";
 import {
+  type BlobStore,
   UploadBusyError,
   UploadOffsetError,
   type UploadStatus,
   type UploadStore,
   UploadUnknownError,
 } from "@sluice/store";
+import { linkStoredBlob } from "../garbage/link-stored-blob.js";
 import type { MetadataStore } from "../metadata/metadata-store.js";
 import { RegistryError } from "../registry/registry-error.js";
 import type { RepositoryName } from "../registry/repository-name.js";
@@ -22,13 +24,14 @@ export const idleUploadMs: number = 24 * 60 * 60 * 1000;
  */
 export class Uploads {
   readonly #store: UploadStore;
+  readonly #blobs: BlobStore;
   readonly #metadata: MetadataStore;
-
   readonly #limits: UploadLimits;
   readonly #open: OpenUploads;
 
-  private constructor(store: UploadStore, metadata: MetadataStore, limits: UploadLimits) {
+  private constructor(store: UploadStore, blobs: BlobStore, metadata: MetadataStore, limits: UploadLimits) {
     this.#store = store;
+    this.#blobs = blobs;
     this.#metadata = metadata;
     this.#limits = limits;
     this.#open = new OpenUploads(limits);
@@ -37,10 +40,11 @@ export class Uploads {
   /** With those that an earlier process left behind. */
   static async open(
     store: UploadStore,
+    blobs: BlobStore,
     metadata: MetadataStore,
     limits: UploadLimits = defaultUploadLimits,
   ): Promise<Uploads> {
-    const uploads = new Uploads(store, metadata, limits);
+    const uploads = new Uploads(store, blobs, metadata, limits);
     for await (const { id } of store.list()) uploads.#open.add((await metadata.repositoryOfUpload(id)) ?? "", id);
     return uploads;
   }
@@ -80,7 +84,7 @@ export class Uploads {
       throw error;
     }
     this.#open.remove(id);
-    await this.#metadata.linkBlob(repository, digest);
+    await linkStoredBlob(this.#metadata, this.#blobs, repository, digest);
     await this.#metadata.removeUpload(id);
   }
 
@@ -104,7 +108,7 @@ export class Uploads {
     } finally {
       this.#open.remove(id);
     }
-    await this.#metadata.linkBlob(repository, digest);
+    await linkStoredBlob(this.#metadata, this.#blobs, repository, digest);
   }
 
   count(): number {

@@ -5,6 +5,12 @@ export interface StoredBlob {
   readonly sizeBytes: number;
 }
 
+/** A stored blob in a list. */
+export interface ListedBlob extends StoredBlob {
+  /** When it was stored, or stored again, last. Milliseconds since 1970. */
+  readonly storedAtMs: number;
+}
+
 /** Whole blobs by digest. A blob is absent or whole, also for other processes and after a power cut, and never changes. */
 export interface BlobStore {
   has(digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
@@ -32,5 +38,5 @@ export interface BlobStore {
   delete(digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
 
   /** In no order; blobs put or deleted meanwhile may or may not come. */
-  list(options?: AbortOptions): AsyncIterable<StoredBlob>;
+  list(options?: AbortOptions): AsyncIterable<ListedBlob>;
 }

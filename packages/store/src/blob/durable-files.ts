@@ -1,10 +1,10 @@
-import { type FileHandle, link, mkdir, open, rename } from "node:fs/promises";
+import { type FileHandle, link, mkdir, open, rename, utimes } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isErrno } from "../errno.js";
 import { NoSpaceError } from "./blob-errors.js";
 
 /**
- * Gives a file that is whole and synced its final name, durably. If the name is taken, the file there stays: a name is its content. `from` may
+ * Gives a file that is whole and synced its final name, durably. If the name is taken, the file there stays, with a new time: a name is its content. `from` may
  * be left behind; the caller removes it.
  */
 export async function publishFile(from: string, to: string): Promise<void> {
@@ -14,10 +14,19 @@ export async function publishFile(from: string, to: string): Promise<void> {
     await link(from, to);
   } catch (error) {
     if (isErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "EMLINK")) await rename(from, to);
-    else if (!isErrno(error, "EEXIST")) throw error;
+    else if (isErrno(error, "EEXIST")) await touch(to);
+    else throw error;
   }
   await syncFolder(folder);
   if (created !== undefined) await syncFolder(dirname(folder));
+}
+
+/** Who counts a file's age from its time must not take it for old. One that was removed this moment has no time to set. */
+export async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch((error: unknown) => {
+    if (!isErrno(error, "ENOENT")) throw error;
+  });
 }
 
 /** A name is durable only when its folder is. */

@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rm, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -12,8 +13,8 @@ import {
 } from "@sluice/oci/content";
 import { isErrno } from "../errno.js";
 import { BlobMissingError } from "./blob-errors.js";
-import type { BlobStore, StoredBlob } from "./blob-store.js";
-import { namingFullDisk, publishFile, writeAll } from "./durable-files.js";
+import type { BlobStore, ListedBlob } from "./blob-store.js";
+import { namingFullDisk, publishFile, touch, writeAll } from "./durable-files.js";
 import { TemporaryFiles } from "./temporary-files.js";
 
 /** Bytes read from the disk at once: large enough that the disk matters and not the calls. */
@@ -50,12 +51,7 @@ export class FileSystemBlobStore implements BlobStore {
 
   async sizeOf(digest: ContentDigest, options?: AbortOptions): Promise<number | undefined> {
     options?.signal?.throwIfAborted();
-    try {
-      return (await stat(this.pathOf(digest))).size;
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return undefined;
-      throw error;
-    }
+    return (await statIfThere(this.pathOf(digest)))?.size;
   }
 
   async *read(digest: ContentDigest, range?: ByteRange, options?: AbortOptions): AsyncGenerator<Uint8Array> {
@@ -82,6 +78,7 @@ export class FileSystemBlobStore implements BlobStore {
   async put(expected: ExpectedContent, source: AsyncIterable<Uint8Array>, options?: AbortOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     if (await this.has(expected.digest)) {
+      await touch(this.pathOf(expected.digest));
       await source[Symbol.asyncIterator]().return?.();
       return;
     }
@@ -107,15 +104,15 @@ export class FileSystemBlobStore implements BlobStore {
     }
   }
 
-  async *list(options?: AbortOptions): AsyncGenerator<StoredBlob> {
+  async *list(options?: AbortOptions): AsyncGenerator<ListedBlob> {
     for (const algorithm of algorithms) {
       for (const shard of await readdir(join(this.#folder, algorithm))) {
         for (const name of await readdir(join(this.#folder, algorithm, shard))) {
           options?.signal?.throwIfAborted();
           const digest = `${algorithm}:${name}`;
           if (!isContentDigest(digest)) continue;
-          const sizeBytes = await this.sizeOf(digest);
-          if (sizeBytes !== undefined) yield { digest, sizeBytes };
+          const found = await statIfThere(this.pathOf(digest));
+          if (found !== undefined) yield { digest, sizeBytes: found.size, storedAtMs: found.mtimeMs };
         }
       }
     }
@@ -128,6 +125,15 @@ export class FileSystemBlobStore implements BlobStore {
       if (isErrno(error, "ENOENT")) throw new BlobMissingError(digest, this.#folder, { cause: error });
       throw error;
     }
+  }
+}
+
+async function statIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
   }
 }
 

@@ -133,7 +133,7 @@ export function blobStoreSuite(name: string, open: () => Promise<OpenedBlobStore
       expect(Buffer.compare(await collect(store.read(digest)), bytes)).toBe(0);
       const listed = [];
       for await (const blob of store.list()) listed.push(blob);
-      expect(listed).toEqual([{ digest, sizeBytes: bytes.length }]);
+      expect(listed).toEqual([{ digest, sizeBytes: bytes.length, storedAtMs: expect.any(Number) }]);
       expect(await opened.leftovers()).toBe(0);
     });
 

@@ -1,5 +1,6 @@
 import { type ContentDigest, isContentDigest } from "@sluice/oci";
 import type { BlobStore } from "@sluice/store";
+import { linkStoredBlob } from "../../garbage/link-stored-blob.js";
 import type { MetadataStore } from "../../metadata/metadata-store.js";
 import { parseRequestDigest } from "../../registry/manifest-reference.js";
 import { RegistryError } from "../../registry/registry-error.js";
@@ -76,7 +77,7 @@ async function mountBlob(
   if (digest === null || from === null || !isContentDigest(digest)) return undefined;
   const source = parseRepositoryName(from);
   if (!(await metadata.hasBlob(source, digest)) || !(await blobs.has(digest))) return undefined;
-  await metadata.linkBlob(repository, digest);
+  await linkStoredBlob(metadata, blobs, repository, digest);
   return digest;
 }
 

@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { tokenCommand, userCommand } from "./commands/accounts.js";
 import { benchCommand } from "./commands/bench.js";
 import { completionCommand } from "./commands/completion.js";
 import { configCommand } from "./commands/config.js";
@@ -12,7 +13,9 @@ import { nodeCommand } from "./commands/node.js";
 import { optimizeCommand } from "./commands/optimize.js";
 import { pullCommand } from "./commands/pull.js";
 import { referrersCommand } from "./commands/referrers.js";
+import { registryCommand, usageCommand } from "./commands/registry.js";
 import { runCommand } from "./commands/run.js";
+import { scopeMapCommand } from "./commands/scope-map.js";
 import { serveCommand } from "./commands/serve.js";
 import { snapshotterCommand } from "./commands/snapshotter.js";
 import { storeCommand } from "./commands/store.js";
@@ -69,6 +72,11 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
     nodeCommand(runner),
     pullCommand(runner),
     serveCommand(runner),
+    userCommand(runner),
+    tokenCommand(runner),
+    scopeMapCommand(runner),
+    registryCommand(runner),
+    usageCommand(runner),
     configCommand(runner),
     demoCommand(runner),
     completionCommand(runner, program),

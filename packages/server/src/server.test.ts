@@ -36,19 +36,26 @@ describe("a registry", () => {
     expect(await (await registry.send("GET", `/v2/a/blobs/${kept}`)).text()).toBe("kept");
   });
 
-  it.each([
-    ["127.0.0.1:0", 0],
-    ["0.0.0.0:0", 1],
-  ])("that listens on %s warns %i times that it has no lock", async (listen, warnings) => {
+  it("does not start beyond loopback while everybody could do everything, unless that is what is wanted", async () => {
     const root = await mkdtemp(join(tmpdir(), "sluice-server-"));
     const lines: string[] = [];
-    const server = await createServer({
-      root,
-      listen,
-      log: pino({ level: "warn" }, { write: (line) => lines.push(line) }),
+    const start = (options: { allowOpen?: boolean }) =>
+      createServer({
+        root,
+        listen: "0.0.0.0:0",
+        log: pino({ level: "warn" }, { write: (line) => lines.push(line) }),
+        ...options,
+      });
+    await expect(start({})).rejects.toMatchObject({
+      code: "REGISTRY_OPEN",
+      message: expect.stringContaining("--allow-open"),
     });
+    const server = await start({ allowOpen: true });
     await server.close();
-    expect(lines.filter((line) => line.includes("no TLS and no login")).length).toBe(warnings);
+    expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
+      expect.stringContaining("no accounts"),
+      expect.stringContaining("no TLS"),
+    ]);
     await rm(root, { recursive: true });
   });
 

@@ -1,12 +1,18 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { FileSystemBlobStore, FileSystemUploadStore } from "@sluice/store";
+import { type BlobStore, FileSystemBlobStore, FileSystemUploadStore } from "@sluice/store";
 import type { Logger } from "pino";
-import { removeOrphans } from "./garbage/collect-garbage.js";
+import { Accounts } from "./access/accounts.js";
+import { defaultMaxFailures } from "./access/attempts.js";
+import { BearerTokens } from "./access/bearer-tokens.js";
+import { Gatekeeper } from "./access/gatekeeper.js";
+import { collectGarbage, defaultGraceMs, removeOrphans } from "./garbage/collect-garbage.js";
 import { createApp } from "./http/app.js";
 import { isLoopback, parseListenAddress, urlOf } from "./http/listen-address.js";
 import { ServerMetrics } from "./http/metrics.js";
+import { Tls, type TlsFiles } from "./http/tls.js";
 import { LevelMetadataStore } from "./metadata/level-metadata-store.js";
+import type { MetadataStore } from "./metadata/metadata-store.js";
 import { defaultUploadLimits, type UploadLimits } from "./uploads/upload-limits.js";
 import { idleUploadMs, Uploads } from "./uploads/uploads.js";
 
@@ -18,6 +24,16 @@ export interface ServerOptions {
   readonly log: Logger;
   /** Default: {@link defaultUploadLimits}. */
   readonly limits?: Partial<UploadLimits> | undefined;
+  /** What they may do who do not log in, once there are accounts. Default: nothing. */
+  readonly anonymous?: "none" | "read" | undefined;
+  /** Wrong passwords from one address in a minute, before it must wait. Default: {@link defaultMaxFailures}. */
+  readonly maxLoginFailures?: number | undefined;
+  /** Serve everybody everything beyond this machine, too, while there are no accounts. */
+  readonly allowOpen?: boolean | undefined;
+  /** Default: plain HTTP. */
+  readonly tls?: TlsFiles | undefined;
+  /** `https://HOST`, as clients reach the registry when something stands in front of it. Default: as each of them names it. */
+  readonly publicUrl?: string | undefined;
 }
 
 /** A registry that answers. */
@@ -39,14 +55,22 @@ export class RootInUseError extends Error {
   }
 }
 
+/** It would be open to everybody who reaches it. */
+export class OpenRegistryError extends Error {
+  override readonly name = "OpenRegistryError";
+  readonly code = "REGISTRY_OPEN";
+}
+
 /** How long a stop waits for answers in flight. Service managers kill after 90 s; a person waits less. Milliseconds. */
 const graceMs = 10_000;
 /** How often abandoned uploads are looked for. Milliseconds. */
 const sweepMs = 10 * 60 * 1000;
+/** How often garbage is collected. Milliseconds. */
+const collectMs = 6 * 60 * 60 * 1000;
 
 /**
  * Starts a registry on the files below `options.root`.
- * @throws {ListenAddressError} {RootInUseError} and whatever the system says about the port or the folder
+ * @throws {ListenAddressError} {RootInUseError} {OpenRegistryError} and whatever the system says about the port or the folder
  */
 export async function createServer(options: ServerOptions): Promise<RegistryServer> {
   const { host, port } = parseListenAddress(options.listen);
@@ -59,15 +83,32 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
     if (removed.removedBlobs > 0) options.log.info(removed, "removed blobs that no repository holds");
     const store = await FileSystemUploadStore.open(join(folder, "blobs/uploads"), blobs);
     const uploads = await Uploads.open(store, blobs, metadata, { ...defaultUploadLimits, ...options.limits });
-    const app = createApp({ metadata, blobs, uploads }, new ServerMetrics(() => uploads.count()), options.log);
+    const accounts = new Accounts(metadata.records);
+    const isOpen = !(await accounts.exist());
+    if (isOpen && !isLoopback(host) && options.allowOpen !== true) throw openBeyondLoopback(options.listen);
+    const tokens = await BearerTokens.open(metadata.records);
+    const gatekeeper = new Gatekeeper(accounts, tokens, {
+      anonymous: options.anonymous ?? "none",
+      maxFailures: options.maxLoginFailures ?? defaultMaxFailures,
+      isOpenWithoutAccounts: isLoopback(host) || options.allowOpen === true,
+    });
+    const places = { metadata, blobs, uploads, accounts, tokens, gatekeeper, publicUrl: options.publicUrl };
+    const tls = options.tls && opened.add(await Tls.open(options.tls, options.log));
+    const app = await createApp(places, new ServerMetrics(() => uploads.count()), options.log, tls);
     opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
-    const url = urlOf({ host, port: await app.listen(host, port) });
-    opened.add(sweepEvery(sweepMs, uploads, options.log));
+    const url = urlOf({ host, port: await app.listen(host, port) }, tls === undefined ? "http" : "https");
+    opened.add(repeat(sweepMs, () => uploads.expire(Date.now() - idleUploadMs), options.log, "expire uploads"));
+    opened.add(
+      repeat(collectMs, (signal) => collect(metadata, blobs, options.log, signal), options.log, "collect garbage"),
+    );
     options.log.info({ url, root: options.root }, "registry listens");
-    if (!isLoopback(host)) {
+    if (!isLoopback(host) && isOpen) {
+      options.log.warn({ url }, "no accounts: whoever reaches this port may read, write and delete everything");
+    }
+    if (!isLoopback(host) && tls === undefined) {
       options.log.warn(
         { url },
-        "no TLS and no login yet: whoever reaches this port may read, write and delete everything",
+        "no TLS: passwords and content cross the network readable, unless a proxy in front has it",
       );
     }
     return { url, close: () => opened.close(), [Symbol.asyncDispose]: () => opened.close() };
@@ -97,14 +138,46 @@ class Opened {
   }
 }
 
-function sweepEvery(intervalMs: number, uploads: Uploads, log: Logger): AsyncDisposable {
+const openBeyondLoopback = (listen: string): OpenRegistryError =>
+  new OpenRegistryError(
+    `${listen} can be reached from other machines, and there are no accounts: everybody could read, write and delete everything. ` +
+      "Start on 127.0.0.1, make an administrator (`user create NAME --admin`), and start again; or choose this with --allow-open",
+  );
+
+async function collect(metadata: MetadataStore, blobs: BlobStore, log: Logger, signal: AbortSignal): Promise<void> {
+  const collection = await collectGarbage(metadata, blobs, { graceMs: defaultGraceMs, dryRun: false, signal });
+  if (collection.unlinkedBlobs + collection.removedBlobs > 0) log.info(collection, "collected garbage");
+}
+
+/** Runs `work` again and again, never twice at once; a stop ends it and waits for that. */
+function repeat(
+  intervalMs: number,
+  work: (signal: AbortSignal) => Promise<unknown>,
+  log: Logger,
+  what: string,
+): AsyncDisposable {
+  const stop = new AbortController();
+  let running: Promise<void> | undefined;
+  const run = async (): Promise<void> => {
+    try {
+      await work(stop.signal);
+    } catch (error) {
+      if (!stop.signal.aborted) log.warn({ err: error }, `cannot ${what}; it is tried again later`);
+    } finally {
+      running = undefined;
+    }
+  };
   const timer = setInterval(() => {
-    uploads
-      .expire(Date.now() - idleUploadMs)
-      .catch((error: unknown) => log.warn({ err: error }, "cannot remove an abandoned upload"));
+    running ??= run();
   }, intervalMs);
   timer.unref();
-  return { [Symbol.asyncDispose]: async () => clearInterval(timer) };
+  return {
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer);
+      stop.abort();
+      await running;
+    },
+  };
 }
 
 async function openMetadata(folder: string, root: string): Promise<LevelMetadataStore> {

@@ -18,6 +18,14 @@ const ownKeys = {
     .strictObject({
       /** HOST:PORT. */
       listen: z.string().min(1).optional(),
+      /** What they may do who do not log in, once there are accounts. */
+      anonymous: z.enum(["none", "read"]).optional(),
+      /** Serve everybody everything beyond this machine while there are no accounts. */
+      allowOpen: z.boolean().optional(),
+      /** As clients reach the registry when something stands in front of it. */
+      publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+      /** PEM files; read again when they change. */
+      tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
     })
     .optional(),
 } as const;

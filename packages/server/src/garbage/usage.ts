@@ -5,7 +5,7 @@ import { artifactOf } from "../registry/manifest-description.js";
 import type { RepositoryName } from "../registry/repository-name.js";
 
 /** What a repository holds. A blob that originals and streaming artifacts share counts as original. Bytes of blobs and manifests. */
-export interface RepositoryUsage {
+interface RepositoryUsage {
   readonly repository: string;
   readonly originalBytes: number;
   readonly streamingBytes: number;
@@ -31,7 +31,7 @@ export async function measureUsage(metadata: MetadataStore, blobs: BlobStore, op
   return { storedBytes, repositories };
 }
 
-export async function usageOf(
+async function usageOf(
   metadata: MetadataStore,
   blobs: BlobStore,
   repository: RepositoryName,

@@ -1,9 +1,16 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
+import type { Action } from "../access/grants.js";
+
+/** What whoever sends a request may do elsewhere than on its route, which has been looked at. */
+export interface Permissions {
+  may(repository: string, action: Action): boolean;
+}
 
 /** A request after its path has been read. */
 export interface RegistryRequest {
   readonly method: string;
+  readonly permissions: Permissions;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   /** Has ended already when there is no body. Fails when the client goes away. */

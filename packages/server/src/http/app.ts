@@ -1,13 +1,20 @@
 import { Readable } from "node:stream";
+import { Server as TlsServer } from "node:tls";
 import { type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "pino";
+import { may } from "../access/principal.js";
+import { actionOf } from "../access/route-action.js";
 import { RegistryError } from "../registry/registry-error.js";
-import type { Answer, RegistryRequest } from "./answer.js";
+import type { Answer, Permissions, RegistryRequest } from "./answer.js";
+import { addApi } from "./api/api.js";
+import { callerOf } from "./caller.js";
 import { dispatch } from "./dispatch.js";
 import { errorAnswer, isFault } from "./error-answer.js";
-import type { RegistryPlaces } from "./handlers/uploads.js";
 import type { ServerMetrics } from "./metrics.js";
+import type { RegistryPlaces } from "./places.js";
 import { parseRoute, type Route } from "./route.js";
+import type { Tls, TlsPair } from "./tls.js";
+import { addTokenRoute } from "./token-route.js";
 
 /** A client that sends nothing for so long has gone. Milliseconds. */
 const idleConnectionMs = 120_000;
@@ -22,8 +29,9 @@ export interface App {
 }
 
 /** The HTTP face of the registry: reads the path, dispatches, sends the answer, counts. */
-export function createApp(places: RegistryPlaces, metrics: ServerMetrics, log: Logger): App {
+export async function createApp(places: RegistryPlaces, metrics: ServerMetrics, log: Logger, tls?: Tls): Promise<App> {
   const app = fastify({
+    ...(tls && { https: tls.pair }),
     logger: false, // what is worth a line is logged here, with the cause
     exposeHeadRoutes: false,
     forceCloseConnections: "idle",
@@ -63,10 +71,17 @@ export function createApp(places: RegistryPlaces, metrics: ServerMetrics, log: L
       const { path, query } = partedUrl(request.raw.url ?? "");
       route = parseRoute(path);
       if (route === undefined) throw new RegistryError("NAME_UNKNOWN", "no such path", undefined, { status: 404 });
-      return await send(reply, await dispatch(places, route, requestOf(request, query)), log);
+      const permissions = await permissionsFor(places, route, request);
+      return await send(reply, await dispatch(places, route, requestOf(request, query, permissions)), log);
     },
   });
-  app.get("/v2", async (_request, reply) => await send(reply, { status: 200, body: "{}" }, log));
+  app.get("/v2", async (request, reply) => {
+    await permissionsFor(places, { kind: "base" }, request);
+    return await send(reply, { status: 200, body: "{}" }, log);
+  });
+  addTokenRoute(app, places);
+  await addApi(app, places);
+  tls?.onChange((pair) => setPair(app.server, pair));
   return {
     listen: async (host, port) => {
       await app.listen({ host, port });
@@ -98,7 +113,19 @@ function partedUrl(url: string): { readonly path: string; readonly query: URLSea
   }
 }
 
-const requestOf = (request: FastifyRequest, query: URLSearchParams): RegistryRequest => ({
+/** @throws {RegistryError} UNAUTHORIZED or DENIED when whoever asks may not */
+async function permissionsFor(places: RegistryPlaces, route: Route, request: FastifyRequest): Promise<Permissions> {
+  const caller = callerOf(request, places.publicUrl);
+  const principal = await places.gatekeeper.principalOf(caller);
+  if (route.kind === "base") places.gatekeeper.demandLogin(principal, caller);
+  else if (route.kind !== "catalog") {
+    places.gatekeeper.demand(principal, caller, route.repository, actionOf(route, request.method));
+  }
+  return { may: (repository, action) => may(principal, repository, action) };
+}
+
+const requestOf = (request: FastifyRequest, query: URLSearchParams, permissions: Permissions): RegistryRequest => ({
+  permissions,
   method: request.method,
   query,
   headers: request.headers,
@@ -131,6 +158,10 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
   // The rest of a body that nobody will read must not be taken for the next request.
   if (!request.raw.complete) reply.header("connection", "close");
   return send(reply, answer, log);
+}
+
+function setPair(server: object, pair: TlsPair): void {
+  if (server instanceof TlsServer) server.setSecureContext(pair);
 }
 
 const sizeOf = (header: string | number | string[] | undefined): number => {

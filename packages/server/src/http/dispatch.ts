@@ -4,14 +4,8 @@ import { deleteBlob, readBlob } from "./handlers/blobs.js";
 import { deleteManifest, putManifest, readManifest } from "./handlers/manifests.js";
 import { listReferrers } from "./handlers/referrers.js";
 import { listRepositories, listTags } from "./handlers/tags.js";
-import {
-  appendToUpload,
-  cancelUpload,
-  finishUpload,
-  type RegistryPlaces,
-  startUpload,
-  uploadStatus,
-} from "./handlers/uploads.js";
+import { appendToUpload, cancelUpload, finishUpload, startUpload, uploadStatus } from "./handlers/uploads.js";
+import type { RegistryPlaces } from "./places.js";
 import type { Route } from "./route.js";
 
 type Handler = () => Answer | Promise<Answer>;

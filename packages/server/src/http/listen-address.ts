@@ -25,6 +25,6 @@ export function parseListenAddress(text: string): ListenAddress {
 export const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\./.test(host);
 
 /** The address as a URL that clients on this machine can use. */
-export function urlOf(address: ListenAddress): string {
-  return `http://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
+export function urlOf(address: ListenAddress, scheme: "http" | "https" = "http"): string {
+  return `${scheme}://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
 }

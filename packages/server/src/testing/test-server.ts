@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createImageManifest, type Descriptor, type Digest, ociMediaTypes, sha256Of } from "@sluice/oci";
 import { pino } from "pino";
-import { createServer, type RegistryServer } from "../server.js";
+import { createServer, type RegistryServer, type ServerOptions } from "../server.js";
 
 /** A registry on a temporary data root, and the requests that tests send to it. */
 export interface TestServer extends AsyncDisposable {
@@ -32,9 +32,9 @@ interface SendInit {
   readonly body?: string | Uint8Array;
 }
 
-export async function startTestServer(): Promise<TestServer> {
+export async function startTestServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const root = await mkdtemp(join(tmpdir(), "sluice-server-"));
-  const start = () => createServer({ root, listen: "127.0.0.1:0", log: pino({ level: "silent" }) });
+  const start = () => createServer({ root, listen: "127.0.0.1:0", log: pino({ level: "silent" }), ...options });
   let server = await start();
   const send: TestServer["send"] = (method, path, init = {}) =>
     fetch(`${server.url}${path}`, {

@@ -1,7 +1,7 @@
-import type { MetadataStore } from "../../metadata/metadata-store.js";
+import type { MetadataStore, Page } from "../../metadata/metadata-store.js";
 import type { RepositoryName } from "../../registry/repository-name.js";
 import { type Answer, jsonAnswer, type RegistryRequest } from "../answer.js";
-import { loadPage, parsePage } from "../paging.js";
+import { loadPage, longestPage, parsePage } from "../paging.js";
 import { unknownRepository } from "./manifests.js";
 
 /** `GET /v2/<name>/tags/list` */
@@ -17,10 +17,25 @@ export async function listTags(
   return jsonAnswer({ name: repository, tags: items }, headers);
 }
 
-/** `GET /v2/_catalog`, which the specification leaves to Docker's registry API. */
+/** `GET /v2/_catalog`, which the specification leaves to Docker's registry API: those that the caller may list. */
 export async function listRepositories(metadata: MetadataStore, request: RegistryRequest): Promise<Answer> {
   const { items, headers } = await loadPage(parsePage(request.query), "/v2/_catalog", (page) =>
-    metadata.repositories(page),
+    visibleRepositories(metadata, page, request),
   );
   return jsonAnswer({ repositories: items }, headers);
+}
+
+async function visibleRepositories(
+  metadata: MetadataStore,
+  page: Page,
+  { permissions }: RegistryRequest,
+): Promise<readonly string[]> {
+  const visible: string[] = [];
+  for (let { after } = page; visible.length < page.limit; ) {
+    const found = await metadata.repositories({ after, limit: longestPage });
+    visible.push(...found.filter((repository) => permissions.may(repository, "metadata/read")));
+    if (found.length < longestPage) break;
+    after = found.at(-1);
+  }
+  return visible.slice(0, page.limit);
 }

@@ -1,20 +1,11 @@
 import { type ContentDigest, isContentDigest } from "@sluice/oci";
-import type { BlobStore } from "@sluice/store";
 import { linkStoredBlob } from "../../garbage/link-stored-blob.js";
-import type { MetadataStore } from "../../metadata/metadata-store.js";
 import { parseRequestDigest } from "../../registry/manifest-reference.js";
 import { RegistryError } from "../../registry/registry-error.js";
 import { parseRepositoryName, type RepositoryName } from "../../registry/repository-name.js";
-import type { Uploads } from "../../uploads/uploads.js";
 import type { Answer, RegistryRequest } from "../answer.js";
+import type { RegistryPlaces } from "../places.js";
 import { parseChunkRange } from "../range-header.js";
-
-/** Where a registry keeps what it is given. */
-export interface RegistryPlaces {
-  readonly metadata: MetadataStore;
-  readonly blobs: BlobStore;
-  readonly uploads: Uploads;
-}
 
 /** `POST /v2/<name>/blobs/uploads/`: opens an upload; with `?digest=` the body is the blob; with `?mount=` it may be here already. */
 export async function startUpload(
@@ -22,7 +13,7 @@ export async function startUpload(
   repository: RepositoryName,
   request: RegistryRequest,
 ): Promise<Answer> {
-  const mounted = await mountBlob(places, repository, request.query);
+  const mounted = await mountBlob(places, repository, request);
   if (mounted !== undefined) return committed(repository, mounted);
   const digest = request.query.get("digest");
   if (digest === null) return progress(repository, await places.uploads.start(repository), 0, 202);
@@ -70,12 +61,13 @@ export async function cancelUpload(places: RegistryPlaces, repository: Repositor
 async function mountBlob(
   { metadata, blobs }: RegistryPlaces,
   repository: RepositoryName,
-  query: URLSearchParams,
+  { query, permissions }: RegistryRequest,
 ): Promise<ContentDigest | undefined> {
   const digest = query.get("mount");
   const from = query.get("from");
   if (digest === null || from === null || !isContentDigest(digest)) return undefined;
   const source = parseRepositoryName(from);
+  if (!permissions.may(source, "content/read")) return undefined; // as if it were not there
   if (!(await metadata.hasBlob(source, digest)) || !(await blobs.has(digest))) return undefined;
   await linkStoredBlob(metadata, blobs, repository, digest);
   return digest;

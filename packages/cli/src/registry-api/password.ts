@@ -1,0 +1,22 @@
+import type { Context } from "../context.js";
+import { UsageError } from "../errors.js";
+
+const maxPasswordBytes = 4096;
+
+/** From stdin, or `SLUICE_PASSWORD`: a password in the arguments could be read by every user of the machine. */
+export async function passwordOf(context: Context, fromStdin: boolean | undefined): Promise<string> {
+  if (fromStdin === true) return await readStdin();
+  const password = context.surroundings.environment["SLUICE_PASSWORD"];
+  if (password === undefined)
+    throw new UsageError("--username needs --password-stdin, or SLUICE_PASSWORD in the environment");
+  return password;
+}
+
+async function readStdin(): Promise<string> {
+  let text = "";
+  for await (const bytes of process.stdin) {
+    text += String(bytes);
+    if (text.length > maxPasswordBytes) throw new UsageError("the password on stdin is too long");
+  }
+  return text.replace(/\r?\n$/, "");
+}

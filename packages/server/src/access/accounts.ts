@@ -1,0 +1,179 @@
+import { type Record, RecordConflictError, type Records } from "../records/records.js";
+import { RegistryError } from "../registry/registry-error.js";
+import { everything, type Grant } from "./grants.js";
+import { hashSecret, isSecret, newSecret, type SecretHash } from "./secrets.js";
+
+/** Grants under a name, for any number of accounts. */
+export interface ScopeMap {
+  readonly grants: readonly Grant[];
+}
+
+/** A secret of an account; each has two places, so that one can be changed while the other is in use. */
+interface Password {
+  readonly secret: SecretHash;
+  readonly createdAt: string;
+  readonly expiresAt?: string | undefined;
+}
+
+/** Somebody, or a program, that may do what its scope map says; an administrator may do everything. */
+export interface Account {
+  /** Users are people; tokens are for programs. Both log in alike. */
+  readonly kind: "user" | "token";
+  readonly isAdmin: boolean;
+  readonly scopeMap?: string | undefined;
+  readonly isDisabled: boolean;
+  readonly passwords: readonly [(Password | undefined)?, (Password | undefined)?];
+}
+
+/** That a password was right, and which: it may be remembered, unlike what the account may do. */
+export interface Proof {
+  readonly name: string;
+  readonly salt: string;
+}
+
+/** Who an account is that proved itself. */
+export interface ProvenAccount {
+  readonly name: string;
+  readonly isAdmin: boolean;
+  readonly grants: readonly Grant[];
+}
+
+/** For how long {@link Accounts.exist} is not looked up again: every anonymous request asks. Milliseconds. */
+const existSettledMs = 1000;
+
+/** The accounts and scope maps of a registry. Secrets leave it once, when they are made. */
+export class Accounts {
+  readonly #records: Records;
+  #exist = false;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  /** Whether there is any: from then on the registry asks who is there. What another process did counts a second later. */
+  async exist(): Promise<boolean> {
+    if (performance.now() - this.#lookedAtMs > existSettledMs) {
+      this.#exist = (await this.#records.list("account", { limit: 1 })).length > 0;
+      this.#lookedAtMs = performance.now();
+    }
+    return this.#exist;
+  }
+
+  async list(): Promise<readonly Record<Account>[]> {
+    return await this.#records.list<Account>("account", { limit: 10_000 });
+  }
+
+  /** @returns its first password @throws {RegistryError} when there is one of that name, or no such scope map */
+  async create(name: string, account: Omit<Account, "passwords" | "isDisabled">): Promise<string> {
+    if (account.scopeMap !== undefined) await this.#mustHaveScopeMap(account.scopeMap);
+    if (!account.isAdmin && !(await this.exist())) {
+      throw refused("the first account must be an administrator's: without one nobody could manage the registry");
+    }
+    const secret = newSecret();
+    const passwords = [{ secret: await hashSecret(secret), createdAt: new Date().toISOString() }] as const;
+    await conflicting(`there is an account ${name} already`, () =>
+      this.#records.put("account", name, { ...account, isDisabled: false, passwords: [...passwords] }, 0),
+    );
+    this.#lookedAtMs = Number.NEGATIVE_INFINITY;
+    return secret;
+  }
+
+  /** Makes a new password in one of the two places; the one that was there ends. @returns it */
+  async renewPassword(name: string, place: 1 | 2, expiresAt?: string): Promise<string> {
+    const secret = newSecret();
+    const password: Password = {
+      secret: await hashSecret(secret),
+      createdAt: new Date().toISOString(),
+      ...(expiresAt !== undefined && { expiresAt }),
+    };
+    await this.#change(name, (account) => ({
+      ...account,
+      passwords: place === 1 ? [password, account.passwords[1]] : [account.passwords[0], password],
+    }));
+    return secret;
+  }
+
+  async update(name: string, changes: Partial<Pick<Account, "isDisabled" | "scopeMap">>): Promise<void> {
+    if (changes.scopeMap !== undefined) await this.#mustHaveScopeMap(changes.scopeMap);
+    await this.#change(name, (account) => ({ ...account, ...changes }));
+  }
+
+  async remove(name: string): Promise<boolean> {
+    this.#lookedAtMs = Number.NEGATIVE_INFINITY;
+    return await this.#records.delete("account", name);
+  }
+
+  async scopeMaps(): Promise<readonly Record<ScopeMap>[]> {
+    return await this.#records.list<ScopeMap>("scope-map", { limit: 10_000 });
+  }
+
+  async putScopeMap(name: string, grants: readonly Grant[]): Promise<void> {
+    await this.#records.put("scope-map", name, { grants });
+  }
+
+  /** Accounts that have it may do nothing then. */
+  async removeScopeMap(name: string): Promise<boolean> {
+    return await this.#records.delete("scope-map", name);
+  }
+
+  /** @returns undefined for a wrong name, secret, or an account or password that has ended; takes as long for each */
+  async prove(name: string, secret: string): Promise<Proof | undefined> {
+    const living = livingPasswords((await this.#records.get<Account>("account", name))?.document);
+    let proof: Proof | undefined;
+    for (const password of living)
+      if (await isSecret(secret, password.secret)) proof = { name, salt: password.secret.salt };
+    if (living.length === 0) await hashSecret(secret.slice(0, 100));
+    return proof;
+  }
+
+  /** What an account may do that has proven itself. @returns undefined when it, or the password, has ended since */
+  async provenBy({ name, salt }: Proof): Promise<ProvenAccount | undefined> {
+    const account = (await this.#records.get<Account>("account", name))?.document;
+    if (account === undefined || !livingPasswords(account).some(({ secret }) => secret.salt === salt)) return undefined;
+    return {
+      name,
+      isAdmin: account.isAdmin,
+      grants: account.isAdmin ? everything : await this.#grantsOf(account.scopeMap),
+    };
+  }
+
+  async #grantsOf(scopeMap: string | undefined): Promise<readonly Grant[]> {
+    if (scopeMap === undefined) return [];
+    return (await this.#records.get<ScopeMap>("scope-map", scopeMap))?.document.grants ?? [];
+  }
+
+  async #mustHaveScopeMap(name: string): Promise<void> {
+    if ((await this.#records.get("scope-map", name)) === undefined) throw refused(`there is no scope map ${name}`);
+  }
+
+  async #change(name: string, change: (account: Account) => Account): Promise<void> {
+    const found = await this.#records.get<Account>("account", name);
+    if (found === undefined) throw new RegistryError("NAME_UNKNOWN", `there is no account ${name}`);
+    await conflicting(`somebody changed account ${name} at the same moment; try again`, () =>
+      this.#records.put("account", name, change(found.document), found.version),
+    );
+  }
+}
+
+function livingPasswords(account: Account | undefined): readonly Password[] {
+  if (account === undefined || account.isDisabled) return [];
+  const now = new Date().toISOString();
+  // JSON has turned an empty place into null. The filter leaves passwords only.
+  return account.passwords.filter(
+    (one) => one !== undefined && one !== null && (one.expiresAt ?? "9") > now,
+  ) as Password[];
+}
+
+const refused = (message: string): RegistryError =>
+  new RegistryError("UNSUPPORTED", message, undefined, { status: 400 });
+
+async function conflicting(message: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof RecordConflictError)
+      throw new RegistryError("UNSUPPORTED", message, undefined, { status: 409 });
+    throw error;
+  }
+}

@@ -1,0 +1,63 @@
+import type { BlobStore } from "@sluice/store";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { collectGarbage, defaultGraceMs } from "../../garbage/collect-garbage.js";
+import { measureUsage } from "../../garbage/usage.js";
+import type { MetadataStore } from "../../metadata/metadata-store.js";
+import { addApiRoute } from "./api-route.js";
+
+const bytes = z.number().int().nonnegative();
+
+/** What the registry's bytes are, and how to have fewer: for administrators. */
+export function addStorageRoutes(
+  api: FastifyInstance,
+  { metadata, blobs }: { readonly metadata: MetadataStore; readonly blobs: BlobStore },
+  authorize: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
+): void {
+  addApiRoute(
+    api,
+    {
+      method: "GET",
+      path: "/usage",
+      summary: "Bytes by repository, of originals and of streaming artifacts. Reads every manifest.",
+      answer: z.object({
+        storedBytes: bytes.describe("On the storage: a blob that several repositories hold counts once."),
+        repositories: z.array(
+          z.object({
+            repository: z.string(),
+            originalBytes: bytes,
+            streamingBytes: bytes,
+            unusedBytes: bytes,
+            manifests: bytes,
+          }),
+        ),
+      }),
+      run: async ({ signal }) => {
+        const { storedBytes, repositories } = await measureUsage(metadata, blobs, { signal });
+        return { storedBytes, repositories: [...repositories] };
+      },
+    },
+    authorize,
+  );
+  addApiRoute(
+    api,
+    {
+      method: "POST",
+      path: "/garbage-collections",
+      summary: "Removes blobs that no manifest has named for some time, or tells what it would remove.",
+      body: z.object({
+        dryRun: z.boolean().default(false),
+        graceSeconds: z
+          .number()
+          .int()
+          .nonnegative()
+          .max(365 * 86_400)
+          .default(defaultGraceMs / 1000),
+      }),
+      answer: z.object({ unlinkedBlobs: bytes, removedBlobs: bytes, removedBytes: bytes, dryRun: z.boolean() }),
+      run: async ({ body, signal }) =>
+        await collectGarbage(metadata, blobs, { dryRun: body.dryRun, graceMs: body.graceSeconds * 1000, signal }),
+    },
+    authorize,
+  );
+}

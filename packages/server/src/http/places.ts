@@ -1,0 +1,18 @@
+import type { BlobStore } from "@sluice/store";
+import type { Accounts } from "../access/accounts.js";
+import type { BearerTokens } from "../access/bearer-tokens.js";
+import type { Gatekeeper } from "../access/gatekeeper.js";
+import type { MetadataStore } from "../metadata/metadata-store.js";
+import type { Uploads } from "../uploads/uploads.js";
+
+/** Where a registry keeps what it is given, and who may have it. */
+export interface RegistryPlaces {
+  readonly metadata: MetadataStore;
+  readonly blobs: BlobStore;
+  readonly uploads: Uploads;
+  readonly accounts: Accounts;
+  readonly tokens: BearerTokens;
+  readonly gatekeeper: Gatekeeper;
+  /** `https://HOST`, as clients reach the registry; undefined: as each of them named it. */
+  readonly publicUrl: string | undefined;
+}

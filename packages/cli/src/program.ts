@@ -10,6 +10,7 @@ import { inspectCommand } from "./commands/inspect.js";
 import { mountCommand } from "./commands/mount.js";
 import { mountsCommand } from "./commands/mounts.js";
 import { nodeCommand } from "./commands/node.js";
+import { nodePoolCommand } from "./commands/node-pool.js";
 import { optimizeCommand } from "./commands/optimize.js";
 import { pullCommand } from "./commands/pull.js";
 import { referrersCommand } from "./commands/referrers.js";
@@ -70,6 +71,7 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
     snapshotterCommand(runner),
     storeCommand(runner),
     nodeCommand(runner),
+    nodePoolCommand(runner),
     pullCommand(runner),
     serveCommand(runner),
     userCommand(runner),

@@ -121,7 +121,8 @@ async function compose(
   const places = new BlobPlaces();
   const fetcher = opened.add("fetcher", createFetcher(places, store, config, log), (it) => it.close());
   const diskStore = new DiskStore(paths);
-  const images = new ImageLookup({ disks: diskStore, trust, openRepository, log });
+  const pool = config.pool === undefined ? undefined : { name: config.pool, file: config.poolFile };
+  const images = new ImageLookup({ disks: diskStore, trust, openRepository, pool, log });
   const disks = new Disks({
     store,
     places,

@@ -22,6 +22,7 @@ export { NotMountedError } from "./mounts/node-mounts.js";
 export { NeedsRootError } from "./mounts/shown-mount.js";
 export { MountsBusyError } from "./node-service.js";
 export { createFileLog, createSilentLog, createStderrLog, type Logger } from "./observe/log.js";
+export { type NodePool, NodePoolError, readPool, writePool } from "./pool/pool-file.js";
 export { DaemonRunningError } from "./process/daemon-file.js";
 export { runDaemon } from "./process/run-daemon.js";
 export { NotRecordedError, RecordingDriverError } from "./recording/recordings.js";

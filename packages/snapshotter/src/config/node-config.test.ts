@@ -17,10 +17,13 @@ describe("the configuration of a node", () => {
       trust: { policy: "repository", pins: [] },
       mirrors: {},
       certsDir: "/etc/containerd/certs.d",
+      pool: undefined,
+      poolFile: "/etc/sluice/pools.yaml",
       credentials: { files: [] },
       cri: { address: undefined, containerd: "/run/containerd/containerd.sock" },
       log: { level: "info" },
       metrics: { listen: undefined },
+      snapshotter: { address: undefined },
     });
   });
 
@@ -55,10 +58,13 @@ describe("the configuration of a node", () => {
       "trust",
       "mirrors",
       "certsDir",
+      "pool",
+      "poolFile",
       "credentials",
       "cri",
       "log",
       "metrics",
+      "snapshotter",
     ]);
   });
 

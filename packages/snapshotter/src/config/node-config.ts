@@ -38,6 +38,10 @@ export interface NodeConfig {
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
   /** containerd's folder of registry hosts; what it says of mirrors and certificates holds here, too. */
   readonly certsDir: string;
+  /** The pool that this node belongs to; undefined is none. */
+  readonly pool: string | undefined;
+  /** Where the settings of pools lie. Absolute. */
+  readonly poolFile: string;
   readonly credentials: {
     /** Files of Kubernetes secrets (`dockerconfigjson`), or folders of them, besides what `docker login` left. Absolute. */
     readonly files: readonly string[];
@@ -112,6 +116,7 @@ const defaultParallel = 8;
 const defaultBudget: StoreBudget = { kind: "shareOfDisk", share: 0.1 };
 
 const absolutePath = z.string().regex(/^\//, "expected an absolute path");
+const defaultPoolFile = "/etc/sluice/pools.yaml";
 const defaultContainerd = "/run/containerd/containerd.sock";
 const defaultCertsDir = "/etc/containerd/certs.d";
 
@@ -128,21 +133,9 @@ export const nodeConfigSchema: z.ZodObject = z.strictObject(sections());
  * @throws {z.ZodError} with the path of each key whose value is out of bounds
  */
 export function parseNodeConfig(tree: unknown): NodeConfig {
-  const {
-    store,
-    fetch,
-    push,
-    startup,
-    background,
-    trust,
-    mirrors,
-    certsDir,
-    credentials,
-    cri,
-    log,
-    metrics,
-    snapshotter,
-  } = z.object(sections()).parse(tree);
+  const parsed = z.object(sections()).parse(tree);
+  const { store, fetch, push, startup, background, trust, log, metrics, snapshotter } = parsed;
+  const { mirrors, certsDir, pool, poolFile, credentials, cri } = parsed;
   return {
     store,
     fetch: { deadlineMs: fetch.deadline, retries: fetch.retries, parallel: fetch.parallel },
@@ -152,6 +145,8 @@ export function parseNodeConfig(tree: unknown): NodeConfig {
     trust,
     mirrors,
     certsDir,
+    pool,
+    poolFile,
     credentials,
     cri: { address: cri.address, containerd: cri.containerd },
     log,
@@ -181,6 +176,8 @@ function sections() {
       .prefault({}),
     mirrors: z.record(z.string().min(1), z.array(z.url({ protocol: /^https?$/ })).max(16)).default({}),
     certsDir: absolutePath.default(defaultCertsDir),
+    pool: z.string().min(1).max(63).optional(),
+    poolFile: absolutePath.default(defaultPoolFile),
     credentials: z.strictObject({ files: z.array(absolutePath).max(64).default([]) }).prefault({}),
     cri: z
       .strictObject({ address: absolutePath.optional(), containerd: absolutePath.default(defaultContainerd) })

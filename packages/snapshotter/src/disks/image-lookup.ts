@@ -1,6 +1,7 @@
 import { type AbortOptions, parseReference, type Repository, targetOf } from "@sluice/oci";
 import type { ImageAddress } from "../control/api.js";
 import type { Logger } from "../observe/log.js";
+import { type PoolConfig, requireStreamingPool } from "../pool/pool-membership.js";
 import { NotStreamableError } from "../resolve/not-streamable.js";
 import { resolveImage } from "../resolve/resolve-image.js";
 import type { TrustPolicy } from "../resolve/trust.js";
@@ -10,6 +11,8 @@ export interface ImageLookupParts {
   readonly disks: DiskStore;
   readonly trust: TrustPolicy;
   readonly openRepository: (address: ImageAddress) => Repository;
+  /** Undefined for a node of no pool. */
+  readonly pool?: PoolConfig | undefined;
   readonly log: Logger;
 }
 
@@ -26,7 +29,8 @@ export class ImageLookup {
    * @throws {NotStreamableError}
    */
   async find(address: ImageAddress, options?: AbortOptions): Promise<StoredDisk> {
-    const { disks, trust, openRepository, log } = this.#parts;
+    const { disks, trust, openRepository, pool, log } = this.#parts;
+    await requireStreamingPool(pool);
     try {
       const repository = openRepository(address);
       let isKept = false;

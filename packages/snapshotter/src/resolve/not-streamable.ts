@@ -18,6 +18,7 @@ const cures = {
     "the artifact is of another version of the format: use a newer program on this node, or convert again with this one",
   NOT_TRUSTED:
     "the artifact does not satisfy trust.policy of this node: add its digest to trust.pins, or choose another policy",
+  POOL_DISABLED: "turn it on for the pool of this node: sluice node-pool update POOL --enable-streaming true",
   DRIVER_UNAVAILABLE: "this machine lacks what the driver needs: see node check",
 } as const;
 

@@ -6,7 +6,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Machine } from "./figures.js";
+import { type Machine, rounded } from "./figures.js";
 
 type Figures = Readonly<Record<string, unknown>>;
 interface Pair {
@@ -16,6 +16,8 @@ interface Pair {
 }
 interface StartImage {
   readonly image: { readonly sizeBytes: number; readonly layers: number };
+  readonly recorded: { readonly pagesBytes: number; readonly compressedBytes: number; readonly startupBytes: number };
+  readonly limitSeconds: number;
   readonly [mode: string]: unknown;
 }
 
@@ -70,7 +72,7 @@ const startTable = (
   link: { readonly rate: string; readonly rtt: string },
   images: Readonly<Record<string, StartImage>>,
 ): string => {
-  const modes = ["full", "streamed", "optimized", "warm"];
+  const modes = ["full", "overlay", "streamed", "optimized", "warm"];
   const columns = [
     ...new Set(Object.values(images).flatMap((image) => modes.flatMap((mode) => Object.keys(image[mode] ?? {})))),
   ];
@@ -80,5 +82,19 @@ const startTable = (
       return figures === undefined ? [] : [[name, mode, ...columns.map((column) => figures[column] ?? "")]];
     }),
   );
-  return `## Starts\n\nTime from the command to the container's ready line over ${link.rate} and ${link.rtt} of round trip. _full_: pull, unpack, start. _streamed_: nothing recorded, nothing on the node. _warm_: everything in the store, page cache dropped.\n\n${table(["image", "mode", ...columns], rows)}\n\n    node test/bench/run.js start [IMAGE …] --rate ${link.rate} --rtt ${link.rtt}`;
+  const reads = Object.entries(images).map(([name, { limitSeconds, recorded }]) =>
+    readsRow(name, limitSeconds, recorded),
+  );
+  const readsTable = table(
+    ["image", "limit s", "pages read, MB", "compressed, MB", "startup blob ÷ compressed"],
+    reads,
+  );
+  return `## Starts\n\nTime from the command to the container's ready line over ${link.rate} and ${link.rtt} of round trip. _full_: pull, unpack, start. _overlay_: from the unpacked layers, page cache dropped. _streamed_: nothing recorded, nothing on the node. _optimized_: the same with three starts recorded before. _warm_: again on that node, everything in the store, page cache dropped. _limit_: the longer of the warm start and of what the link needs for the compressed pages that a start reads.\n\n${table(["image", "mode", ...columns], rows)}\n\n${readsTable}\n\n    node test/bench/run.js start [IMAGE …] --rate ${link.rate} --rtt ${link.rtt}`;
+};
+
+const readsRow = (name: string, limitSeconds: number, recorded: StartImage["recorded"]): readonly unknown[] => {
+  const { pagesBytes, compressedBytes, startupBytes } = recorded;
+  const megabytes = (bytes: number): number => rounded(bytes / 1e6);
+  const share = rounded(startupBytes / compressedBytes);
+  return [name, rounded(limitSeconds), megabytes(pagesBytes), megabytes(compressedBytes), share];
 };

@@ -51,18 +51,29 @@ describe("bench", () => {
   it("measures every mode of an image, writes the report, and leaves nothing behind", async () => {
     const html = join(folder, "report.html");
     const link = ["--rate", "100mbit", "--rtt", "5ms", "--runs", "1"];
-    const { code, stdout, stderr } = await bench(...link, "--ready-line", "is ready", "--html", html, "-o", "json");
+    const modes = ["--mode", "full,overlay,streamed,optimized,warm"];
+    const { code, stdout, stderr } = await bench(
+      ...[...link, ...modes],
+      ...["--ready-line", "is ready", "--html", html, "-o", "json"],
+    );
     expect(stderr).not.toMatch(/error/i);
     expect(code).toBe(0);
     const result = JSON.parse(stdout);
     expect(result.link).toEqual({ bitsPerSecond: 100e6, roundTripSeconds: 0.005 });
     expect(result.image.layers).toBe(2);
-    expect(result.modes.map(({ mode }: { mode: string }) => mode)).toEqual(["full", "streamed", "warm"]);
-    const [full, streamed, warm] = result.modes;
+    expect(result.modes.map(({ mode }: { mode: string }) => mode)).toEqual(modes[1]?.split(","));
+    const [full, overlay, streamed, optimized, warm] = result.modes;
     for (const { secondsToReady } of result.modes) expect(secondsToReady.median).toBeGreaterThan(0);
     expect(full.bytes.median).toBeGreaterThan(result.image.sizeBytes);
     expect(streamed.bytes.median).toBeGreaterThan(0);
-    expect(warm.bytes.median).toBeLessThan(streamed.bytes.median);
+    expect(overlay.bytes.median).toBe(0);
+    expect(optimized.bytes.median).toBeGreaterThan(result.recorded.startupBytes);
+    expect(warm.bytes.median).toBeLessThan(optimized.bytes.median);
+    const { pagesBytes, compressedBytes, startupBytes } = result.recorded;
+    expect(compressedBytes).toBeGreaterThan(0);
+    expect(pagesBytes).toBeGreaterThan(compressedBytes);
+    expect(startupBytes).toBeGreaterThan(compressedBytes); // the table of its chunks
+    expect(result.limitSeconds).toBeGreaterThanOrEqual(warm.secondsToReady.median);
     expect(await readFile(html, "utf8")).toContain("<td>streamed");
     await expectNothingLeft();
   });

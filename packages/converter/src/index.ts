@@ -10,6 +10,7 @@ export {
   inspectImage,
 } from "./inspect/inspect-image.js";
 export { DiskFullError } from "./layer/disk-full.js";
+export { type MeasureOptions, measureRecording, type RecordedReads } from "./measure-recording.js";
 export { type OptimizeOptions, type OptimizeResult, optimizeImage } from "./optimize-image.js";
 export { predictStartup } from "./predict/predict-startup.js";
 export type { PredictableImage } from "./predict/predictable-image.js";

@@ -25,7 +25,7 @@ import { artifactManifest } from "./publish/artifact-manifest.js";
 import { inFile, inMemory } from "./publish/local-sources.js";
 import { type BlobSource, pushBlobs } from "./publish/push-blobs.js";
 import type { ImagePlace } from "./source/image-place.js";
-import { remoteBlob } from "./source/remote-blob.js";
+import { diskBlobs } from "./startup/disk-blobs.js";
 import { recordedLevel, writeStartupBlob } from "./startup/startup-blob.js";
 import { findConverted, readToc } from "./verify/artifact-reader.js";
 
@@ -84,12 +84,7 @@ export async function optimizeImage(
   const { kept, sources } = known.last(maxRecordingBlobs);
 
   const toc = await readToc(repository, artifact, { signal });
-  const blobs = new Map(
-    [artifact.metadata, ...artifact.layers].map(({ digest, sizeBytes }) => [
-      digest,
-      remoteBlob(repository, { digest, size: sizeBytes }),
-    ]),
-  );
+  const blobs = diskBlobs(repository, artifact);
   const temporaryDirectory = join(options.root, "tmp");
   await using compressor = new CompressorPool(options.threads);
   await using file = await openTemporaryFile(temporaryDirectory);

@@ -6,7 +6,7 @@ import { mountOverlay, unmount } from "@sluice/snapshotter";
 import { type DaemonClient, runImage, runOnRoot } from "@sluice/snapshotter/client";
 import { pullAndUnpack } from "./full-pull.js";
 import { NotReadyError, type ReadyCondition, ReadyWatch } from "./ready.js";
-import type { Stage } from "./stage.js";
+import type { Stage, StagedImage } from "./stage.js";
 
 /** What every start of a run of the bench has in common. */
 export interface Start extends AbortOptions {
@@ -16,32 +16,58 @@ export interface Start extends AbortOptions {
 }
 
 /** Starts the image on the lazy mount of a node's daemon. @returns seconds from the request to ready */
-export async function startStreamed(stage: Stage, root: string, client: DaemonClient, start: Start): Promise<number> {
+export async function startStreamed(
+  image: StagedImage,
+  root: string,
+  client: DaemonClient,
+  start: Start,
+): Promise<number> {
   return timeToReady(start, (signal, onOutput) =>
     runImage(
-      { image: { reference: stage.reference }, driver: "auto", ...processOf(start) },
+      { image: { reference: image.reference }, driver: "auto", ...processOf(start) },
       { root, client, signal, onOutput },
     ),
   );
 }
 
-/** Pulls and unpacks the whole image, then starts it on an overlay of its layers. @returns seconds from the request to ready */
-export async function startFull(stage: Stage, dir: string, start: Start): Promise<number> {
-  const rootfs = join(dir, "rootfs");
-  const bundle = join(dir, "bundle");
-  for (const folder of ["layers", "upper", "work", "rootfs", "bundle"]) await mkdir(join(dir, folder));
+/** An image that lies unpacked on this machine. */
+export interface Unpacked {
+  /** Of an overlay, the top layer first. */
+  readonly lower: readonly string[];
+  readonly imageConfig: string;
+}
+
+/** Pulls and unpacks the whole image into `dir`. */
+export async function unpack(stage: Stage, dir: string, options?: AbortOptions): Promise<Unpacked> {
   await using registry = new RegistryClient();
+  const from = registry.repository(stage.host, stage.repository);
+  const manifest = await from.getManifest("latest", options);
+  if (manifest.kind !== "image" || manifest.config === undefined)
+    throw new TypeError(`${stage.image.reference}: no image`);
+  const config = readBounded(from.readBlob(manifest.config, options), manifest.config.size, "image config");
+  const lower = await pullAndUnpack(from, manifest, dir, options);
+  return { lower, imageConfig: Buffer.from(await config).toString() };
+}
+
+/** Starts what `unpacked` gives on an overlay with nothing written to it. @returns seconds from the request to ready */
+export async function startUnpacked(
+  unpacked: (signal: AbortSignal) => Promise<Unpacked>,
+  dir: string,
+  start: Start,
+): Promise<number> {
+  for (const folder of ["upper", "work", "rootfs", "bundle"]) await mkdir(join(dir, folder), { recursive: true });
+  const rootfs = join(dir, "rootfs");
   try {
     return await timeToReady(start, async (signal, onOutput) => {
-      const from = registry.repository(stage.host, stage.repository);
-      const manifest = await from.getManifest("latest", { signal });
-      if (manifest.kind !== "image" || manifest.config === undefined)
-        throw new TypeError(`${stage.reference}: no image`);
-      const config = readBounded(from.readBlob(manifest.config, { signal }), manifest.config.size, "image config");
-      const lower = await pullAndUnpack(from, manifest, join(dir, "layers"), { signal });
-      await mountOverlay({ lower, upper: join(dir, "upper"), work: join(dir, "work"), target: rootfs });
-      const imageConfig = Buffer.from(await config).toString();
-      const prepared = { id: randomUUID(), rootfs, bundle, imageConfig, stateFolder: join(dir, "runc") };
+      const { lower, imageConfig } = await unpacked(signal);
+      await mountOverlay({ lower: [...lower], upper: join(dir, "upper"), work: join(dir, "work"), target: rootfs });
+      const prepared = {
+        id: randomUUID(),
+        rootfs,
+        bundle: join(dir, "bundle"),
+        imageConfig,
+        stateFolder: join(dir, "runc"),
+      };
       return runOnRoot(processOf(start), prepared, { signal, onOutput });
     });
   } finally {

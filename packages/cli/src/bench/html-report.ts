@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { bytes, duration } from "../output/quantities.js";
-import type { BenchResult, ModeResult } from "./run-bench.js";
+import type { BenchResult, ModeResult } from "./bench-result.js";
 
 /** One self-contained page: a bar and a row per mode. */
 export async function writeHtmlReport(path: string, result: BenchResult): Promise<void> {

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sampleBenchResult } from "../testing/bench-result.js";
+import type { BenchResult } from "./bench-result.js";
 import { benchTable } from "./bench-table.js";
 import { writeHtmlReport } from "./html-report.js";
-import type { BenchResult } from "./run-bench.js";
 
 async function htmlOf(result: BenchResult): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "sluice-report-"));
@@ -24,6 +24,11 @@ describe("the table of a bench", () => {
     expect(lines.find((line) => line.startsWith("link"))).toBe("link 100 Mbit/s, round trip 20 ms; 3 runs, medians");
     const streamed = lines.find((line) => line.startsWith("streamed"));
     expect(streamed).toMatch(/4\.00 s\s+3\.50 s\s+4\.50 s\s+40\.0 MiB\s+10\.0 %\s+120\s+10\.0x/);
+  });
+
+  it("says what limit there is, and how near the starts come", () => {
+    expect(benchTable(sampleBenchResult)).toMatch(/30\.0 MiB compressed; its startup blob is 1\.10 times that\n/);
+    expect(benchTable(sampleBenchResult)).toMatch(/limit of this link and machine 2\.50 s: streamed 1\.60 times$/);
   });
 
   it("says nothing of faster when the full pull was not measured", () => {

@@ -6,11 +6,12 @@ import { promisify } from "node:util";
 import type { ImagePlace } from "@sluice/converter";
 import { type DaemonClient, stopDaemon } from "@sluice/snapshotter/client";
 import type { Logger } from "pino";
-import { type Start, startFull, startStreamed } from "./containers.js";
+import { type BenchResult, type NodeFacts, resultOf, type Sample } from "./bench-result.js";
+import { type Start, startStreamed, startUnpacked, type Unpacked, unpack } from "./containers.js";
 import type { BenchMode } from "./modes.js";
+import { type RecordedImage, recordImage } from "./recorded-image.js";
 import type { LinkShape } from "./shaped-link.js";
-import { type Stage, setStage } from "./stage.js";
-import { type Spread, spreadOf } from "./statistics.js";
+import { type Stage, type StagedImage, setStage } from "./stage.js";
 
 export interface BenchRequest extends Start {
   readonly image: ImagePlace;
@@ -29,41 +30,6 @@ export interface BenchSurroundings {
   readonly onStep: (step: string) => void;
 }
 
-export interface ModeResult {
-  readonly mode: BenchMode;
-  readonly secondsToReady: Spread;
-  /** That came over the link, HTTP's own included. */
-  readonly bytes: Spread;
-  readonly requests: Spread;
-  /** Of the compressed image, 0 to 1. */
-  readonly shareOfImage: number;
-  /** Compressed bytes of chunks fetched, as a multiple of those that were read. Only where chunks are fetched. */
-  readonly overfetch?: Spread | undefined;
-  /** Of the kernel to the daemon: what was neither in the page cache nor pushed there. Only where a daemon serves. */
-  readonly fuseRequests?: Spread | undefined;
-}
-
-/** What `bench -o json` prints. */
-export interface BenchResult {
-  readonly reference: string;
-  readonly link: { readonly bitsPerSecond: number; readonly roundTripSeconds: number };
-  readonly image: { readonly sizeBytes: number; readonly artifactBytes: number; readonly layers: number };
-  readonly runs: number;
-  readonly modes: readonly ModeResult[];
-}
-
-interface Sample extends NodeFacts {
-  readonly seconds: number;
-  readonly bytes: number;
-  readonly requests: number;
-}
-
-/** What a node's daemon counted during one start. */
-interface NodeFacts {
-  readonly overfetch?: number | undefined;
-  readonly fuseRequests?: number | undefined;
-}
-
 /** Measures starts of one image, the modes in turn, each run on a node of its own with an empty store and cold page cache. */
 export async function runBench(request: BenchRequest, around: BenchSurroundings): Promise<BenchResult> {
   const dir = await mkdtemp(join(tmpdir(), "sluice-bench-"));
@@ -76,25 +42,52 @@ export async function runBench(request: BenchRequest, around: BenchSurroundings)
       log: around.log,
       signal: request.signal,
     });
-    const samples = new Map<BenchMode, Sample[]>(request.modes.map((mode) => [mode, []]));
+    const { modes } = request;
+    const recorded = modes.includes("optimized") ? await record(stage, dir, request, around) : undefined;
+    const samples = new Map<BenchMode, Sample[]>(modes.map((mode) => [mode, []]));
     for (let run = 1; run <= request.runs; run++) {
       const add: AddSample = async (mode, start, client) => {
+        if (!modes.includes(mode)) return;
         around.onStep(`${mode}, run ${run} of ${request.runs}`);
         const facts = client && (await nodeFacts(client));
         const sample = await measured(stage, start);
         samples.get(mode)?.push({ ...sample, ...(await facts?.()) });
       };
-      if (request.modes.includes("full")) {
-        await inFolder(join(dir, `full-${run}`), (folder) => add("full", () => startFull(stage, folder, request)));
+      if (modes.includes("full") || modes.includes("overlay")) {
+        await inFolder(join(dir, `unpacked-${run}`), (folder) => onUnpacked(stage, folder, request, add));
       }
-      if (request.modes.includes("streamed") || request.modes.includes("warm")) {
-        await inFolder(join(dir, `node-${run}`), (root) => onNode(stage, root, request, around, add));
+      const isWarmRecorded = recorded !== undefined;
+      if (modes.includes("streamed") || (modes.includes("warm") && !isWarmRecorded)) {
+        const node = { image: stage.image, mode: "streamed", withWarm: !isWarmRecorded } as const;
+        await inFolder(join(dir, `node-${run}`), (root) => onNode(node, root, request, around, add));
+      }
+      if (recorded) {
+        const node = { image: recorded, mode: "optimized", withWarm: true } as const;
+        await inFolder(join(dir, `recorded-${run}`), (root) => onNode(node, root, request, around, add));
       }
     }
-    return resultOf(request, stage, samples);
+    return resultOf(request, stage, samples, recorded);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** On a node of its own, past the link. */
+async function record(
+  stage: Stage,
+  dir: string,
+  request: BenchRequest,
+  around: BenchSurroundings,
+): Promise<RecordedImage> {
+  around.onStep("recording starts");
+  return await inFolder(join(dir, "recorder"), async (root) => {
+    const client = await around.daemonOf(root);
+    try {
+      return await recordImage(stage, { ...request, root, client });
+    } finally {
+      await stopDaemon(client, { busy: "detach", keepMounts: false });
+    }
+  });
 }
 
 type AddSample = (mode: BenchMode, start: () => Promise<number>, client?: DaemonClient) => Promise<void>;
@@ -112,19 +105,40 @@ async function nodeFacts(client: DaemonClient): Promise<() => Promise<NodeFacts>
   };
 }
 
+/** A pull in full, and a start from what it left unpacked. */
+async function onUnpacked(stage: Stage, dir: string, request: BenchRequest, add: AddSample): Promise<void> {
+  let unpacked: Promise<Unpacked> | undefined;
+  const unpackOnce = (signal?: AbortSignal): Promise<Unpacked> => {
+    unpacked ??= unpack(stage, dir, { signal });
+    return unpacked;
+  };
+  await add("full", () => startUnpacked(unpackOnce, join(dir, "first"), request));
+  if (!request.modes.includes("overlay")) return;
+  await unpackOnce(request.signal);
+  await add("overlay", () => startUnpacked(unpackOnce, join(dir, "second"), request));
+}
+
+interface BenchedNode {
+  readonly image: StagedImage;
+  /** Of the first start. */
+  readonly mode: BenchMode;
+  /** Whether the second one counts as `warm`. */
+  readonly withWarm: boolean;
+}
+
 async function onNode(
-  stage: Stage,
+  { image, mode, withWarm }: BenchedNode,
   root: string,
   request: BenchRequest,
   around: BenchSurroundings,
   add: AddSample,
 ): Promise<void> {
   const client = await around.daemonOf(root);
+  const start = (): Promise<number> => startStreamed(image, root, client, request);
   try {
-    if (request.modes.includes("streamed")) {
-      await add("streamed", () => startStreamed(stage, root, client, request), client);
-    } else await startStreamed(stage, root, client, request);
-    if (request.modes.includes("warm")) await add("warm", () => startStreamed(stage, root, client, request), client);
+    if (request.modes.includes(mode)) await add(mode, start, client);
+    else await start();
+    if (withWarm) await add("warm", start, client);
   } finally {
     await stopDaemon(client, { busy: "detach", keepMounts: false });
   }
@@ -147,45 +161,11 @@ async function dropCaches(): Promise<void> {
   await writeFile("/proc/sys/vm/drop_caches", "3");
 }
 
-async function inFolder(folder: string, work: (folder: string) => Promise<void>): Promise<void> {
+async function inFolder<T>(folder: string, work: (folder: string) => Promise<T>): Promise<T> {
   await mkdir(folder);
   try {
-    await work(folder);
+    return await work(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function resultOf(
-  request: BenchRequest,
-  stage: Stage,
-  samples: ReadonlyMap<BenchMode, readonly Sample[]>,
-): BenchResult {
-  return {
-    reference: request.image.reference,
-    link: { bitsPerSecond: request.shape.bytesPerSecond * 8, roundTripSeconds: request.shape.roundTripMs / 1000 },
-    image: { sizeBytes: stage.imageBytes, artifactBytes: stage.artifactBytes, layers: stage.manifest.layers.length },
-    runs: request.runs,
-    modes: [...samples].map(([mode, of]) => {
-      const bytes = spreadOf(of.map((sample) => sample.bytes));
-      return {
-        mode,
-        secondsToReady: spreadOf(of.map(({ seconds }) => seconds)),
-        bytes,
-        requests: spreadOf(of.map(({ requests }) => requests)),
-        shareOfImage: bytes.median / stage.imageBytes,
-        ...spreadIfAll("overfetch", of),
-        ...spreadIfAll("fuseRequests", of),
-      };
-    }),
-  };
-}
-
-/** Nothing unless every sample has it. */
-function spreadIfAll<K extends keyof NodeFacts>(
-  name: K,
-  samples: readonly Sample[],
-): { readonly [name in K]?: Spread } {
-  const values = samples.map((sample) => sample[name]).filter((value) => value !== undefined);
-  return values.length < samples.length ? {} : ({ [name]: spreadOf(values) } as { readonly [name in K]: Spread }); // one name, this one
 }

@@ -5,17 +5,28 @@ import { createServer } from "@sluice/server";
 import type { Logger } from "pino";
 import { type LinkShape, type ShapedLink, shapeLink } from "./shaped-link.js";
 
+/** An image with its artifact in the registry of a stage. */
+export interface StagedImage {
+  /** Through the link. */
+  readonly reference: string;
+  /** Past the link. */
+  readonly directReference: string;
+  readonly direct: ImagePlace;
+  readonly artifactBytes: number;
+}
+
 /** An image and its artifact in a registry of our own, behind a link of a known rate and round-trip time. */
 export interface Stage extends AsyncDisposable {
-  /** The image through the link. */
-  readonly reference: string;
+  readonly image: StagedImage;
+  /** Of the registry, through the link. */
   readonly host: string;
   readonly repository: string;
   readonly manifest: ImageManifest;
   /** Compressed layers and config; as the registry has them. Bytes. */
   readonly imageBytes: number;
-  readonly artifactBytes: number;
   readonly link: ShapedLink;
+  /** The same image with an artifact of its own, in another repository. */
+  another(repository: string): Promise<StagedImage>;
   /** Requests that the registry has answered so far. */
   requests(): Promise<number>;
 }
@@ -38,22 +49,31 @@ export async function setStage(source: ImagePlace, options: StageOptions): Promi
   const server = await createServer({ root: options.dir, listen: "127.0.0.1:0", log: options.log });
   try {
     const { hostname, port, host } = new URL(server.url);
-    await using client = new RegistryClient();
-    const place = client.repository(host, repository);
-    const converted = await convertImage(source, { root: options.root, to: { repository: place, tag }, signal });
-    const manifest = await place.getManifest(converted.source.digest, { signal });
-    if (manifest.kind !== "image") throw new TypeError(`${source.reference}: converted, but no image`);
+    const client = new RegistryClient();
     const link = await shapeLink({ host: hostname, port: Number(port) }, options.shape);
+    const staged = async (name: string) => {
+      const place = client.repository(host, name);
+      const { root } = options;
+      const { source: from, sizeBytes } = await convertImage(source, { root, to: { repository: place, tag }, signal });
+      const direct = { repository: place, target: tag, reference: `${host}/${name}:${tag}` };
+      const reference = `127.0.0.1:${link.port}/${name}:${tag}`;
+      const image = { reference, directReference: direct.reference, direct, artifactBytes: sizeBytes };
+      return { image, digest: from.digest };
+    };
+    const { image, digest } = await staged(repository);
+    const manifest = await image.direct.repository.getManifest(digest, { signal });
+    if (manifest.kind !== "image") throw new TypeError(`${source.reference}: converted, but no image`);
     return {
-      reference: `127.0.0.1:${link.port}/${repository}:${tag}`,
+      image,
       host: `127.0.0.1:${link.port}`,
       repository,
       manifest,
       imageBytes: manifest.layers.reduce((sum, layer) => sum + layer.size, manifest.config?.size ?? 0),
-      artifactBytes: converted.sizeBytes,
       link,
+      another: async (name) => (await staged(name)).image,
       requests: () => requestsOf(server.url),
       [Symbol.asyncDispose]: async () => {
+        await client.close();
         await link.close();
         await server.close();
       },

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { type BenchMode, benchModes } from "../bench/modes.js";
+import { type BenchMode, benchModes, usualModes } from "../bench/modes.js";
 import { parseCount, parseRate, parseRoundTrip } from "../bench/quantities.js";
 import { type ReadyFlags, readyOf } from "../bench/ready-flags.js";
 import type { Context } from "../context.js";
@@ -24,7 +24,11 @@ export function benchCommand(run: Runner): Command {
     .helpGroup("Images:")
     .argument("<ref>", "the image; it is copied into a registry of the bench's own")
     .argument("[command...]", "instead of the image's arguments; behind --")
-    .option("--mode <modes>", `of ${benchModes.join(", ")}`, "full,streamed,warm")
+    .option(
+      "--mode <modes>",
+      `of ${benchModes.join(", ")}: pulled and unpacked, unpacked before, nothing known, starts recorded, everything there`,
+      usualModes,
+    )
     .option("--runs <n>", "starts per mode", parseCount, 3)
     .option("--rate <rate>", "of the link", parseRate, parseRate("100mbit"))
     .option("--rtt <time>", "round-trip time of the link", parseRoundTrip, parseRoundTrip("20ms"))
@@ -78,9 +82,6 @@ async function bench(context: Context, flags: BenchFlags, ref: string, command: 
 
 function modesOf(text: string): BenchMode[] {
   const names = text.split(",").map((name) => name.trim());
-  if (names.includes("optimized")) {
-    throw new UsageError("bench --mode optimized: needs a startup recording, which this version cannot make yet");
-  }
   const modes = benchModes.filter((mode) => names.includes(mode));
   if (modes.length !== new Set(names).size) {
     throw new UsageError(`bench --mode ${text}: expected some of ${benchModes.join(", ")}, with commas between`);

@@ -1,8 +1,8 @@
-import type { BenchResult } from "../bench/run-bench.js";
+import type { BenchResult } from "../bench/bench-result.js";
 
 const always = (value: number) => ({ median: value, min: value, max: value });
 
-/** What a bench might find: 40 s pulled in full, 4 s streamed. */
+/** What a bench might find: 40 s pulled in full, 4 s streamed, where 2.5 s is the limit. */
 export const sampleBenchResult: BenchResult = {
   reference: "127.0.0.1:5000/app:1",
   link: { bitsPerSecond: 100e6, roundTripSeconds: 0.02 },
@@ -24,4 +24,6 @@ export const sampleBenchResult: BenchResult = {
       shareOfImage: 0.1,
     },
   ],
+  recorded: { pagesBytes: 90 * 2 ** 20, compressedBytes: 30 * 2 ** 20, startupBytes: 33 * 2 ** 20 },
+  limitSeconds: 2.5,
 };

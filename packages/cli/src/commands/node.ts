@@ -5,6 +5,7 @@ import { exitCodes } from "../exit-codes.js";
 import { type NodePlaceFlags, nodePlaces, programEntry } from "../node/node-places.js";
 import { table } from "../output/table.js";
 import { examples, type Runner } from "../verb.js";
+import { agentCommand } from "./node-agent.js";
 
 interface UninstallFlags extends NodePlaceFlags {
   /** Seconds. */
@@ -37,6 +38,7 @@ export function nodeCommand(run: Runner): Command {
         .addHelpText("after", examples("sluice node uninstall", "sluice node uninstall --wait 300"))
         .action(run(uninstall)),
     );
+  node.addCommand(agentCommand(withPlaces(new Command("agent")), run));
   return node.addHelpText("after", examples("sluice node check", "sluice node install"));
 }
 

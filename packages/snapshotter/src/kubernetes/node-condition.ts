@@ -7,7 +7,7 @@ export interface NodeState {
   readonly message: string;
 }
 
-export const conditionType = "ArtifactStreamingReady";
+const conditionType = "ArtifactStreamingReady";
 
 /** Kubernetes cuts nothing; a message of a condition is read on one screen. Characters. */
 const maxMessageLength = 1024;

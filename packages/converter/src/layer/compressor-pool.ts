@@ -4,6 +4,7 @@ import type { AbortOptions } from "@sluice/oci";
 import type { ChunkCompressor, ChunkJob, CompressedChunk } from "./chunk-compressor.js";
 import type { WorkerAnswer, WorkerJob } from "./chunk-worker.js";
 import { frameRoomBytes } from "./compress-chunk.js";
+import { threadLimits } from "./thread-limits.js";
 
 interface Waiting {
   readonly blocks: number;
@@ -75,6 +76,7 @@ export class CompressorPool implements ChunkCompressor {
     const worker = new Worker(new URL("./chunk-worker.js", import.meta.url), {
       workerData: this.#frames,
       execArgv: [], // options for the program that we run in are none for it
+      resourceLimits: threadLimits,
     });
     const thread: Thread = { worker, waiting: [] };
     worker.on("message", (answer: WorkerAnswer) => {

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { AbortOptions } from "@sluice/oci";
 import type { LayerScan, ScanJob } from "./layer-scanner.js";
 import { RunningScan } from "./running-scan.js";
+import { threadLimits } from "./thread-limits.js";
 
 /** A scanning thread stopped working; the cause says why. */
 export class ScannerFailedError extends Error {
@@ -70,7 +71,10 @@ export class ScanThread implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#script, { execArgv: [] }); // options for the program that we run in are none for it
+    const worker = new Worker(this.#script, {
+      execArgv: [], // options for the program that we run in are none for it
+      resourceLimits: threadLimits,
+    });
     worker.on("error", () => undefined); // the scan tells; between scans nobody needs to know
     worker.on("exit", () => {
       if (this.#worker === worker) this.#worker = undefined;

@@ -18,7 +18,7 @@ export interface ModeResult {
   readonly fuseRequests?: Spread | undefined;
 }
 
-/** What a recorded start read, and the blob that brings it. Bytes. */
+/** What a watched start read that the startup blob was not learned from, and that blob. Bytes. */
 interface RecordedFacts {
   readonly pagesBytes: number;
   /** These pages alone, compressed. */

@@ -8,7 +8,7 @@ export async function writeHtmlReport(path: string, result: BenchResult): Promis
 }
 
 function htmlReport(result: BenchResult): string {
-  const { image, link, modes } = result;
+  const { image, link, modes, limitSeconds } = result;
   const longest = Math.max(...modes.map(({ secondsToReady }) => secondsToReady.max));
   const title = `Time to ready: ${escapeHtml(result.reference)}`;
   return `<!doctype html>
@@ -23,13 +23,14 @@ h1 { font-size: 1.3rem; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #8884 }
 th:first-child, td:first-child { text-align: left }
-rect.bar { fill: #2a7de1 } line { stroke: currentColor } text { fill: currentColor; font-size: 14px }
+rect.bar { fill: #2a7de1 } line { stroke: currentColor } line.limit { stroke-dasharray: 4 } text { fill: currentColor; font-size: 14px }
 </style>
 <h1>${title}</h1>
 <p>Image ${bytes(image.sizeBytes)} in ${image.layers} layers; artifact ${bytes(image.artifactBytes)}.
-Link ${link.bitsPerSecond / 1e6} Mbit/s, round trip ${link.roundTripSeconds * 1000} ms. ${result.runs} runs, medians; whiskers show the spread.</p>
+Link ${link.bitsPerSecond / 1e6} Mbit/s, round trip ${link.roundTripSeconds * 1000} ms. ${result.runs} runs, medians; whiskers show the spread${limitSeconds === undefined ? "" : `; the dashed line is the limit, ${duration(limitSeconds)}`}.</p>
 <svg viewBox="0 0 640 ${modes.length * 44}" role="img" aria-label="Seconds to ready per mode">
 ${modes.map((mode, i) => barOf(mode, i, longest)).join("\n")}
+${limitLine(result, longest)}
 </svg>
 <table>
 <tr><th>mode<th>ready<th>min<th>max<th>fetched<th>of image<th>requests<th>FUSE requests</tr>
@@ -37,6 +38,13 @@ ${modes.map(rowOf).join("\n")}
 </table>
 </html>
 `;
+}
+
+/** Dashed, through all bars: no start can end left of it. */
+function limitLine({ limitSeconds, modes }: BenchResult, longest: number): string {
+  if (limitSeconds === undefined) return "";
+  const x = (90 + (Math.min(limitSeconds, longest) / longest) * 440).toFixed(1);
+  return `<line class="limit" x1="${x}" x2="${x}" y1="0" y2="${modes.length * 44}"><title>limit: ${duration(limitSeconds)}</title></line>`;
 }
 
 function barOf({ mode, secondsToReady }: ModeResult, i: number, longest: number): string {

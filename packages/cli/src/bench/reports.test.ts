@@ -46,6 +46,12 @@ describe("the report of a bench for a browser", () => {
     expect(html).toContain('width="40.0"');
   });
 
+  it("draws the limit through the bars when there is one", async () => {
+    expect(await htmlOf({ ...sampleBenchResult, limitSeconds: undefined })).not.toContain('class="limit"');
+    const html = await htmlOf({ ...sampleBenchResult, limitSeconds: 2.2 });
+    expect(html).toContain('<line class="limit" x1="112.0" x2="112.0"'); // a twentieth of the 44 s that 440 units stand for
+  });
+
   it("loads nothing from elsewhere, and lets no name become markup", async () => {
     const html = await htmlOf({ ...sampleBenchResult, reference: 'oci:./<script src="http://x">&' });
     expect(html).not.toContain("<script");

@@ -3,6 +3,7 @@ import type { Disks } from "./disks/disks.js";
 import { type FuseSessionStats, noPushes } from "./fuse/index.js";
 import type { NodeMounts } from "./mounts/node-mounts.js";
 import type { NodeCounts } from "./observe/metrics.js";
+import type { StreamedImages } from "./snapshots/streamed-images.js";
 
 export interface CountedParts {
   readonly mounts: NodeMounts;
@@ -15,6 +16,7 @@ export interface CountedParts {
   readonly takeOvers: number;
   /** Misses that were answered with EIO. */
   readonly failedReads: () => number;
+  readonly streamed: StreamedImages;
 }
 
 /** One look at all counters of the daemon. */
@@ -35,6 +37,7 @@ export function collectCounts(parts: CountedParts): NodeCounts {
     push: session?.push ?? noPushes(),
     hitLatency: session?.hitLatency ?? [0],
     hitSeconds: (session?.hitMicroseconds ?? 0) / 1e6,
+    pulls: parts.streamed.counts,
     takeOvers: parts.takeOvers,
     resentRequests: session?.resent ?? 0,
     waitingReads: session?.waiting ?? 0,

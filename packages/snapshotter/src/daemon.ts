@@ -27,7 +27,8 @@ import { readDaemonFile, refuseSecondDaemon, removeDaemonFile, writeDaemonFile }
 import { Recordings } from "./recording/recordings.js";
 import { StartOffers } from "./recording/start-offers.js";
 import { createTrustPolicy } from "./resolve/trust.js";
-import { unpackAll } from "./snapshots/streamed-layers.js";
+import type { ContainerdSnapshots } from "./snapshots/containerd-snapshots.js";
+import { StreamedImages } from "./snapshots/streamed-images.js";
 import { NodePaths } from "./state/node-paths.js";
 import { requireOwnFolder } from "./state/own-folder.js";
 import { settleEarlierLife } from "./takeover/earlier-life.js";
@@ -158,8 +159,11 @@ async function compose(
   const written = await sweepFolders(paths, new Set(left.map((record) => record.id)));
   if (written.length > 0) log.warn({ folders: written }, "kept: no mount is known for what was written there");
 
+  const streamed = new StreamedImages({ images, diskStore, store, disks, lowers, driver: erofs, log });
+  let containerd: ContainerdSnapshots | undefined;
+
   const takeOvers = kept?.takeOvers ?? 0;
-  const counts = () => collectCounts({ mounts, disks, store, fetcher, session, failedReads, takeOvers });
+  const counts = () => collectCounts({ mounts, disks, store, fetcher, session, failedReads, takeOvers, streamed });
   // Loaded now: a daemon that takes over answers reads before it has them.
   const { NodeMetrics } = await import("./observe/metrics.js");
   const { serveControl } = await import("./control/server.js");
@@ -182,6 +186,8 @@ async function compose(
     metrics,
     counts,
     keeper: () => keeper && { pid: keeper.pid, takeOvers: kept?.takeOvers ?? 0 },
+    pulled: (reference) => streamed.outcome(reference),
+    neededBySnapshots: () => containerd?.snapshots.artifacts() ?? [],
     onStopped: () => {
       keeper?.say("ending");
       end();
@@ -193,17 +199,19 @@ async function compose(
     opened.add("metrics listener", listening, (it) => it.close());
     log.info({ address: listening.address }, "metrics offered");
   }
+  if (config.snapshotter.address !== undefined) {
+    const { serveContainerd } = await import("./snapshots/containerd-snapshots.js");
+    const parts = { paths, streamed, log };
+    containerd = opened.add("snapshotter", await serveContainerd(config.snapshotter.address, parts), (it) =>
+      it.close(),
+    );
+  }
   opened.add("control socket", await serveControl(paths.controlSocket, service, log), (it) => it.close());
   if (config.cri.address !== undefined) {
     const { serveImageProxy } = await import("./cri/image-proxy.js");
     const { address: socketPath, containerd: containerdSocket } = config.cri;
     const proxy = await serveImageProxy({ socketPath, containerdSocket, credentials: pulls, log });
     opened.add("image service", proxy, (it) => it.close());
-  }
-  if (config.snapshotter.address !== undefined) {
-    const { serveContainerd } = await import("./snapshots/containerd-snapshots.js");
-    const parts = { paths, streamed: unpackAll, log };
-    opened.add("snapshotter", await serveContainerd(config.snapshotter.address, parts), (it) => it.close());
   }
   if (keeper) {
     keeper.onReplaced = async (pid) => {
@@ -218,7 +226,9 @@ async function compose(
     left.filter((record) => !record.owner && !takenOver.includes(record)),
     (record) => loadRecorded(diskStore, record),
   );
-  void lowers.dropUnused().catch((error: unknown) => log.error({ err: error }, "an unused disk stays mounted"));
+  void Promise.resolve(containerd?.snapshots.resume())
+    .then(() => lowers.dropUnused())
+    .catch((error: unknown) => log.error({ err: error }, "an unused disk stays mounted"));
   return {
     controlSocket: paths.controlSocket,
     stop: (request) => service.stop(request),

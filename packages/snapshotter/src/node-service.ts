@@ -1,4 +1,4 @@
-import { parseReference } from "@sluice/oci";
+import { type Digest, parseReference } from "@sluice/oci";
 import type { ChunkStore } from "@sluice/store";
 import type {
   ContainerRequest,
@@ -10,6 +10,7 @@ import type {
   MountResult,
   NodeService,
   PreparedContainer,
+  PullOutcome,
   ScrubResult,
   StopRequest,
   StopResult,
@@ -53,6 +54,10 @@ export interface NodeServiceParts {
   readonly counts: () => NodeCounts;
   /** Undefined for a daemon without one. */
   readonly keeper: () => KeeperStatus | undefined;
+  /** How containerd's last pull of that name went; undefined when none is remembered. */
+  readonly pulled: (reference: string) => PullOutcome | undefined;
+  /** Artifacts that containerd's snapshots are shown from. */
+  readonly neededBySnapshots: () => readonly Digest[];
   /** Everything is unmounted: end the process's work, once the answer is out. */
   readonly onStopped: () => void;
 }
@@ -101,7 +106,8 @@ export class DaemonService implements NodeService {
       .list()
       .filter((mount) => mount.reference === address.reference)
       .map((mount) => mount.mountpoint);
-    const answer = { reference: address.reference, mountpoints };
+    const pulled = this.#parts.pulled(address.reference);
+    const answer = { reference: address.reference, mountpoints, ...(pulled && { pulled }) };
     try {
       const { image } = await images.find(addressOf(address), { signal });
       const digests = { source: image.source.digest, artifact: image.artifact.manifest.digest };
@@ -147,7 +153,7 @@ export class DaemonService implements NodeService {
   /** Images first: once nobody remembers them, nothing binds their chunks any more. */
   async storeGc(signal: AbortSignal): Promise<GcResult> {
     const { diskStore, disks, mounts, store } = this.#parts;
-    const wanted = new Set([...disks.digests, ...mounts.awaited]);
+    const wanted = new Set([...disks.digests, ...mounts.awaited, ...this.#parts.neededBySnapshots()]);
     const unused = (await diskStore.list()).filter((digest) => !wanted.has(digest));
     for (const digest of unused) await diskStore.remove(digest);
     return { freedBytes: await store.gc({ signal }), removedDisks: unused.length };

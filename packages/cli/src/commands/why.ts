@@ -21,12 +21,13 @@ async function why(context: Context, flags: ImageFlags, ref: string): Promise<vo
   context.output.result(await daemon.why(address, { signal: context.signal }), describe);
 }
 
-function describe({ reference, streamed, artifact, local, mountpoints, reason }: WhyAnswer): string {
+function describe({ reference, streamed, artifact, local, mountpoints, reason, pulled }: WhyAnswer): string {
   const answer = streamed ? "yes" : `no: ${reason?.message ?? "for a reason that nobody knows"}`;
   return facts([
     ["image", reference],
     ["streamed", answer],
     ["cure", reason?.cure],
+    ["last pull", pulled && (pulled.streamed ? "streamed" : `as usual: ${pulled.reason?.message}`)],
     ["artifact", artifact],
     ["on this node", local ? "yes, it starts without the registry" : "no"],
     ["mounted on", mountpoints.length === 0 ? undefined : mountpoints.join(", ")],

@@ -88,6 +88,15 @@ export interface WhyAnswer {
   readonly mountpoints: readonly string[];
   /** Why it is not streamed. */
   readonly reason?: { readonly code: string; readonly message: string; readonly cure: string } | undefined;
+  /** How containerd's last pull of this name went, since the daemon started. */
+  readonly pulled?: PullOutcome | undefined;
+}
+
+export interface PullOutcome {
+  /** Its layers were not fetched. */
+  readonly streamed: boolean;
+  /** Why they were. */
+  readonly reason?: { readonly code: string; readonly message: string; readonly cure: string } | undefined;
 }
 
 export interface StoreUse {

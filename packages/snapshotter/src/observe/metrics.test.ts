@@ -9,6 +9,7 @@ const counts = (hits: number): NodeCounts => ({
   push: { stores: 4, storedBytes: 8192, absentBytes: 1, busyBytes: 2, unknownBytes: 3, droppedBytes: 5 },
   hitLatency: [1, 0, 4],
   hitSeconds: 0.25,
+  pulls: { streamed: 2 },
   takeOvers: 3,
   resentRequests: 17,
   waitingReads: 0,

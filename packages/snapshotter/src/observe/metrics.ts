@@ -3,6 +3,8 @@ import type { PushCounts } from "../fuse/index.js";
 
 /** What the parts of the daemon have counted since they started; read when somebody asks. */
 export interface NodeCounts {
+  /** Images that containerd pulled, by how it went. */
+  readonly pulls: Readonly<Record<string, number>>;
   readonly mounts: number;
   readonly disks: number;
   readonly reads: { readonly hits: number; readonly misses: number; readonly errors: number; readonly bytes: number };
@@ -90,6 +92,16 @@ export class NodeMetrics {
       collect() {
         bytes.reset();
         for (const [cause, amount] of Object.entries(counts().fetch.bytes)) bytes.inc({ cause }, amount);
+      },
+    });
+    const pulls = new Counter({
+      name: "sluice_pulls_total",
+      help: "Images that containerd pulled: streamed, or why not",
+      labelNames: ["outcome"],
+      registers: [this.#registry],
+      collect() {
+        pulls.reset();
+        for (const [outcome, count] of Object.entries(counts().pulls)) pulls.inc({ outcome }, count);
       },
     });
     this.#addHitLatency(counts);

@@ -5,6 +5,12 @@ import { overlayOptions } from "./overlay-options.js";
 import { Snapshots } from "./snapshots.js";
 import type { StreamedLayers } from "./streamed-layers.js";
 
+/** Snapshots that containerd is served. */
+export interface ContainerdSnapshots {
+  readonly snapshots: Snapshots;
+  close(): Promise<void>;
+}
+
 /**
  * Serves containerd's snapshotter on a unix socket. Loaded only by a daemon that has one to serve.
  *
@@ -13,7 +19,7 @@ import type { StreamedLayers } from "./streamed-layers.js";
 export async function serveContainerd(
   socketPath: string,
   { paths, streamed, log }: { readonly paths: NodePaths; readonly streamed: StreamedLayers; readonly log: Logger },
-): Promise<{ close(): Promise<void> }> {
+): Promise<ContainerdSnapshots> {
   const snapshots = await Snapshots.open({
     folder: paths.snapshots,
     indexFolder: paths.snapshotIndex,
@@ -22,10 +28,10 @@ export async function serveContainerd(
     log,
   });
   try {
-    await snapshots.resume();
     const server = await serveSnapshots(socketPath, snapshots, log);
     log.info({ socket: socketPath }, "containerd's snapshotter serves");
     return {
+      snapshots,
       close: async () => {
         await server.close();
         await snapshots.close();

@@ -4,7 +4,16 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSilentLog } from "../observe/log.js";
 import { Snapshots } from "./snapshots.js";
-import { unpackAll } from "./streamed-layers.js";
+import type { StreamedLayers } from "./streamed-layers.js";
+
+/** Streams nothing: each layer is unpacked. */
+const unpackAll: StreamedLayers = {
+  claim: async () => undefined,
+  acquire: async () => {
+    throw new Error("nothing is streamed");
+  },
+  usage: async () => ({ sizeBytes: 0, inodes: 0 }),
+};
 
 describe("snapshots on disk", () => {
   let root: string;

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import type { AbortOptions } from "@sluice/oci";
+import type { AbortOptions, Digest } from "@sluice/oci";
 import { wallClockNanoseconds } from "../fuse/index.js";
 import type { Logger } from "../observe/log.js";
 import { diskUsage } from "./disk-usage.js";
@@ -11,7 +11,7 @@ import { parseFilters } from "./snapshot-filter.js";
 import { type Owner, SnapshotFolders } from "./snapshot-folders.js";
 import { SnapshotIndex } from "./snapshot-index.js";
 import { mountsOf, type SnapshotMount } from "./snapshot-mounts.js";
-import { labelsWithoutEmpty, type SnapshotRecord, type SnapshotUsage, type StreamedLayer } from "./snapshot-record.js";
+import { labelsWithoutEmpty, type SnapshotRecord, type SnapshotUsage } from "./snapshot-record.js";
 import type { CommitRequest, NewSnapshot, SnapshotService } from "./snapshot-service.js";
 import type { StreamedLayers } from "./streamed-layers.js";
 
@@ -165,9 +165,9 @@ export class Snapshots implements SnapshotService {
     await Promise.allSettled(standing.map((record) => this.#lowers(record)));
   }
 
-  /** The streamed layers of all snapshots. */
-  *streamedLayers(): Generator<StreamedLayer> {
-    for (const { streamed } of this.#index.all()) if (streamed) yield streamed;
+  /** What the streamed layers are shown from. */
+  artifacts(): readonly Digest[] {
+    return [...this.#index.all()].flatMap(({ streamed }) => (streamed ? [streamed.artifact] : []));
   }
 
   /** Whether `request` may be done now. @throws {SnapshotError} */

@@ -1,10 +1,9 @@
 import type { AbortOptions } from "@sluice/oci";
 import type { LowerLease } from "../mounts/lowers.js";
-import { SnapshotError } from "./snapshot-error.js";
 import type { SnapshotUsage, StreamedLayer } from "./snapshot-record.js";
 
 /** A layer that containerd is about to fetch and unpack. */
-interface LayerOffer {
+export interface LayerOffer {
   /** Chain ID of the layer with all below it. */
   readonly target: string;
   /** Chain ID of what it is built on, as far as that is known; empty for the lowest. */
@@ -21,12 +20,3 @@ export interface StreamedLayers {
   /** What is on this node of the layer. */
   usage(layer: StreamedLayer): Promise<SnapshotUsage>;
 }
-
-/** Streams nothing: each layer is unpacked. */
-export const unpackAll: StreamedLayers = {
-  claim: async () => undefined,
-  acquire: async ({ artifact }) => {
-    throw new SnapshotError("FAILED_PRECONDITION", `artifact ${artifact} cannot be streamed by this daemon`);
-  },
-  usage: async () => ({ sizeBytes: 0, inodes: 0 }),
-};

@@ -1,0 +1,193 @@
+import { createHash } from "node:crypto";
+import { type AbortOptions, type Digest, parseDigest, parseReference } from "@sluice/oci";
+import type { ChunkStore } from "@sluice/store";
+import type { PullOutcome } from "../control/api.js";
+import { chunkClaims } from "../disks/disk-map.js";
+import type { DiskStore, StoredDisk } from "../disks/disk-store.js";
+import type { Disks } from "../disks/disks.js";
+import type { ImageLookup } from "../disks/image-lookup.js";
+import type { Driver } from "../drivers/index.js";
+import type { LowerLease, Lowers } from "../mounts/lowers.js";
+import type { Logger } from "../observe/log.js";
+import { type NotStreamableCode, NotStreamableError } from "../resolve/not-streamable.js";
+import { SnapshotError } from "./snapshot-error.js";
+import type { SnapshotUsage, StreamedLayer } from "./snapshot-record.js";
+import type { LayerOffer, StreamedLayers } from "./streamed-layers.js";
+
+/** What containerd says of the layer that it pulls. Not only for CRI, whatever their names say. containerd pkg/snapshotters/annotations.go */
+const labelNames = {
+  reference: "containerd.io/snapshot/cri.image-ref",
+  manifest: "containerd.io/snapshot/cri.manifest-digest",
+  layer: "containerd.io/snapshot/cri.layer-digest",
+} as const;
+
+/** A pull waits for this at most before it goes on as usual. Milliseconds. */
+const maxLookupMs = 5000;
+/** containerd asks layer by layer, within moments: what was found of the image holds for so long. Milliseconds. */
+const foundForMs = 60_000;
+/** containerd's CRI asks for the use of every snapshot each ten seconds. Milliseconds. */
+const countedForMs = 60_000;
+/** Images whose last answer is remembered. */
+const maxRemembered = 1000;
+
+export interface StreamedImagesParts {
+  readonly images: ImageLookup;
+  readonly diskStore: DiskStore;
+  readonly store: Pick<ChunkStore, "has">;
+  readonly disks: Disks;
+  readonly lowers: Lowers;
+  /** The one that mounts through the kernel. */
+  readonly driver: Driver;
+  readonly log: Logger;
+}
+
+type Found = StoredDisk | NotStreamableError;
+
+/** Finds the streaming artifacts of images that containerd pulls. An image is looked up once for all its layers; images do not wait for each other. */
+export class StreamedImages implements StreamedLayers {
+  readonly #parts: StreamedImagesParts;
+  readonly #lookups = new Map<string, Promise<Found>>();
+  readonly #usages = new Map<Digest, Promise<SnapshotUsage>>();
+  readonly #outcomes = new Map<string, PullOutcome>();
+  readonly #counts = new Map<NotStreamableCode | "streamed", number>();
+
+  constructor(parts: StreamedImagesParts) {
+    this.#parts = parts;
+  }
+
+  /** Pulls by how they went. */
+  get counts(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+
+  /** Of the last pull under this name. */
+  outcome(reference: string): PullOutcome | undefined {
+    return this.#outcomes.get(reference);
+  }
+
+  async claim({ target, parentChain, labels }: LayerOffer): Promise<StreamedLayer | undefined> {
+    const reference = labels[labelNames.reference];
+    const manifest = labels[labelNames.manifest];
+    if (reference === undefined || manifest === undefined) return undefined;
+    const found = await this.#lookUp(reference, manifest);
+    if (found instanceof NotStreamableError) return undefined;
+    const { source, config, artifact } = found.image;
+    const chain = chainIds(config.diffIds);
+    const at = chain.indexOf(target);
+    if (at < 0 || source.digest !== manifest || source.layers[at]?.digest !== labels[labelNames.layer])
+      return undefined;
+    if (parentChain !== undefined && parentChain !== (chain[at - 1] ?? "")) return undefined;
+    return { artifact: artifact.manifest.digest, layers: at + 1, imageLayers: chain.length };
+  }
+
+  async acquire({ artifact, layers, imageLayers }: StreamedLayer, options?: AbortOptions): Promise<LowerLease> {
+    const { diskStore, disks, lowers, driver } = this.#parts;
+    const stored = await diskStore.load(artifact);
+    if (!stored)
+      throw new SnapshotError("UNAVAILABLE", `artifact ${artifact} is not on this node any more: pull the image again`);
+    options?.signal?.throwIfAborted();
+    if (layers !== imageLayers) {
+      const what = `the lowest ${layers} of the ${imageLayers} layers of ${stored.image.source.digest}`;
+      throw new SnapshotError(
+        "UNAVAILABLE",
+        `${what} are streamed as part of it and cannot be shown alone: convert this image, too`,
+      );
+    }
+    return await lowers.acquire(driver, await disks.open(stored));
+  }
+
+  /** Chunks of the image that are stored here, counted with its topmost layer; images that share a chunk each count it. */
+  async usage({ artifact, layers, imageLayers }: StreamedLayer): Promise<SnapshotUsage> {
+    if (layers !== imageLayers) return { sizeBytes: 0, inodes: 0 };
+    const known = this.#usages.get(artifact);
+    if (known !== undefined) return await known;
+    const usage = this.#countStored(artifact).finally(() => {
+      setTimeout(() => this.#usages.delete(artifact), countedForMs).unref();
+    });
+    this.#usages.set(artifact, usage);
+    return await usage;
+  }
+
+  async #countStored(artifact: Digest): Promise<SnapshotUsage> {
+    const stored = await this.#parts.diskStore.loadUnlessDamaged(artifact);
+    let sizeBytes = 0;
+    if (!stored) return { sizeBytes, inodes: 0 };
+    const { ids, lengths } = chunkClaims(stored.image.toc);
+    const seen = new Set<string>();
+    for (const [chunk, lengthBytes] of lengths.entries()) {
+      const hex = Buffer.from(ids.subarray(chunk * 32, chunk * 32 + 32)).toString("hex");
+      if (seen.has(hex) || /^0*$/.test(hex)) continue;
+      seen.add(hex);
+      if (await this.#parts.store.has(parseDigest(`sha256:${hex}`, "TOC"))) sizeBytes += lengthBytes;
+    }
+    return { sizeBytes, inodes: 0 };
+  }
+
+  #lookUp(reference: string, manifest: string): Promise<Found> {
+    const key = `${reference} ${manifest}`;
+    const known = this.#lookups.get(key);
+    if (known) return known;
+    const lookup = this.#find(reference, manifest).then((found) => {
+      this.#note(reference, found);
+      setTimeout(() => this.#lookups.delete(key), foundForMs).unref();
+      return found;
+    });
+    this.#lookups.set(key, lookup);
+    return lookup;
+  }
+
+  /** Never rejects. */
+  async #find(reference: string, manifest: string): Promise<Found> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(tooSlow(reference)), maxLookupMs);
+    try {
+      const probe = await this.#parts.driver.probe();
+      if (!probe.ok) throw new NotStreamableError("DRIVER_UNAVAILABLE", probe.reason);
+      const address = { reference: byDigest(reference, manifest) };
+      return await this.#parts.images.find(address, { signal: late.signal });
+    } catch (error) {
+      if (error instanceof NotStreamableError) return error;
+      this.#parts.log.error(
+        { err: error, reference },
+        "looking for a streaming artifact failed; the pull goes on as usual",
+      );
+      return new NotStreamableError("REGISTRY_ERROR", String(error), { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #note(reference: string, found: Found): void {
+    const { log } = this.#parts;
+    const failed = found instanceof NotStreamableError;
+    const outcome = failed ? found.code : "streamed";
+    this.#counts.set(outcome, (this.#counts.get(outcome) ?? 0) + 1);
+    log.info({ reference, outcome, ...(failed && { why: found.message }) }, failed ? "pulled as usual" : "streamed");
+    this.#outcomes.delete(reference);
+    const reason = failed ? { code: found.code, message: found.message, cure: found.cure } : undefined;
+    this.#outcomes.set(reference, { streamed: !failed, reason });
+    const [oldest] = this.#outcomes.keys();
+    if (this.#outcomes.size > maxRemembered && oldest !== undefined) this.#outcomes.delete(oldest);
+  }
+}
+
+const tooSlow = (reference: string): NotStreamableError =>
+  new NotStreamableError("REGISTRY_UNREACHABLE", `${reference}: no artifact was found within ${maxLookupMs} ms`);
+
+/** The image that the name stood for when containerd looked, whatever it stands for by now. */
+function byDigest(reference: string, manifest: string): string {
+  const parsed = parseReference(reference);
+  if (parsed.kind !== "registry") throw new NotStreamableError("IMAGE_NOT_FOUND", `${reference} names no registry`);
+  return `${parsed.host}/${parsed.repository}@${manifest}`;
+}
+
+/** Of each layer with those below it. OCI image specification, config.md, "Layer ChainID" */
+function chainIds(diffIds: readonly Digest[]): string[] {
+  const chain: string[] = [];
+  for (const diffId of diffIds) {
+    const below = chain.at(-1);
+    const joined = `${below} ${diffId}`;
+    chain.push(below === undefined ? diffId : `sha256:${createHash("sha256").update(joined).digest("hex")}`);
+  }
+  return chain;
+}

@@ -1,0 +1,111 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { CriClient } from "@sluice/snapshotter";
+
+const execute = promisify(execFile);
+/** containerd is up within moments; a machine that is busy takes longer. Milliseconds. */
+const maxStartMs = 60_000;
+
+/** containerd in a process of its own, with a snapshotter on a socket as the one of its CRI. */
+export class RunningContainerd implements AsyncDisposable {
+  readonly #program: string;
+  readonly #folder: string;
+  #child: ChildProcess;
+
+  private constructor(program: string, folder: string, child: ChildProcess) {
+    this.#program = program;
+    this.#folder = folder;
+    this.#child = child;
+  }
+
+  /** @param program path of containerd, beside its `ctr` and its shim */
+  static async start(program: string, snapshotter: string): Promise<RunningContainerd> {
+    const folder = await mkdtemp(join(tmpdir(), "ctr-"));
+    const path = (name: string): string => JSON.stringify(join(folder, name));
+    const cri = program.includes("containerd2")
+      ? '[plugins."io.containerd.cri.v1.images"]\nsnapshotter = "sluice"\ndisable_snapshot_annotations = false\n'
+      : '[plugins."io.containerd.grpc.v1.cri".containerd]\nsnapshotter = "sluice"\ndisable_snapshot_annotations = false\n';
+    const config = [
+      `version = ${program.includes("containerd2") ? 3 : 2}\nroot = ${path("root")}\nstate = ${path("state")}`,
+      `[grpc]\naddress = ${path("c.sock")}`,
+      `[proxy_plugins.sluice]\ntype = "snapshot"\naddress = ${JSON.stringify(snapshotter)}`,
+      cri,
+    ];
+    await writeFile(join(folder, "config.toml"), config.join("\n"));
+    const running = new RunningContainerd(program, folder, launch(program, folder));
+    await running.#answers();
+    return running;
+  }
+
+  get socket(): string {
+    return join(this.#folder, "c.sock");
+  }
+
+  /** As the kubelet pulls. */
+  async pull(reference: string): Promise<void> {
+    using client = new CriClient(this.socket);
+    await client.pull(reference, undefined);
+  }
+
+  /** `ctr` in the namespace of CRI. @returns its stdout */
+  async ctr(...args: string[]): Promise<string> {
+    const words = ["-a", this.socket, "-n", "k8s.io", ...args];
+    const { stdout } = await execute(join(dirname(this.#program), "ctr"), words, { maxBuffer: 64e6, env: this.#env });
+    return stdout;
+  }
+
+  /** A container's program to its end, by runc on the snapshotter. @returns its stdout */
+  async run(reference: string, id: string, ...command: string[]): Promise<string> {
+    return await this.ctr("run", "--rm", "--snapshotter", "sluice", reference, id, ...command);
+  }
+
+  /** Ends it; its containers go on. */
+  async stop(): Promise<void> {
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    await ended;
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    this.#child = launch(this.#program, this.#folder);
+    await this.#answers();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  get #env(): NodeJS.ProcessEnv {
+    return environment(this.#program);
+  }
+
+  /** CRI comes up after the socket. */
+  async #answers(): Promise<void> {
+    using client = new CriClient(this.socket);
+    const deadline = Date.now() + maxStartMs;
+    for (;;) {
+      const failure = await client.image("absent").then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (failure === undefined) return;
+      if (Date.now() > deadline) throw failure;
+      await sleep(100);
+    }
+  }
+}
+
+const environment = (program: string): NodeJS.ProcessEnv => ({
+  ...process.env,
+  PATH: `${dirname(program)}:${process.env["PATH"]}`,
+});
+
+const launch = (program: string, folder: string): ChildProcess =>
+  spawn(program, ["-c", join(folder, "config.toml"), "-l", "error"], { stdio: "inherit", env: environment(program) });

@@ -10,8 +10,8 @@ export interface Sent {
 }
 
 export interface TargetOptions {
-  /** `http://HOST:PORT` */
-  readonly rootUrl: string;
+  /** `http://HOST:PORT`; several are processes of one registry, asked in turn. */
+  readonly rootUrl: string | readonly string[];
   readonly namespace: string;
   readonly crossmountNamespace: string;
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
@@ -21,13 +21,14 @@ export interface TargetOptions {
 export class Target {
   readonly namespace: string;
   readonly crossmountNamespace: string;
-  readonly #rootUrl: string;
+  readonly #rootUrls: readonly string[];
+  #asked = 0;
   readonly #authorization: Authorization;
   readonly #run = randomUUID();
   #count = 0;
 
   constructor(options: TargetOptions) {
-    this.#rootUrl = options.rootUrl.replace(/\/+$/, "");
+    this.#rootUrls = [options.rootUrl].flat();
     this.namespace = options.namespace;
     this.crossmountNamespace = options.crossmountNamespace;
     this.#authorization = new Authorization(options.credentials);
@@ -40,7 +41,8 @@ export class Target {
 
   /** Redirects are followed for reads only, as clients do. */
   async send(method: string, path: string, sent: Sent = {}): Promise<Response> {
-    const url = new URL(path, this.#rootUrl).href;
+    const rootUrl = this.#rootUrls[this.#asked++ % this.#rootUrls.length];
+    const url = new URL(path, rootUrl).href;
     const first = await this.#fetch(method, url, sent, this.#authorization.header(url));
     if (first.status !== 401) return first;
     const header = await this.#authorization.answer(first, url);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -18,9 +18,15 @@ export interface RunningRegistry extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-export async function startRegistry(): Promise<RunningRegistry> {
+/** @param configuration the `serve` part of the configuration file @param env besides that of this process */
+export async function startRegistry(
+  configuration: object = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunningRegistry> {
   const root = await mkdtemp(join(tmpdir(), "sluice-registry-"));
-  let running = await serve(root);
+  const config = join(root, "sluice.yaml");
+  await writeFile(config, JSON.stringify({ serve: configuration }));
+  let running = await serve(root, config, env);
   return {
     get host() {
       return running.host;
@@ -31,7 +37,7 @@ export async function startRegistry(): Promise<RunningRegistry> {
     root,
     stop: async (signal) => await stopped(running.child, signal),
     restart: async () => {
-      running = await serve(root);
+      running = await serve(root, config, env);
     },
     [Symbol.asyncDispose]: async () => {
       await stopped(running.child, "SIGTERM");
@@ -40,11 +46,15 @@ export async function startRegistry(): Promise<RunningRegistry> {
   };
 }
 
-async function serve(root: string) {
-  const child = spawn(process.execPath, [program, "--root", root, "serve", "--listen", "127.0.0.1:0", "-o", "json"], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, SLUICE_LOG_LEVEL: "warn" },
-  });
+async function serve(root: string, config: string, env: Readonly<Record<string, string>>) {
+  const child = spawn(
+    process.execPath,
+    [program, "--root", root, "--config", config, "serve", "--listen", "127.0.0.1:0", "-o", "json"],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, SLUICE_LOG_LEVEL: "warn", ...env },
+    },
+  );
   let text = "";
   for await (const bytes of child.stdout as AsyncIterable<Buffer>) {
     text += bytes.toString();

@@ -1,3 +1,4 @@
 export { ListenAddressError } from "./http/listen-address.js";
-export { createServer, OpenRegistryError, type RegistryServer, RootInUseError, type ServerOptions } from "./server.js";
+export { RootInUseError, type SharedStorage } from "./open-stores.js";
+export { createServer, OpenRegistryError, type RegistryServer, type ServerOptions } from "./server.js";
 export type { UploadLimits } from "./uploads/upload-limits.js";

@@ -8,7 +8,8 @@ import { FileSystemBlobStore } from "@sluice/store";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { errorAnswer } from "./http/error-answer.js";
-import { createServer, RootInUseError } from "./server.js";
+import { RootInUseError } from "./open-stores.js";
+import { createServer } from "./server.js";
 import { startTestServer } from "./testing/test-server.js";
 
 const log = pino({ level: "silent" });

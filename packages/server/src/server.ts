@@ -1,6 +1,4 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { type BlobStore, FileSystemBlobStore, FileSystemUploadStore } from "@sluice/store";
+import type { BlobStore } from "@sluice/store";
 import type { Logger } from "pino";
 import { Accounts } from "./access/accounts.js";
 import { defaultMaxFailures } from "./access/attempts.js";
@@ -11,14 +9,16 @@ import { createApp } from "./http/app.js";
 import { isLoopback, parseListenAddress, urlOf } from "./http/listen-address.js";
 import { ServerMetrics } from "./http/metrics.js";
 import { Tls, type TlsFiles } from "./http/tls.js";
-import { LevelMetadataStore } from "./metadata/level-metadata-store.js";
 import type { MetadataStore } from "./metadata/metadata-store.js";
+import { openFiles, openShared, type SharedStorage } from "./open-stores.js";
 import { defaultUploadLimits, type UploadLimits } from "./uploads/upload-limits.js";
 import { idleUploadMs, Uploads } from "./uploads/uploads.js";
 
 export interface ServerOptions {
   /** Absolute path of the data root; the registry's files go below it. One server per root. */
   readonly root: string;
+  /** Keep nothing below the root, but where any number of processes share it. */
+  readonly shared?: SharedStorage | undefined;
   /** `HOST:PORT`; port 0 picks one. */
   readonly listen: string;
   readonly log: Logger;
@@ -44,17 +44,6 @@ export interface RegistryServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Another server has the data root open. */
-export class RootInUseError extends Error {
-  override readonly name = "RootInUseError";
-  readonly code = "ROOT_IN_USE";
-  readonly root: string;
-  constructor(root: string, options?: ErrorOptions) {
-    super(`another registry uses ${root}; stop it or choose another data root`, options);
-    this.root = root;
-  }
-}
-
 /** It would be open to everybody who reaches it. */
 export class OpenRegistryError extends Error {
   override readonly name = "OpenRegistryError";
@@ -74,15 +63,14 @@ const collectMs = 6 * 60 * 60 * 1000;
  */
 export async function createServer(options: ServerOptions): Promise<RegistryServer> {
   const { host, port } = parseListenAddress(options.listen);
-  const folder = join(options.root, "registry");
   const opened = new Opened();
   try {
-    const metadata = opened.add(await openMetadata(folder, options.root));
-    const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
-    const removed = await removeOrphans(metadata, blobs, { graceMs: 0, dryRun: false }); // nobody pushes yet
-    if (removed.removedBlobs > 0) options.log.info(removed, "removed blobs that no repository holds");
-    const store = await FileSystemUploadStore.open(join(folder, "blobs/uploads"), blobs);
-    const uploads = await Uploads.open(store, blobs, metadata, { ...defaultUploadLimits, ...options.limits });
+    const stores = opened.add(
+      await (options.shared === undefined ? openFiles(options.root) : openShared(options.shared)),
+    );
+    const { metadata, blobs } = stores;
+    if (!stores.isShared) await removeLost(metadata, blobs, options.log);
+    const uploads = await Uploads.open(stores.uploads, blobs, metadata, { ...defaultUploadLimits, ...options.limits });
     const accounts = new Accounts(metadata.records);
     const isOpen = !(await accounts.exist());
     if (isOpen && !isLoopback(host) && options.allowOpen !== true) throw openBeyondLoopback(options.listen);
@@ -144,6 +132,12 @@ const openBeyondLoopback = (listen: string): OpenRegistryError =>
       "Start on 127.0.0.1, make an administrator (`user create NAME --admin`), and start again; or choose this with --allow-open",
   );
 
+/** What a process left that died between storing a blob and linking it: nobody pushes yet. */
+async function removeLost(metadata: MetadataStore, blobs: BlobStore, log: Logger): Promise<void> {
+  const removed = await removeOrphans(metadata, blobs, { graceMs: 0, dryRun: false });
+  if (removed.removedBlobs > 0) log.info(removed, "removed blobs that no repository holds");
+}
+
 async function collect(metadata: MetadataStore, blobs: BlobStore, log: Logger, signal: AbortSignal): Promise<void> {
   const collection = await collectGarbage(metadata, blobs, { graceMs: defaultGraceMs, dryRun: false, signal });
   if (collection.unlinkedBlobs + collection.removedBlobs > 0) log.info(collection, "collected garbage");
@@ -178,19 +172,4 @@ function repeat(
       await running;
     },
   };
-}
-
-async function openMetadata(folder: string, root: string): Promise<LevelMetadataStore> {
-  await mkdir(join(folder, "metadata"), { recursive: true });
-  try {
-    return await LevelMetadataStore.open(join(folder, "metadata"));
-  } catch (error) {
-    if (isLocked(error)) throw new RootInUseError(root, { cause: error });
-    throw error;
-  }
-}
-
-function isLocked(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && "code" in cause && cause.code === "LEVEL_LOCKED";
 }

@@ -1,3 +1,4 @@
+import type { SharedStorage } from "@sluice/server";
 import { Command, Option } from "commander";
 import { valueAt } from "../config/config-tree.js";
 import type { Context } from "../context.js";
@@ -49,10 +50,20 @@ async function serve(context: Context, options: ServeOptions): Promise<void> {
     anonymous: options.anonymous ?? (configured("anonymous") === "read" ? "read" : "none"),
     allowOpen: options.allowOpen ?? valueAt(context.settings.tree, ["serve", "allowOpen"]) === true,
     publicUrl: options.publicUrl ?? configured("publicUrl"),
+    shared: sharedStorage(context),
     ...(certificate !== undefined && key !== undefined && { tls: { certificate, key } }),
   });
   context.output.result({ url: server.url }, ({ url }) => url);
   await untilStopped(context.signal);
+}
+
+/** The configuration was checked when it was read: both parts are there, or neither. */
+function sharedStorage(context: Context): SharedStorage | undefined {
+  const postgres = textAt(context, ["storage", "postgres"]);
+  const bucket = textAt(context, ["storage", "s3", "bucket"]);
+  if (postgres === undefined || bucket === undefined) return undefined;
+  const s3 = (key: string): string | undefined => textAt(context, ["storage", "s3", key]);
+  return { postgres, s3: { bucket, prefix: s3("prefix"), endpoint: s3("endpoint"), region: s3("region") } };
 }
 
 function textAt(context: Context, path: readonly string[]): string | undefined {

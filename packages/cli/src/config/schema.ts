@@ -24,6 +24,19 @@ const ownKeys = {
       allowOpen: z.boolean().optional(),
       /** As clients reach the registry when something stands in front of it. */
       publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+      /** For a registry of several processes: each of them is told the same. Without it, files below the data root. */
+      storage: z
+        .strictObject({
+          /** postgres://USER:PASSWORD@HOST/DATABASE */
+          postgres: z.string().regex(/^postgres(ql)?:\/\//, "expected postgres://USER:PASSWORD@HOST/DATABASE"),
+          s3: z.strictObject({
+            bucket: z.string().min(1),
+            prefix: z.string().optional(),
+            endpoint: z.url().optional(),
+            region: z.string().optional(),
+          }),
+        })
+        .optional(),
       /** PEM files; read again when they change. */
       tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
     })

@@ -1,0 +1,43 @@
+import { sha256Of } from "@sluice/oci";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseRepositoryName } from "../registry/repository-name.js";
+import { metadataStoreSuite } from "../testing/metadata-store-suite.js";
+import { missingPostgres, startPostgres, type TestPostgres } from "../testing/postgres.js";
+import { recordsSuite } from "../testing/records-suite.js";
+import { PostgresMetadataStore } from "./postgres-metadata-store.js";
+
+describe.skipIf(missingPostgres !== "")(`in PostgreSQL ${missingPostgres}`, () => {
+  let postgres: TestPostgres;
+  beforeAll(async () => {
+    postgres = await startPostgres();
+  });
+  afterAll(() => postgres[Symbol.asyncDispose]());
+
+  metadataStoreSuite("PostgresMetadataStore", async () => {
+    const url = await postgres.newDatabase();
+    let store = await PostgresMetadataStore.open(url);
+    return {
+      store,
+      reopen: async () => {
+        await store[Symbol.asyncDispose]();
+        store = await PostgresMetadataStore.open(url);
+        return store;
+      },
+      dispose: () => store[Symbol.asyncDispose](),
+    };
+  });
+
+  recordsSuite("PostgresMetadataStore", async () => {
+    const store = await PostgresMetadataStore.open(await postgres.newDatabase());
+    return { records: store.records, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+  });
+
+  it("is made once when four processes open it at the same moment, and shared by them", async () => {
+    const url = await postgres.newDatabase();
+    const stores = await Promise.all([1, 2, 3, 4].map(() => PostgresMetadataStore.open(url)));
+    const [one, two] = stores;
+    await one?.linkBlob(parseRepositoryName("app"), sha256Of("x"));
+    expect(await two?.hasBlob(parseRepositoryName("app"), sha256Of("x"))).toBe(true);
+    await Promise.all(stores.map((store) => store[Symbol.asyncDispose]()));
+  });
+});

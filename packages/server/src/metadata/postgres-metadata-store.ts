@@ -1,0 +1,288 @@
+import type { AbortOptions, ContentDigest, Descriptor } from "@sluice/oci";
+import { PostgresRecords } from "../records/postgres-records.js";
+import type { Records } from "../records/records.js";
+import type { Tag } from "../registry/manifest-reference.js";
+import type { RepositoryName } from "../registry/repository-name.js";
+import type { ListedManifest, MetadataStore, NewManifest, Page, StoredManifest, UnusedBlob } from "./metadata-store.js";
+import { lock, PostgresClient, type Query, type Row } from "./postgres-client.js";
+
+/** Rows in one page of a list that is read to its end. Manifests have bytes, so fewer of them. */
+const pageRows = 1000;
+const pageManifests = 50;
+
+/** {@link MetadataStore} in PostgreSQL, for any number of processes. Writes to a repository go one after another. */
+export class PostgresMetadataStore implements MetadataStore {
+  readonly #client: PostgresClient;
+  readonly records: Records;
+
+  private constructor(client: PostgresClient) {
+    this.#client = client;
+    this.records = new PostgresRecords(client);
+  }
+
+  /** @param url see {@link PostgresClient.open} */
+  static async open(url: string): Promise<PostgresMetadataStore> {
+    return new PostgresMetadataStore(await PostgresClient.open(url));
+  }
+
+  async repositories({ after = "", limit }: Page): Promise<readonly string[]> {
+    const rows = await this.#client.query("select name from repositories where name > $1 order by name limit $2", [
+      after,
+      limit,
+    ]);
+    return rows.map((row) => text(row, "name"));
+  }
+
+  async hasRepository(repository: RepositoryName): Promise<boolean> {
+    return await this.#has("select 1 from repositories where name = $1", [repository]);
+  }
+
+  async linkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
+    await this.#client.transaction(async (query) => {
+      await lock(query, `blob ${digest}`);
+      await lock(query, `repository ${repository}`);
+      await addRepository(query, repository);
+      await query(
+        "insert into blobs values ($1, $2, $3) on conflict (repository, digest) do update set since_ms = excluded.since_ms",
+        [repository, digest, Date.now()],
+      );
+    });
+  }
+
+  async hasBlob(repository: RepositoryName, digest: ContentDigest): Promise<boolean> {
+    return await this.#has("select 1 from blobs where repository = $1 and digest = $2", [repository, digest]);
+  }
+
+  async *linkedBlobs(options?: AbortOptions): AsyncGenerator<ContentDigest> {
+    const page = "select repository, digest from blobs where (repository, digest) > ($1, $2) order by 1, 2 limit $3";
+    for (let [repository, digest] = ["", ""]; ; ) {
+      options?.signal?.throwIfAborted();
+      const rows = await this.#client.query(page, [repository, digest, pageRows]);
+      for (const row of rows) yield text(row, "digest") as ContentDigest; // written by linkBlob only
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      [repository, digest] = [text(last, "repository"), text(last, "digest")];
+    }
+  }
+
+  async *unusedBlobs(repository: RepositoryName, options?: AbortOptions): AsyncGenerator<UnusedBlob> {
+    const rows = this.#paged(
+      `select digest, since_ms from blobs b where repository = $1 and digest > $2 and not exists (
+         select 1 from uses_of_blobs u where u.repository = b.repository and u.blob = b.digest) order by digest limit $3`,
+      repository,
+      pageRows,
+      options,
+    );
+    for await (const row of rows) {
+      yield { digest: text(row, "digest") as ContentDigest, sinceMs: Number(row["since_ms"]) }; // written by linkBlob only
+    }
+  }
+
+  async unlinkUnusedBlob(
+    repository: RepositoryName,
+    digest: ContentDigest,
+    beforeMs: number,
+    options?: AbortOptions,
+  ): Promise<boolean> {
+    return await this.#changed(
+      repository,
+      `delete from blobs where repository = $1 and digest = $2 and since_ms < $3 and not exists (
+         select 1 from uses_of_blobs where repository = $1 and blob = $2) returning 1`,
+      [repository, digest, beforeMs],
+      options,
+    );
+  }
+
+  async whileUnlinked(digest: ContentDigest, remove: () => Promise<void>, options?: AbortOptions): Promise<boolean> {
+    options?.signal?.throwIfAborted();
+    return await this.#client.transaction(async (query) => {
+      await lock(query, `blob ${digest}`);
+      if ((await query("select 1 from blobs where digest = $1 limit 1", [digest])).length > 0) return false;
+      await remove();
+      return true;
+    });
+  }
+
+  async unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
+    const statement = "delete from blobs where repository = $1 and digest = $2 returning 1";
+    return await this.#changed(repository, statement, [repository, digest], options);
+  }
+
+  async putManifest(
+    repository: RepositoryName,
+    manifest: NewManifest,
+    tags: readonly Tag[],
+    options?: AbortOptions,
+  ): Promise<readonly ContentDigest[]> {
+    const { digest, mediaType, bytes, blobs, manifests, referrer } = manifest;
+    return await this.#change(repository, options, async (query) => {
+      const missing = [
+        ...(await missingOf(query, "blobs", repository, blobs)),
+        ...(await missingOf(query, "manifests", repository, manifests)),
+      ];
+      if (missing.length > 0) return missing;
+      await addRepository(query, repository);
+      await query(
+        "insert into manifests values ($1, $2, $3, $4, $5, $6) on conflict (repository, digest) do update set media_type = excluded.media_type",
+        [repository, digest, mediaType, bytes, referrer?.subject, referrer && JSON.stringify(referrer.descriptor)],
+      );
+      await query("insert into uses_of_blobs select $1, unnest($2::text[]), $3 on conflict do nothing", [
+        repository,
+        [...new Set(blobs)],
+        digest,
+      ]);
+      for (const tag of tags) {
+        await query(
+          "insert into tags values ($1, $2, $3, $4) on conflict (repository, tag) do update set digest = excluded.digest",
+          [repository, tag, tag.toLowerCase(), digest],
+        );
+      }
+      return missing;
+    });
+  }
+
+  async manifest(repository: RepositoryName, digest: ContentDigest): Promise<StoredManifest | undefined> {
+    const statement = "select media_type, bytes from manifests where repository = $1 and digest = $2";
+    const [row] = await this.#client.query(statement, [repository, digest]);
+    return row && storedOf(row);
+  }
+
+  async *manifests(repository: RepositoryName, options?: AbortOptions): AsyncGenerator<ListedManifest> {
+    const rows = this.#paged(
+      "select digest, media_type, bytes from manifests where repository = $1 and digest > $2 order by digest limit $3",
+      repository,
+      pageManifests,
+      options,
+    );
+    for await (const row of rows) yield { digest: text(row, "digest") as ContentDigest, ...storedOf(row) }; // written by putManifest only
+  }
+
+  async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
+    return await this.#change(repository, options, async (query) => {
+      const which = [repository, digest];
+      const gone = await query("delete from manifests where repository = $1 and digest = $2 returning 1", which);
+      if (gone.length === 0) return false;
+      await query("delete from tags where repository = $1 and digest = $2", which);
+      await query(
+        `with released as (delete from uses_of_blobs where repository = $1 and manifest = $2 returning blob)
+         update blobs set since_ms = $3 where repository = $1 and digest in (select blob from released)`,
+        [...which, Date.now()],
+      );
+      return true;
+    });
+  }
+
+  async resolveTag(repository: RepositoryName, tag: Tag): Promise<ContentDigest | undefined> {
+    const [row] = await this.#client.query("select digest from tags where repository = $1 and tag = $2", [
+      repository,
+      tag,
+    ]);
+    return row && (text(row, "digest") as ContentDigest); // written by putManifest only
+  }
+
+  async tags(repository: RepositoryName, { after = "", limit }: Page): Promise<readonly string[]> {
+    const rows = await this.#client.query(
+      "select tag from tags where repository = $1 and (folded, tag) > ($2, $3) order by folded, tag limit $4",
+      [repository, after.toLowerCase(), after, limit],
+    );
+    return rows.map((row) => text(row, "tag"));
+  }
+
+  async deleteTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<boolean> {
+    const statement = "delete from tags where repository = $1 and tag = $2 returning 1";
+    return await this.#changed(repository, statement, [repository, tag], options);
+  }
+
+  async referrers(repository: RepositoryName, subject: ContentDigest): Promise<readonly Descriptor<ContentDigest>[]> {
+    const statement = "select referrer from manifests where repository = $1 and subject = $2 order by digest";
+    const rows = await this.#client.query(statement, [repository, subject]);
+    return rows.map((row) => row["referrer"] as Descriptor<ContentDigest>); // written by putManifest only
+  }
+
+  async addUpload(repository: RepositoryName, id: string): Promise<void> {
+    await this.#client.query("insert into uploads values ($1, $2)", [id, repository]);
+  }
+
+  async repositoryOfUpload(id: string): Promise<string | undefined> {
+    const [row] = await this.#client.query("select repository from uploads where id = $1", [id]);
+    return row && text(row, "repository");
+  }
+
+  async removeUpload(id: string): Promise<void> {
+    await this.#client.query("delete from uploads where id = $1", [id]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client[Symbol.asyncDispose]();
+  }
+
+  async #has(statement: string, values: readonly unknown[]): Promise<boolean> {
+    return (await this.#client.query(statement, values)).length > 0;
+  }
+
+  async #change<T>(
+    repository: RepositoryName,
+    options: AbortOptions | undefined,
+    work: (query: Query) => Promise<T>,
+  ): Promise<T> {
+    options?.signal?.throwIfAborted();
+    return await this.#client.transaction(async (query) => {
+      await lock(query, `repository ${repository}`);
+      return await work(query);
+    });
+  }
+
+  /** @returns whether the statement changed a row */
+  async #changed(
+    repository: RepositoryName,
+    statement: string,
+    values: readonly unknown[],
+    options?: AbortOptions,
+  ): Promise<boolean> {
+    return await this.#change(repository, options, async (query) => (await query(statement, values)).length > 0);
+  }
+
+  /** All rows of a repository, by digest; `$2` is where a page begins and `$3` how long it is. */
+  async *#paged(
+    statement: string,
+    repository: RepositoryName,
+    limit: number,
+    options?: AbortOptions,
+  ): AsyncGenerator<Row> {
+    for (let after = ""; ; ) {
+      options?.signal?.throwIfAborted();
+      const rows = await this.#client.query(statement, [repository, after, limit]);
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = text(last, "digest");
+    }
+  }
+}
+
+async function addRepository(query: Query, repository: RepositoryName): Promise<void> {
+  await query("insert into repositories values ($1) on conflict do nothing", [repository]);
+}
+
+async function missingOf(
+  query: Query,
+  table: "blobs" | "manifests",
+  repository: RepositoryName,
+  wanted: readonly ContentDigest[],
+): Promise<readonly ContentDigest[]> {
+  if (wanted.length === 0) return [];
+  const rows = await query(`select digest from ${table} where repository = $1 and digest = any($2)`, [
+    repository,
+    wanted,
+  ]);
+  const there = new Set(rows.map((row) => text(row, "digest")));
+  return wanted.filter((digest) => !there.has(digest));
+}
+
+const text = (row: Row, column: string): string => String(row[column]);
+
+const storedOf = (row: Row): StoredManifest => ({
+  mediaType: text(row, "media_type"),
+  bytes: row["bytes"] as Buffer, // a column of bytea
+});

@@ -1,0 +1,78 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type BlobStore, FileSystemBlobStore, FileSystemUploadStore, type UploadStore } from "@sluice/store";
+import type { MetadataStore } from "./metadata/metadata-store.js";
+import type { Records } from "./records/records.js";
+
+/** Where a registry that has outgrown one machine keeps everything; each process of it says the same. */
+export interface SharedStorage {
+  /** `postgres://USER:PASSWORD@HOST/DATABASE` */
+  readonly postgres: string;
+  readonly s3: {
+    readonly bucket: string;
+    readonly prefix?: string | undefined;
+    readonly endpoint?: string | undefined;
+    readonly region?: string | undefined;
+  };
+}
+
+/** Another server has the data root open. */
+export class RootInUseError extends Error {
+  override readonly name = "RootInUseError";
+  readonly code = "ROOT_IN_USE";
+  readonly root: string;
+  constructor(root: string, options?: ErrorOptions) {
+    super(`another registry uses ${root}; stop it or choose another data root`, options);
+    this.root = root;
+  }
+}
+
+/** All that a registry keeps. */
+export interface Stores extends AsyncDisposable {
+  readonly metadata: MetadataStore & { readonly records: Records };
+  readonly blobs: BlobStore;
+  readonly uploads: UploadStore;
+  /** Other processes use them at the same time. */
+  readonly isShared: boolean;
+}
+
+/** Files below `root`, for one process. @throws {RootInUseError} */
+export async function openFiles(root: string): Promise<Stores> {
+  const { LevelMetadataStore } = await import("./metadata/level-metadata-store.js");
+  const folder = join(root, "registry");
+  await mkdir(join(folder, "metadata"), { recursive: true });
+  try {
+    const metadata = await LevelMetadataStore.open(join(folder, "metadata"));
+    const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
+    const uploads = await FileSystemUploadStore.open(join(folder, "blobs/uploads"), blobs);
+    return { metadata, blobs, uploads, isShared: false, [Symbol.asyncDispose]: () => metadata[Symbol.asyncDispose]() };
+  } catch (error) {
+    if (isLocked(error)) throw new RootInUseError(root, { cause: error });
+    throw error;
+  }
+}
+
+/** PostgreSQL and an S3 bucket, for any number of processes. */
+export async function openShared({ postgres, s3 }: SharedStorage): Promise<Stores> {
+  const [{ PostgresMetadataStore }, { S3BlobStore, S3Bucket, S3UploadStore }] = await Promise.all([
+    import("./metadata/postgres-metadata-store.js"),
+    import("@sluice/store/s3"),
+  ]);
+  const metadata = await PostgresMetadataStore.open(postgres);
+  const bucket = new S3Bucket(s3);
+  return {
+    metadata,
+    blobs: new S3BlobStore(bucket),
+    uploads: new S3UploadStore(bucket),
+    isShared: true,
+    [Symbol.asyncDispose]: async () => {
+      bucket.close();
+      await metadata[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function isLocked(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && "code" in cause && cause.code === "LEVEL_LOCKED";
+}

@@ -1,0 +1,1 @@
+export { missingPostgres, startPostgres, type TestPostgres } from "./postgres.js";

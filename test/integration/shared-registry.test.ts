@@ -1,0 +1,112 @@
+import { randomUUID } from "node:crypto";
+import { sha256Of } from "@sluice/oci";
+import { missingPostgres, startPostgres, type TestPostgres } from "@sluice/server/testing";
+import { S3BlobStore, S3Bucket, S3UploadStore } from "@sluice/store/s3";
+import {
+  blobStoreSuite,
+  missingObjectStorage,
+  type ObjectStorage,
+  Pieces,
+  seededBytes,
+  startObjectStorage,
+  uploadStoreSuite,
+} from "@sluice/store/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { allCases } from "../conformance/all-cases.js";
+import { Target } from "../conformance/target.js";
+import { type RunningRegistry, startRegistry } from "../support/running-registry.js";
+
+const missing = [missingObjectStorage, missingPostgres].filter((text) => text !== "").join("; ");
+
+// One file, because the store takes long to start.
+describe.skipIf(missing !== "")(`in an S3 bucket ${missing}`, () => {
+  let storage: ObjectStorage;
+  beforeAll(async () => {
+    storage = await startObjectStorage();
+    Object.assign(process.env, storage.credentials);
+  }, 120_000);
+  afterAll(() => storage[Symbol.asyncDispose]());
+  const newBucket = (): S3Bucket =>
+    new S3Bucket({ bucket: storage.bucket, endpoint: storage.endpoint, prefix: `${randomUUID()}/` });
+
+  blobStoreSuite("S3BlobStore", async () => {
+    const bucket = newBucket();
+    return {
+      store: new S3BlobStore(bucket),
+      leftovers: async () => 0,
+      [Symbol.asyncDispose]: async () => bucket.close(),
+    };
+  });
+
+  uploadStoreSuite("S3UploadStore", async () => {
+    const bucket = newBucket();
+    return {
+      uploads: new S3UploadStore(bucket),
+      blobs: new S3BlobStore(bucket),
+      reopen: async () => new S3UploadStore(bucket),
+      [Symbol.asyncDispose]: async () => bucket.close(),
+    };
+  });
+
+  it("makes one blob of large parts, which the store copies, by a process that has seen none of them", async () => {
+    const bucket = newBucket();
+    const bytes = seededBytes("large", 20_000_000);
+    const id = await new S3UploadStore(bucket).create();
+    await new S3UploadStore(bucket).append(id, 0, new Pieces(bytes));
+    const { digest } = await new S3UploadStore(bucket).commit(id, { digest: sha256Of(bytes) });
+    expect(await new S3BlobStore(bucket).sizeOf(digest)).toBe(bytes.length);
+    let at = 0;
+    for await (const piece of new S3BlobStore(bucket).read(digest)) {
+      expect(Buffer.compare(piece, bytes.subarray(at, at + piece.length))).toBe(0);
+      at += piece.length;
+    }
+    expect(at).toBe(bytes.length);
+    for await (const object of bucket.list("uploads/")) expect.unreachable(object.key);
+  });
+
+  it("lets one of two processes that append at the same place have it", async () => {
+    const bucket = newBucket();
+    const id = await new S3UploadStore(bucket).create();
+    const both = await Promise.allSettled(
+      ["one", "two"].map((text) => new S3UploadStore(bucket).append(id, 0, new Pieces(Buffer.from(text)))),
+    );
+    expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect((await new S3UploadStore(bucket).status(id)).sizeBytes).toBe(3);
+  });
+
+  describe("two registries on one bucket and one PostgreSQL, asked in turn:", () => {
+    let postgres: TestPostgres;
+    let registries: readonly RunningRegistry[];
+    let target: Target;
+    beforeAll(async () => {
+      postgres = await startPostgres();
+      const { bucket, endpoint, credentials } = storage;
+      const shared = { postgres: await postgres.newDatabase(), s3: { bucket, endpoint, prefix: "registry/" } };
+      registries = await Promise.all([1, 2].map(() => startRegistry({ storage: shared }, { ...credentials })));
+      target = new Target({
+        rootUrl: registries.map(({ host }) => `http://${host}`),
+        namespace: "conformance/one",
+        crossmountNamespace: "conformance/two",
+        credentials: undefined,
+      });
+    });
+    afterAll(async () => {
+      for (const registry of registries) await registry[Symbol.asyncDispose]();
+      await postgres[Symbol.asyncDispose]();
+    });
+
+    it.each(allCases.map((one) => [one.name, one] as const))("they %s", async (_name, { run }) => {
+      await run(target);
+    });
+
+    it("they keep what was pushed when one of them is killed, and have it in common", async () => {
+      const [one, two] = registries;
+      const digest = sha256Of("kept by both");
+      const path = `v2/killed/blobs/uploads/?digest=${digest}`;
+      expect((await fetch(`http://${one?.host}/${path}`, { method: "POST", body: "kept by both" })).status).toBe(201);
+      await one?.stop("SIGKILL");
+      expect(await (await fetch(`http://${two?.host}/v2/killed/blobs/${digest}`)).text()).toBe("kept by both");
+      await one?.restart();
+    });
+  });
+});

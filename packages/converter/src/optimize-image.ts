@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import {
   blockSizeBytes,
+  bridgedRuns,
   decodeRecording,
   encodeRecording,
   encodeToc,
@@ -88,7 +89,7 @@ export async function optimizeImage(
   const temporaryDirectory = join(options.root, "tmp");
   await using compressor = new CompressorPool(options.threads);
   await using file = await openTemporaryFile(temporaryDirectory);
-  const runs = mergeRecordings(kept);
+  const runs = bridgedRuns(mergeRecordings(kept));
   const startup = await writeStartupBlob(runs, toc, blobs, file, {
     temporaryDirectory,
     compressor,

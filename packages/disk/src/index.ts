@@ -58,6 +58,7 @@ export type { RecipeInstruction } from "./recipe/instruction.js";
 export { readRecipe } from "./recipe/read-recipe.js";
 export { type ReadData, type RebuildOptions, rebuildTar } from "./recipe/rebuild-tar.js";
 export { RecipeSpool, type SpoolSink } from "./recipe/recipe-spool.js";
+export { bridgedRuns } from "./startup/bridged-runs.js";
 export type { DiskRun } from "./startup/disk-run.js";
 export { isSameDisk, mergeRecordings } from "./startup/merge-recordings.js";
 export { normalRuns } from "./startup/normal-runs.js";

@@ -5,13 +5,21 @@ import type { RecordedDisk, Recording } from "./recording.js";
 
 /** Runs that are looked at together; the memory this takes is at most some hundred megabytes. An honest start has some thousands. */
 const maxMergedRuns = 2 ** 18;
-/** A block that fewer than one in so many starts touched is not worth its bytes in all others. */
+/** A block that fewer than one in so many starts touched is rare. */
 const rareShare = 4;
+/** Rare blocks are worth their bytes in all starts while they are at most one for so many others: each one missed is a request. */
+const othersPerRare = 16;
+
+/** Blocks that belong together, and where starts came to them. */
+interface PlacedRun extends DiskRun {
+  readonly place: number;
+  readonly isRare: boolean;
+}
 
 /**
  * What many starts touched, as one set: blocks in the order of the median place at which the starts that touched them did so, a place being the share of
- * a start's blocks that came before. What less than a quarter of them touched is left out. The order of the recordings does not matter, unless they are so large
- * that only the last of them are taken.
+ * a start's blocks that came before. What less than a quarter of them touched is left out where it is much. The order of the recordings does not matter, unless they are so
+ * large that only the last of them are taken.
  *
  * @param recordings of one disk; see {@link isSameDisk}
  */
@@ -34,14 +42,22 @@ export function mergeRecordings(recordings: readonly Recording[]): DiskRun[] {
       before += blocks;
     }
   }
-  const merged: (DiskRun & { readonly place: number })[] = [];
+  const merged: PlacedRun[] = [];
   for (let cut = 0; cut + 1 < cuts.length; cut++) {
     const startBlock = cuts[cut] ?? 0;
-    const place = medianPlace(places.subarray(cut * taken.length, (cut + 1) * taken.length));
-    if (place !== undefined) merged.push({ startBlock, blocks: (cuts[cut + 1] ?? 0) - startBlock, place });
+    const of = placeOf(places.subarray(cut * taken.length, (cut + 1) * taken.length));
+    if (of !== undefined) merged.push({ startBlock, blocks: (cuts[cut + 1] ?? 0) - startBlock, ...of });
   }
-  return joinedRuns(merged.sort((a, b) => a.place - b.place || a.startBlock - b.startBlock));
+  return joinedRuns(withoutMuchRare(merged).sort((a, b) => a.place - b.place || a.startBlock - b.startBlock));
 }
+
+function withoutMuchRare(runs: readonly PlacedRun[]): PlacedRun[] {
+  const often = runs.filter(({ isRare }) => !isRare);
+  const oftenBlocks = blocksOf(often);
+  return (blocksOf(runs) - oftenBlocks) * othersPerRare > oftenBlocks ? often : [...runs];
+}
+
+const blocksOf = (runs: readonly DiskRun[]): number => runs.reduce((sum, { blocks }) => sum + blocks, 0);
 
 /** Whether what is recorded of one says something about the other. */
 export function isSameDisk(a: RecordedDisk, b: RecordedDisk): boolean {
@@ -52,11 +68,12 @@ export function isSameDisk(a: RecordedDisk, b: RecordedDisk): boolean {
   );
 }
 
-/** Where the starts came to a block, in the middle of those that did; undefined when too few did. Sorts `places`. */
-function medianPlace(places: Float64Array): number | undefined {
+/** Where the starts came to a block, in the middle of those that did; undefined when none did. Sorts `places`. */
+function placeOf(places: Float64Array): Pick<PlacedRun, "place" | "isRare"> | undefined {
   const sorted = places.sort();
   const touched = firstAtLeast(sorted, Number.POSITIVE_INFINITY);
-  return touched === 0 || touched * rareShare < places.length ? undefined : sorted[(touched - 1) >>> 1];
+  if (touched === 0) return undefined;
+  return { place: sorted[(touched - 1) >>> 1] ?? 0, isRare: touched * rareShare < places.length };
 }
 
 function distinctCuts(runs: readonly DiskRun[]): Float64Array {

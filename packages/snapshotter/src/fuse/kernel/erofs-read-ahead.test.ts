@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -19,6 +19,7 @@ describe("a mount without read-ahead", () => {
   /** A mount that brings this folder of a device along. */
   const bringing = (folder: string) => async (): Promise<void> => {
     await mkdir(join(devices, folder), { recursive: true });
+    if (!folder.includes("/")) await writeFile(join(devices, folder, "read_ahead_kb"), "128");
     calls.push("mount");
   };
   const mountBringing = (folder: string): Promise<() => Promise<void>> =>
@@ -32,6 +33,18 @@ describe("a mount without read-ahead", () => {
     await readAheadAgain();
     expect(await readAheadKib()).toBe("128");
     await expect(readFile(join(devices, "erofs-3", "read_ahead_kb"))).rejects.toThrow("ENOENT");
+    expect(calls).toEqual(["mount"]);
+  });
+
+  it("does not lose it to a mount of somebody else that came and went meanwhile", async () => {
+    const mount = async (): Promise<void> => {
+      await mkdir(join(devices, "erofs-3")); // its settings are gone already
+      await bringing("erofs-4")();
+    };
+    const readAheadAgain = await mountWithoutReadAhead("/nowhere/mounted", mount, system());
+    expect(await readAheadKib()).toBe("0");
+    await readAheadAgain();
+    expect(await readAheadKib()).toBe("128");
     expect(calls).toEqual(["mount"]);
   });
 

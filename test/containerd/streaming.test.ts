@@ -40,7 +40,11 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
       [plain, small],
     ] as const) {
       const repository = registries.open({ reference });
-      const layers = [[...shell, { name: `base-${top.length}`, content: "base" }], [{ name: "top", content: top }]];
+      const mtime = new Date(0);
+      const layers = [
+        [...shell.map((entry) => ({ ...entry, mtime })), { mtime, name: "base", content: "base" }],
+        [{ name: "top", content: top }],
+      ]; // the lower one is shared
       await pushSmallImage(repository, "1", { layers });
     }
     const repository = registries.open({ reference: streamed });
@@ -63,9 +67,10 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
     expect(pulled).toEqual({ streamed: true });
   });
 
-  it("unpacks an image without one, beside it, and says why", async () => {
+  it("unpacks an image without one on the layers that it shares with the streamed one, and says why", async () => {
     await containerd.pull(plain);
     expect(await containerd.run(plain, "b", "/usr/bin/sha256sum", "/top")).toContain(sum(small));
+    expect(await readdir(node.paths.prefixes)).toContainEqual(expect.stringMatching(/-1$/));
     const { pulled } = JSON.parse(await node.must("why", plain, "-o", "json")) as { pulled: unknown };
     expect(pulled).toMatchObject({ streamed: false, reason: { code: "NO_ARTIFACT" } });
   });

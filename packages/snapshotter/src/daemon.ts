@@ -28,6 +28,7 @@ import { Recordings } from "./recording/recordings.js";
 import { StartOffers } from "./recording/start-offers.js";
 import { createTrustPolicy } from "./resolve/trust.js";
 import type { ContainerdSnapshots } from "./snapshots/containerd-snapshots.js";
+import { PrefixImages } from "./snapshots/prefix-images.js";
 import { StreamedImages } from "./snapshots/streamed-images.js";
 import { NodePaths } from "./state/node-paths.js";
 import { requireOwnFolder } from "./state/own-folder.js";
@@ -159,7 +160,8 @@ async function compose(
   const written = await sweepFolders(paths, new Set(left.map((record) => record.id)));
   if (written.length > 0) log.warn({ folders: written }, "kept: no mount is known for what was written there");
 
-  const streamed = new StreamedImages({ images, diskStore, store, disks, lowers, driver: erofs, log });
+  const prefixes = new PrefixImages({ paths, diskStore, openRepository });
+  const streamed = new StreamedImages({ images, prefixes, diskStore, store, disks, lowers, driver: erofs, log });
   let containerd: ContainerdSnapshots | undefined;
 
   const takeOvers = kept?.takeOvers ?? 0;

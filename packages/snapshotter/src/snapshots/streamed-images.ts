@@ -10,6 +10,7 @@ import type { Driver } from "../drivers/index.js";
 import type { LowerLease, Lowers } from "../mounts/lowers.js";
 import type { Logger } from "../observe/log.js";
 import { type NotStreamableCode, NotStreamableError } from "../resolve/not-streamable.js";
+import type { PrefixImages } from "./prefix-images.js";
 import { SnapshotError } from "./snapshot-error.js";
 import type { SnapshotUsage, StreamedLayer } from "./snapshot-record.js";
 import type { LayerOffer, StreamedLayers } from "./streamed-layers.js";
@@ -34,6 +35,7 @@ export interface StreamedImagesParts {
   readonly images: ImageLookup;
   readonly diskStore: DiskStore;
   readonly store: Pick<ChunkStore, "has">;
+  readonly prefixes: PrefixImages;
   readonly disks: Disks;
   readonly lowers: Lowers;
   /** The one that mounts through the kernel. */
@@ -86,14 +88,8 @@ export class StreamedImages implements StreamedLayers {
     if (!stored)
       throw new SnapshotError("UNAVAILABLE", `artifact ${artifact} is not on this node any more: pull the image again`);
     options?.signal?.throwIfAborted();
-    if (layers !== imageLayers) {
-      const what = `the lowest ${layers} of the ${imageLayers} layers of ${stored.image.source.digest}`;
-      throw new SnapshotError(
-        "UNAVAILABLE",
-        `${what} are streamed as part of it and cannot be shown alone: convert this image, too`,
-      );
-    }
-    return await lowers.acquire(driver, await disks.open(stored));
+    const shown = layers === imageLayers ? stored : await this.#parts.prefixes.find(stored, layers, options);
+    return await lowers.acquire(driver, await disks.open(shown));
   }
 
   /** Chunks of the image that are stored here, counted with its topmost layer; images that share a chunk each count it. */

@@ -80,6 +80,10 @@ export class NodePaths {
   get snapshots(): string {
     return join(this.root, "snapshots");
   }
+  /** The lower layers of streamed images, merged here: notes of what was made, and a layout with its metadata. */
+  get prefixes(): string {
+    return join(this.root, "prefixes");
+  }
   /** The records of the snapshots. */
   get snapshotIndex(): string {
     return join(this.root, "snapshot-index");

@@ -32,8 +32,15 @@ export async function answerTokenRequest(
 }
 
 function granted(principal: Principal, scope: string): readonly Grant[] {
+  if (scope.startsWith("registry:catalog:")) return listable(principal);
   const [, repository, words] = /^repository(?:\([a-z]+\))?:([^:*]{1,255}):([a-z*,]{1,100})$/.exec(scope) ?? [];
   if (repository === undefined || words === undefined) return [];
   const actions = actionsOfWords(words).filter((action) => may(principal, repository, action));
   return actions.length > 0 ? [{ repository, actions }] : [];
 }
+
+/** The catalog shows what may be listed. */
+const listable = ({ grants }: Principal): readonly Grant[] =>
+  grants
+    .filter(({ actions }) => actions.includes("metadata/read"))
+    .map(({ repository }) => ({ repository, actions: ["metadata/read"] }));

@@ -36,6 +36,7 @@ export async function appendRecords(parts: StoreParts, segment: Segment, records
     offset += total;
   }
   try {
+    await distrustIfCut(parts, segment);
     await writeWhole(segment, buffers, start, offset - start);
     await parts.index.add(chunks);
   } catch (error) {
@@ -46,6 +47,15 @@ export async function appendRecords(parts: StoreParts, segment: Segment, records
   segment.sizeBytes = offset;
   segment.chunks += chunks.length;
   for (const chunk of chunks) publish(parts, segment, chunk);
+}
+
+/**
+ * Where somebody has cut the file off, the next write leaves zeros between its new end and the old one: from now on nothing of the segment is read before it is
+ * verified again.
+ */
+async function distrustIfCut(parts: StoreParts, segment: Segment): Promise<void> {
+  const { size } = await segment.file.stat();
+  if (size < segment.sizeBytes) parts.slots.distrust(segment.place);
 }
 
 function publish(parts: StoreParts, segment: Segment, chunk: IndexedChunk): void {

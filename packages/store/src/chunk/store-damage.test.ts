@@ -49,6 +49,27 @@ describe("the segment store and damage", () => {
     await store.close();
   });
 
+  it("reads no zeros where a segment was truncated and then appended to", async () => {
+    const chunks = chunksFrom(0, 4);
+    const [, , , last] = chunks;
+    if (last === undefined) throw new Error("four chunks were made");
+    const store = await test.open();
+    const { ids, lengths } = claimsOf(chunks);
+    const binding = await store.bind(ids, lengths);
+    for (const chunk of chunks.slice(0, 3)) await store.put(chunk);
+    const [segment = ""] = await test.segmentFiles();
+    await truncate(segment, 64 + 64 * 1024 + 64); // behind the first
+    await store.put(last);
+    const reader = new SharedChunkReader(store.shared, store.addReader());
+    const into = new Uint8Array(4096);
+    const read = (i: number): number => reader.read(binding.slots[i] ?? -1, 0, 4096, into, 0);
+    expect([0, 1, 2, 3].map(read)).toEqual([4096, MISS, MISS, 4096]);
+    expect(Buffer.compare(into, last.bytes.subarray(0, 4096))).toBe(0);
+    for (const chunk of chunks.slice(1, 3)) expect(await store.put(chunk)).toBe("stored");
+    expect(await countRight(store, chunks)).toBe(4);
+    await store.close();
+  });
+
   it("gives a chunk up when its segment was truncated under it", async () => {
     const chunks = chunksFrom(0, 3);
     const store = await test.open();

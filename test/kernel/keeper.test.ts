@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isMountpoint } from "@sluice/snapshotter";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -79,6 +79,22 @@ describe("a node with a keeper", () => {
     await eventually("it was replaced", async () => (await node.status()).pid !== pid, 30_000);
     expect(await node.keeperPid()).toBe(keeper);
     expect(await sha256Of(join(mountpoint, "f0"))).toBe(image.sums.get("f0"));
+  });
+
+  it("replaces a daemon that failed in a way nobody handles, although its threads wait for the kernel", async () => {
+    const command = (await readFile(`/proc/${(await node.status()).pid}/cmdline`, "utf8")).split("\0").slice(0, -1);
+    const fails = 'process.on("SIGUSR2", () => { throw new Error("a fault of the program"); });';
+    const [program = "", ...args] = command;
+    const next = [program, "--import", `data:text/javascript,${encodeURIComponent(fails)}`, ...args];
+    await writeFile(node.paths.nextCommand, JSON.stringify(next));
+    await node.replaceDaemon(({ keeper }) => process.kill(keeper, "SIGHUP"));
+    const before = await node.mountIds();
+    const reading = await readers(2);
+    await node.replaceDaemon(({ daemon }) => process.kill(daemon, "SIGUSR2"));
+    expect(await reading.stop()).toMatchObject(right);
+    expect(await node.mountIds()).toEqual(before);
+    expect(await readFile(node.paths.log, "utf8")).toContain("a fault of the program");
+    await node.must("daemon", "restart");
   });
 
   it("lets verbs that are under way when its daemon is killed do what they were asked to", async () => {

@@ -19,6 +19,11 @@ export interface NoiseImage {
   readonly sums: ReadonlyMap<string, string>;
 }
 
+export interface MountedImage {
+  readonly image: NoiseImage;
+  readonly mountpoint: string;
+}
+
 /** A data root with a keeper and a daemon of their own, and a registry in this process. */
 export class KeptNode implements AsyncDisposable {
   readonly folder: string;
@@ -77,8 +82,26 @@ export class KeptNode implements AsyncDisposable {
     return mountpoint;
   }
 
+  /** So many small images, each different, mounted beside one another. */
+  async mountMany(count: number): Promise<MountedImage[]> {
+    await this.must("daemon", "start");
+    const mounted = [];
+    for (let i = 0; i < count; i++) {
+      const image = await this.makeImage(`many${i}`, 3, 20_000);
+      const mountpoint = join(this.folder, `many${i}`);
+      await mkdir(mountpoint, { recursive: true });
+      await this.client.mount({ reference: image.reference, mountpoint, driver: "erofs", writable: false });
+      mounted.push({ image, mountpoint });
+    }
+    return mounted;
+  }
+
   status(): Promise<DaemonStatus> {
     return this.client.status();
+  }
+
+  async log(): Promise<string> {
+    return await readFile(this.paths.log, "utf8");
   }
 
   async keeperPid(): Promise<number> {
@@ -87,11 +110,18 @@ export class KeptNode implements AsyncDisposable {
 
   /** Ends the daemon as the kernel does when memory is short. @returns milliseconds until the next one answered */
   async killDaemon(): Promise<number> {
-    const { pid } = await this.status();
     const since = performance.now();
-    process.kill(pid, "SIGKILL");
-    await eventually("another daemon answers", async () => (await this.status()).pid !== pid, 30_000);
+    await this.replaceDaemon(({ daemon }) => process.kill(daemon, "SIGKILL"));
     return performance.now() - since;
+  }
+
+  /** Resolves when another daemon answers than the one to which `end` did something. */
+  async replaceDaemon(end: (pids: { readonly daemon: number; readonly keeper: number }) => void): Promise<void> {
+    const { pid, keeper } = await this.status();
+    end({ daemon: pid, keeper: keeper?.pid ?? 0 });
+    const isOther = async (): Promise<boolean> =>
+      ((await this.client.status().catch(() => undefined))?.pid ?? pid) !== pid;
+    await eventually("another daemon answers", isOther, 30_000);
   }
 
   async killKeeper(): Promise<void> {

@@ -36,8 +36,8 @@ export async function ensureDaemon(root: string, options: EnsureDaemonOptions): 
   const client = new DaemonClient(paths.controlSocket);
   if (await answers(client, options)) return client;
   let keeper: StartedKeeper | undefined;
-  const deadline = Date.now() + (options.startTimeoutMs ?? defaultStartTimeoutMs);
-  while (Date.now() < deadline) {
+  const deadline = performance.now() + (options.startTimeoutMs ?? defaultStartTimeoutMs);
+  while (performance.now() < deadline) {
     if (await answers(client, options)) return client;
     // A daemon between two lives comes back by itself.
     if (keeper === undefined && (await livingKeeper(paths.daemonFile)) === undefined) keeper = start(root, options);

@@ -38,9 +38,10 @@ export async function restartDaemon(root: string, options: RestartOptions): Prom
   const before = await pidOf(client, options);
   await writeWholeFile(paths.nextCommand, JSON.stringify(daemonCommand(options.entry)));
   process.kill(keeper.pid, "SIGHUP");
-  const deadline = Date.now() + takeOverTimeoutMs;
+  const deadline = performance.now() + takeOverTimeoutMs;
   while ((await pidOf(client, options)) === before) {
-    if (Date.now() > deadline) throw new DaemonRestartError(`the daemon of ${root} was not replaced: see its log`);
+    if (performance.now() > deadline)
+      throw new DaemonRestartError(`the daemon of ${root} was not replaced: see its log`);
     await sleep(pollMs, undefined, { signal: options.signal });
   }
   const status = await client.status(options);

@@ -1,6 +1,7 @@
 import { type DaemonOptions, startDaemon } from "../daemon.js";
 import { DaemonStoppingError } from "../mounts/daemon-stopping.js";
 import { MountsBusyError } from "../node-service.js";
+import type { Logger } from "../observe/log.js";
 
 /**
  * Runs a daemon in the foreground until it is stopped by its API, SIGTERM or SIGINT. A signal takes away every mount, those in use too; they come
@@ -10,6 +11,7 @@ import { MountsBusyError } from "../node-service.js";
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { log } = options;
+  process.on("uncaughtException", (error) => dieAtOnce(error, log)); // rejections that nobody handles come here, too
   const daemon = await startDaemon(options).catch((error: unknown) => {
     log.fatal({ err: error }, "daemon not started");
     throw error;
@@ -37,5 +39,17 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   } finally {
     process.off("SIGTERM", onSignal);
     process.off("SIGINT", onSignal);
+  }
+}
+
+/**
+ * Node's own end of a process waits for its threads, and those that answer the kernel may wait in read(2) for ever: the keeper would hear of no death, and readers of
+ * no answer.
+ */
+function dieAtOnce(error: unknown, log: Logger): void {
+  try {
+    log.fatal({ err: error }, "the daemon failed in a way that it cannot handle; the next one takes over");
+  } finally {
+    process.kill(process.pid, "SIGKILL");
   }
 }

@@ -26,9 +26,9 @@ export async function stopDaemon(
 ): Promise<StopResult> {
   const { pid, keeper } = await client.status(options);
   const stopped = await client.stop(request, options);
-  const deadline = Date.now() + endTimeoutMs;
+  const deadline = performance.now() + endTimeoutMs;
   while (isRunning(pid) || (keeper && isRunning(keeper.pid))) {
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new DaemonStopError(
         `the daemon, process ${pid}, unmounted everything but does not end: look at its log, then kill it`,
       );

@@ -34,6 +34,12 @@ describe("a start waits for no library that it does not use", () => {
     expect(await ofModule("@sluice/oci")).toEqual(["@sluice/oci", "zod"]);
   });
 
+  it("a daemon that takes over answers reads before it has its control socket, metrics and other drivers", async () => {
+    const loaded = await ofModule("@sluice/snapshotter/daemon");
+    expect(loaded).toContain("pino");
+    expect(loaded.filter((name) => ["fastify", "prom-client", "fuse-native", "undici"].includes(name))).toEqual([]);
+  });
+
   it.each([
     ["@sluice/oci/content", ["@sluice/oci"]],
     ["@sluice/oci/reference", ["@sluice/oci"]],

@@ -1,18 +1,20 @@
 import { mkdir, realpath } from "node:fs/promises";
-import { hostRouting, type Repository, secretFileCredentials } from "@sluice/oci";
-import { ChunkFetcher, type ChunkStore } from "@sluice/store";
 import type { NodeConfig } from "./config/node-config.js";
-import type { ImageAddress, StopRequest, StopResult } from "./control/api.js";
+import type { StopRequest, StopResult } from "./control/api.js";
 import { PullCredentials } from "./cri/pull-credentials.js";
 import { collectCounts } from "./daemon-counts.js";
-import { BackgroundFill } from "./disks/background-fill.js";
+import {
+  createBackground,
+  createDrivers,
+  createFetcher,
+  createOffers,
+  createRecordings,
+  createRegistries,
+} from "./daemon-parts.js";
 import { BlobPlaces } from "./disks/blob-places.js";
 import { DiskStore, type StoredDisk } from "./disks/disk-store.js";
-import { Disks, type DisksParts } from "./disks/disks.js";
+import { Disks } from "./disks/disks.js";
 import { ImageLookup } from "./disks/image-lookup.js";
-import { Registries } from "./disks/registries.js";
-import { type Driver, type DriverEvent, ErofsDriver, FuseNativeDriver } from "./drivers/index.js";
-import { defaultFuseConfig, ReadDeadlineError } from "./fuse/index.js";
 import type { AttachedKeeper } from "./keeper/attached-keeper.js";
 import { Containers } from "./mounts/containers.js";
 import { sweepFolders } from "./mounts/leftovers.js";
@@ -24,8 +26,6 @@ import { openNodeStore } from "./node-store.js";
 import type { Logger } from "./observe/log.js";
 import { watchSlowReads } from "./observe/slow-reads.js";
 import { readDaemonFile, refuseSecondDaemon, removeDaemonFile, writeDaemonFile } from "./process/daemon-file.js";
-import { Recordings } from "./recording/recordings.js";
-import { StartOffers } from "./recording/start-offers.js";
 import { createTrustPolicy } from "./resolve/trust.js";
 import type { ContainerdSnapshots } from "./snapshots/containerd-snapshots.js";
 import { PrefixImages } from "./snapshots/prefix-images.js";
@@ -152,7 +152,7 @@ async function compose(
   opened.add("recordings", recordings.driver, (it) => it.close({ force: true }));
   for (const driver of drivers) opened.add(`driver ${driver.name}`, driver, (it) => it.close({ force: true }));
   const mounts = new NodeMounts({ paths, journal, images, disks, lowers, recordings, drivers, log });
-  for (const record of takenOver) await mounts.adopt(record, await loadRecorded(diskStore, record));
+  for (const { record, stored } of takenOver) await mounts.adopt(record, stored);
   const containers = opened.add("containers", new Containers({ paths, images, mounts, log }), (it) => it.close());
   for (const { id, owner } of left) {
     if (owner) containers.adopt(id, owner);
@@ -224,8 +224,9 @@ async function compose(
   }
   log.info({ root: paths.root, version, keeper: keeper?.pid, takenOver: takenOver.length }, "daemon serves");
   void containers.reap();
+  const shown = new Set(takenOver.map(({ record }) => record));
   void mounts.restore(
-    left.filter((record) => !record.owner && !takenOver.includes(record)),
+    left.filter((record) => !record.owner && !shown.has(record)),
     (record) => loadRecorded(diskStore, record),
   );
   void Promise.resolve(containerd?.snapshots.resume())
@@ -236,84 +237,6 @@ async function compose(
     stop: (request) => service.stop(request),
     stopped: stopAsked.then(() => opened.close(log)).then(() => log.info("daemon stopped")),
   };
-}
-
-function createRegistries(config: NodeConfig, pulls: PullCredentials, log: Logger): Registries {
-  const { mirrors, certsDir, credentials } = config;
-  const routing = hostRouting({
-    mirrors,
-    certsDirectory: certsDir,
-    onProblem: (error) => log.error({ err: error }, "a setting of a registry's hosts is left aside"),
-    onMirrorFailed: (mirror, error) => log.warn({ err: error, mirror }, "a mirror failed; the next host is asked"),
-  });
-  return new Registries({ routing, credentials: [pulls, secretFileCredentials(credentials.files)] });
-}
-
-function createFetcher(places: BlobPlaces, store: ChunkStore, config: NodeConfig, log: Logger): ChunkFetcher {
-  const { parallel, retries } = config.fetch;
-  return new ChunkFetcher({
-    source: places,
-    store,
-    config: {
-      maxRequests: Math.max(2, parallel),
-      demandRequests: Math.max(1, Math.floor(parallel / 4)),
-      maxAttempts: retries + 1,
-    },
-    isDeadline: (reason) => reason instanceof ReadDeadlineError,
-    isPermanent: (error) => error instanceof Error && "code" in error && error.code === "NO_PLACE",
-    onStoreError: (error) => log.error({ err: error }, "the chunk store failed; the chunk is fetched instead"),
-  });
-}
-
-function createBackground(fetcher: ChunkFetcher, store: ChunkStore, { background }: NodeConfig) {
-  if (!background.enabled) return undefined;
-  return new BackgroundFill({ chunks: fetcher, store, rateBytesPerSecond: background.rateBytesPerSecond });
-}
-
-function createOffers(
-  store: ChunkStore,
-  openRepository: (address: ImageAddress) => Repository,
-  paths: NodePaths,
-  { startup }: NodeConfig,
-  log: Logger,
-): DisksParts["watchStart"] {
-  if (!startup.offer) return undefined;
-  const offers = new StartOffers({ store, openRepository, markOf: (artifact) => paths.offered(artifact), log });
-  return (stored, map) => offers.watch(stored, map);
-}
-
-/** Best first. */
-function createDrivers(
-  paths: NodePaths,
-  store: ChunkStore,
-  config: NodeConfig,
-  log: Logger,
-  kept: KeptSession | undefined,
-  onMark: (slot: number) => void,
-) {
-  let failedReads = 0;
-  const onEvent = (event: DriverEvent): void => {
-    if (event.kind === "read-failed") failedReads++;
-    log[event.kind === "name-hidden" ? "warn" : "error"]({ err: event.error, driver: event.driver }, event.kind);
-    if (event.kind !== "session-failed" || !kept) return;
-    kept.keeper.say("spoiled"); // its mounts are dead; they come back on another connection
-    process.kill(process.pid, "SIGKILL");
-  };
-  const { deadlineMs } = config.fetch;
-  const push = { ...defaultFuseConfig.push, maxBytesPerDisk: config.push.maxBytes };
-  const session = { mountpoint: paths.session, ...kept?.options };
-  const erofs = new ErofsDriver({ ...session, chunks: store, deadlineMs, onEvent, onMark, push });
-  const native = new FuseNativeDriver({ owner: paths.owner, deadlineMs, onEvent });
-  const drivers: readonly Driver[] = [erofs, native];
-  return { drivers, erofs, session: () => erofs.stats(), failedReads: () => failedReads };
-}
-
-function createRecordings(paths: NodePaths, config: NodeConfig, log: Logger): Recordings {
-  return new Recordings({
-    mountpoint: paths.recordingSession,
-    deadlineMs: config.fetch.deadlineMs,
-    onEvent: (event) => log.error({ err: event.error, driver: event.driver }, `recorded mount: ${event.kind}`),
-  });
 }
 
 async function loadRecorded(diskStore: DiskStore, record: MountRecord): Promise<StoredDisk> {

@@ -54,7 +54,7 @@ async function runInForeground(context: Context): Promise<number> {
 
 async function serve(context: Context): Promise<number> {
   const { AttachedKeeper, createFileLog, createStderrLog, NodePaths, parseNodeConfig, runDaemon } = await import(
-    "@sluice/snapshotter"
+    "@sluice/snapshotter/daemon"
   );
   const { root, tree } = context.settings;
   const config = parseNodeConfig(tree);

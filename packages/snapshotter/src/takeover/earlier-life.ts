@@ -4,7 +4,7 @@ import type { MountJournal, MountRecord } from "../mounts/mount-journal.js";
 import type { ProcessIdentity } from "../state/process-identity.js";
 import type { KeptSession } from "./kept-session.js";
 import { waitUntilGone } from "./previous-daemon.js";
-import { TakeOver, type TakeOverParts } from "./take-over.js";
+import { type ShownRecord, TakeOver, type TakeOverParts } from "./take-over.js";
 
 export interface EarlierLifeParts extends TakeOverParts {
   readonly journal: MountJournal;
@@ -18,7 +18,7 @@ export interface EarlierLife {
   /** Of everything that was mounted, in the order it was made. */
   readonly left: readonly MountRecord[];
   /** Of these, the mounts that are there and go on. */
-  readonly takenOver: readonly MountRecord[];
+  readonly takenOver: readonly ShownRecord[];
 }
 
 /** How long the last threads of a daemon that was killed may take to leave the kernel, once their reads are answered. Milliseconds. */

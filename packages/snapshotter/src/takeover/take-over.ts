@@ -1,6 +1,6 @@
 import { parseDigest } from "@sluice/oci";
 import PQueue from "p-queue";
-import type { DiskStore } from "../disks/disk-store.js";
+import type { DiskStore, StoredDisk } from "../disks/disk-store.js";
 import type { DiskLease, Disks } from "../disks/disks.js";
 import type { ErofsDriver } from "../drivers/index.js";
 import { type MountEntry, mountTable } from "../fuse/index.js";
@@ -26,13 +26,20 @@ export interface TakeOverParts {
 export interface TakenOver {
   /** Mount points that stay, ours and the users'. */
   readonly targets: ReadonlySet<string>;
-  /** Records of mounts that are there. */
-  readonly shown: readonly MountRecord[];
+  /** Mounts that are there. */
+  readonly shown: readonly ShownRecord[];
+}
+
+/** A mount that is there, and the image that it shows. */
+export interface ShownRecord {
+  readonly record: MountRecord;
+  readonly stored: StoredDisk;
 }
 
 interface Resumed {
   readonly inode: number;
   readonly name: string;
+  readonly stored: StoredDisk;
   readonly lease: DiskLease;
 }
 
@@ -81,7 +88,12 @@ export class TakeOver {
     });
     for (const disk of this.#resumed) this.#adoptDisk(disk, kept.lowers.get(disk.name));
     const targets = [...kept.lowers.values(), ...kept.shown.map((record) => record.mountpoint)];
-    return { targets: new Set([paths.session, ...targets]), shown: kept.shown };
+    const images = new Map(this.#resumed.map(({ lease, stored }) => [lease.disk.digest, stored]));
+    const shown = kept.shown.flatMap((record) => {
+      const stored = images.get(record.artifact);
+      return stored === undefined ? [] : [{ record, stored }];
+    });
+    return { targets: new Set([paths.session, ...targets]), shown };
   }
 
   #adoptDisk({ inode, lease }: Resumed, path: string | undefined): void {
@@ -109,7 +121,7 @@ async function openDisk(
   try {
     const stored = await diskStore.load(parseDigest(digestOfName(name), "record of the FUSE session"));
     if (stored === undefined) throw new Error("its artifact is not on this node any more");
-    return [{ inode, name, lease: await disks.open(stored, { resumed: true }) }];
+    return [{ inode, name, stored, lease: await disks.open(stored, { resumed: true }) }];
   } catch (error) {
     log.error({ err: error, disk: name }, "a disk could not be taken over: its readers get errors");
     return [];

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { convertImage } from "@sluice/converter";
-import { missingPrograms } from "@sluice/oci/testing";
+import { missingPrograms, toolsFolder } from "@sluice/oci/testing";
 import { mountTable, Registries } from "@sluice/snapshotter";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeptNode } from "../support/kept-node.js";
@@ -16,7 +16,9 @@ import { programEntries, pushSmallImage } from "../support/small-image.js";
 
 const missing = missingPrograms({ containerd: "containerd", runc: "runc" });
 // Debian's, and a newer one where somebody has put it.
-const programs = ["/usr/bin/containerd", "/opt/containerd2/bin/containerd"].filter((program) => existsSync(program));
+const programs = ["/usr/bin/containerd", join(toolsFolder, "containerd2/bin/containerd")].filter((program) =>
+  existsSync(program),
+);
 
 const execute = promisify(execFile);
 const socket = join(tmpdir(), `sluice-${process.pid}`, "s.sock");

@@ -36,7 +36,7 @@ describe("an artifact's manifest", () => {
       const manifest = parseManifest(artifactManifest(subject, { ...parts, toc }).bytes, "test");
       return manifest.kind === "image" ? parseArtifact(manifest).toc.data : undefined;
     };
-    expect(tocOf(262_144)).toEqual(Buffer.alloc(262_144, 7));
-    expect(tocOf(262_145)).toBeUndefined();
+    expect(tocOf(524_288)).toEqual(Buffer.alloc(524_288, 7));
+    expect(tocOf(524_289)).toBeUndefined();
   });
 });

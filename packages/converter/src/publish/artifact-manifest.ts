@@ -9,7 +9,7 @@ import {
 } from "@sluice/oci";
 
 /** A larger TOC costs more as base64 than its own request. docs/format.md §6 Bytes. */
-const maxInlineTocBytes = 256 * 1024;
+const maxInlineTocBytes = 512 * 1024;
 
 export interface ArtifactParts {
   readonly toc: Pick<ArtifactBlob, "digest" | "sizeBytes"> & { readonly bytes?: Uint8Array | undefined };

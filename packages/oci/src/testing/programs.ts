@@ -1,5 +1,9 @@
 import { accessSync, constants } from "node:fs";
+import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
+
+/** Where the CI script puts programs that Debian has not, or not so new. */
+export const toolsFolder: string = join(homedir(), ".cache", "sluice-tools");
 
 /** Where administrators' programs lie, also for users whose PATH does not say so. */
 const systemFolders = ["/usr/sbin", "/sbin"];

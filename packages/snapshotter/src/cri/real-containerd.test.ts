@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { sha256Of } from "@sluice/oci";
-import { missingPrograms, TestRegistry } from "@sluice/oci/testing";
+import { missingPrograms, TestRegistry, toolsFolder } from "@sluice/oci/testing";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { withSnapshotter } from "../install/containerd-config.js";
@@ -17,7 +17,9 @@ import { PullCredentials } from "./pull-credentials.js";
 const missing = missingPrograms({ containerd: "containerd" });
 const why = process.getuid?.() === 0 ? missing : "needs root";
 // Debian's, and a newer one where somebody has put it.
-const programs = ["/usr/bin/containerd", "/opt/containerd2/bin/containerd"].filter((program) => existsSync(program));
+const programs = ["/usr/bin/containerd", join(toolsFolder, "containerd2/bin/containerd")].filter((program) =>
+  existsSync(program),
+);
 
 /** An image of one layer with nothing in it. */
 function pushImage(registry: TestRegistry): void {

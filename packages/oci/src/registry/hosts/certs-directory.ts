@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type HostRoutes, plainServer } from "./host-settings.js";
-import { InvalidHostsFileError, parseHostsFile } from "./parse-hosts-file.js";
+import { InvalidHostsFileError } from "./invalid-hosts-file-error.js";
 
 /** A file that needs more was not written by a person. Bytes. */
 const maxHostsFileBytes = 1024 * 1024;
@@ -25,7 +25,10 @@ export async function readCertsDirectory(
     const file = join(folder, "hosts.toml");
     try {
       const text = await readText(file);
-      if (text !== undefined && text !== "") return parseHostsFile(text, file);
+      if (text !== undefined && text !== "") {
+        const { parseHostsFile } = await import("./parse-hosts-file.js"); // most nodes have no such file, and need no parser
+        return parseHostsFile(text, file);
+      }
     } catch (error) {
       onProblem(error instanceof Error ? error : new Error(String(error)));
     }

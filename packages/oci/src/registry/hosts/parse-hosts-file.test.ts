@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { stringify } from "smol-toml";
 import { describe, expect, it } from "vitest";
 import { parseGoDuration } from "./go-duration.js";
-import { InvalidHostsFileError, parseHostsFile } from "./parse-hosts-file.js";
+import { InvalidHostsFileError } from "./invalid-hosts-file-error.js";
+import { parseHostsFile } from "./parse-hosts-file.js";
 
 const file = "/certs/docker.io/hosts.toml";
 const parse = (text: string) => parseHostsFile(text, file);

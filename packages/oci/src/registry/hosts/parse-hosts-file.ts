@@ -3,15 +3,7 @@ import { parse } from "smol-toml";
 import { z } from "zod";
 import { parseGoDuration } from "./go-duration.js";
 import { type HostCapability, type HostRoutes, type HostSettings, placeOf, plainServer } from "./host-settings.js";
-
-/** A `hosts.toml` that cannot be read as one. */
-export class InvalidHostsFileError extends Error {
-  override readonly name = "InvalidHostsFileError";
-  readonly code = "INVALID_HOSTS_FILE";
-  constructor(file: string, problem: string, options?: ErrorOptions) {
-    super(`${file}: ${problem}. Correct the file; until then it is left aside`, options);
-  }
-}
+import { InvalidHostsFileError } from "./invalid-hosts-file-error.js";
 
 /** More is no list that a person wrote. */
 const maxHosts = 64;

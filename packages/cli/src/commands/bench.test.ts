@@ -4,9 +4,12 @@ import { runMain } from "../testing/run-main.js";
 
 describe("bench refuses, before it does anything,", () => {
   it.each([
-    ["a mode that there is not", ["--mode", "full,quick"], /--mode full,quick: expected some of full, streamed, warm/],
+    [
+      "a mode that there is not",
+      ["--mode", "full,quick"],
+      /--mode full,quick: expected some of full, overlay, streamed, optimized, warm/,
+    ],
     ["no mode at all", ["--mode", ""], /expected some of full/],
-    ["the mode that needs a recording", ["--mode", "optimized"], /optimized: needs a startup recording/],
     ["two conditions for ready", ["--ready-line", "x", "--ready-http", "http://127.0.0.1/"], /exclude each other/],
     ["a URL that is none", ["--ready-http", "127.0.0.1:80"], /expected a URL that starts with http:\/\//],
     ["a rate without a unit", ["--rate", "fast"], /--rate/],

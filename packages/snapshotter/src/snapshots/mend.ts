@@ -10,7 +10,7 @@ import type { SnapshotRecord } from "./snapshot-record.js";
 export async function mendSnapshots(index: SnapshotIndex, folders: SnapshotFolders, log: Logger): Promise<void> {
   const wanted = new Map<number, SnapshotRecord>();
   for (const record of index.all()) if (record.streamed === undefined) wanted.set(record.id, record);
-  const there = await folders.sweep((id) => wanted.has(id));
+  const there = await folders.sweep(() => new Set(wanted.keys()));
   const lost = new Set<string>();
   for (const record of wanted.values()) {
     if (there.has(record.id)) continue;

@@ -35,11 +35,14 @@ import {
   type AbortOptions,
   createImageManifest,
   type Descriptor,
+  type Digest,
   descriptorOfManifest,
   emptyDescriptor,
+  formatReference,
   ociMediaTypes,
   parseDigest,
   parseImageConfig,
+  parseReference,
   type Repository,
   sha256Of,
   sluiceMediaTypes,
@@ -136,10 +139,16 @@ export class PrefixImages {
     const artifact = parseArtifact(manifest);
     const config = parseImageConfig(configBytes, "config of the lower layers");
     const prefix = { source, config, configBytes, artifact, tocBytes, toc: decodeTocOf(artifact, tocBytes) };
-    await diskStore.save(prefix, address);
+    await diskStore.save(prefix, ownAddress(address, source.digest));
     await diskStore.addAddress(prefix, layout); // asked first: it has the metadata, and is here
-    return { image: prefix, addresses: [layout, address] };
+    return { image: prefix, addresses: [layout, ownAddress(address, source.digest)] };
   }
+}
+
+/** The same place under a name of its own: the name of the whole image must never lead to its lower layers. */
+function ownAddress(address: ImageAddress, source: Digest): ImageAddress {
+  const { tag: _, ...place } = parseReference(address.reference);
+  return { ...address, reference: formatReference({ ...place, digest: source }) };
 }
 
 async function readLayer(repository: Repository, layer: ArtifactLayer): Promise<ReadLayer> {

@@ -78,14 +78,17 @@ export class SnapshotFolders {
   /**
    * Makes the folder what the records say: what no record names is removed.
    *
+   * @param wanted the ids of the records, asked when the folders have been looked at: one that is recorded meanwhile must not be taken for one without a record
    * @returns the ids that have their files
    */
-  async sweep(isWanted: (id: number) => boolean): Promise<ReadonlySet<number>> {
+  async sweep(wanted: () => ReadonlySet<number>): Promise<ReadonlySet<number>> {
     await mkdir(this.#root, { recursive: true, mode: 0o700 });
+    const names = await readdir(this.#root);
+    const recorded = wanted();
     const there = new Set<number>();
-    for (const name of await readdir(this.#root)) {
+    for (const name of names) {
       const id = /^[1-9]\d*$/.test(name) ? Number(name) : undefined;
-      if (id !== undefined && (isWanted(id) || this.#making.has(id))) there.add(id);
+      if (id !== undefined && (recorded.has(id) || this.#making.has(id))) there.add(id);
       else void this.#removals.add(() => this.#remove(name)).catch(this.#onError);
     }
     return there;

@@ -113,6 +113,13 @@ describe("snapshots on disk", () => {
     expect(sizeBytes).toBeLessThan(200_000);
   });
 
+  it("are not committed without their files", async () => {
+    await prepare("a");
+    await rm(join(root, "snapshots/1"), { recursive: true });
+    await expect(snapshots.commit({ key: "a", name: "base", labels: {}, parent: "" })).rejects.toThrow(/ENOENT/);
+    expect(snapshots.stat("a").kind).toBe("active");
+  });
+
   it("are refused by containerd's codes", async () => {
     const code = (expected: string) => expect.objectContaining({ code: expected });
     await commit("a", "base");

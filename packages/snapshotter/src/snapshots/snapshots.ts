@@ -92,7 +92,9 @@ export class Snapshots implements SnapshotService {
 
   async commit({ key, name, labels, parent }: CommitRequest): Promise<void> {
     const { id } = this.#index.must(key);
-    const usage = await diskUsage(this.#folders.files(id));
+    const files = this.#folders.files(id);
+    await stat(files); // a layer without its files must never be committed
+    const usage = await diskUsage(files);
     await this.#index.change(() => {
       const active = this.#index.get(key);
       if (this.#index.get(name)) throw new SnapshotError("ALREADY_EXISTS", `snapshot ${JSON.stringify(name)} exists`);
@@ -153,9 +155,8 @@ export class Snapshots implements SnapshotService {
   }
 
   async cleanup(): Promise<void> {
-    const wanted = new Set<number>();
-    for (const { id, streamed } of this.#index.all()) if (streamed === undefined) wanted.add(id);
-    await this.#folders.sweep((id) => wanted.has(id));
+    const unpacked = (): number[] => [...this.#index.all()].flatMap(({ id, streamed }) => (streamed ? [] : [id]));
+    await this.#folders.sweep(() => new Set(unpacked()));
     await this.#folders.removed();
   }
 

@@ -33,10 +33,15 @@ export class PostgresClient implements AsyncDisposable {
 
   readonly query: Query = async (text, values = []) => (await this.#pool.query(text, [...values])).rows;
 
-  /** All of `work`, or nothing. */
+  /** All of `work`, or nothing. Fails when the connection is lost meanwhile. */
   async transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     let failure: Error | undefined;
+    // The pool listens only while nobody uses the connection; an error that nobody listens to ends the process.
+    const lost = (error: Error): void => {
+      failure = error;
+    };
+    client.on("error", lost);
     try {
       await client.query("begin");
       const result = await work(async (text, values = []) => (await client.query(text, [...values])).rows);
@@ -44,10 +49,11 @@ export class PostgresClient implements AsyncDisposable {
       return result;
     } catch (error) {
       await client.query("rollback").catch((broken: Error) => {
-        failure = broken;
+        failure ??= broken;
       });
-      throw error;
+      throw failure ?? error;
     } finally {
+      client.off("error", lost);
       client.release(failure);
     }
   }

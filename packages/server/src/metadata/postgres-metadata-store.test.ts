@@ -4,6 +4,7 @@ import { parseRepositoryName } from "../registry/repository-name.js";
 import { metadataStoreSuite } from "../testing/metadata-store-suite.js";
 import { missingPostgres, startPostgres, type TestPostgres } from "../testing/postgres.js";
 import { recordsSuite } from "../testing/records-suite.js";
+import { PostgresClient } from "./postgres-client.js";
 import { PostgresMetadataStore } from "./postgres-metadata-store.js";
 
 describe.skipIf(missingPostgres !== "")(`in PostgreSQL ${missingPostgres}`, () => {
@@ -39,5 +40,21 @@ describe.skipIf(missingPostgres !== "")(`in PostgreSQL ${missingPostgres}`, () =
     await one?.linkBlob(parseRepositoryName("app"), sha256Of("x"));
     expect(await two?.hasBlob(parseRepositoryName("app"), sha256Of("x"))).toBe(true);
     await Promise.all(stores.map((store) => store[Symbol.asyncDispose]()));
+  });
+
+  it("fails a transaction whose connection is lost between two statements, changes nothing, and goes on", async () => {
+    const client = await PostgresClient.open(await postgres.newDatabase());
+    await client.query("create table kept (value int)");
+    const transaction = client.transaction(async (query) => {
+      await query("insert into kept values (1)");
+      const [self] = await query("select pg_backend_pid() as pid");
+      await client.query("select pg_terminate_backend($1)", [self?.["pid"]]);
+      const isAlive = "select 1 from pg_stat_activity where pid = $1";
+      while ((await client.query(isAlive, [self?.["pid"]])).length > 0);
+      await query("insert into kept values (2)");
+    });
+    await expect(transaction).rejects.toThrow(/terminat/);
+    expect(await client.query("select * from kept")).toEqual([]);
+    await client[Symbol.asyncDispose]();
   });
 });

@@ -174,7 +174,8 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       let linked: Promise<void> | undefined;
       const removed = await store.whileUnlinked(digest, async () => {
         linked = store.linkBlob(other, digest).then(() => void order.push("linked"));
-        await store.hasRepository(app);
+        // Long enough for a link that nothing holds up to be first; one that waits, waits however long this takes.
+        await Promise.race([linked, new Promise((resolve) => setTimeout(resolve, 200))]);
         order.push("removed");
       });
       await linked;

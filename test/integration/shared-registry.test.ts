@@ -11,7 +11,7 @@ import {
   startObjectStorage,
   uploadStoreSuite,
 } from "@sluice/store/testing";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { allCases } from "../conformance/all-cases.js";
 import { Target } from "../conformance/target.js";
 import { type RunningRegistry, startRegistry } from "../support/running-registry.js";
@@ -61,6 +61,29 @@ describe.skipIf(missing !== "")(`in an S3 bucket ${missing}`, () => {
       at += piece.length;
     }
     expect(at).toBe(bytes.length);
+    for await (const object of bucket.list("uploads/")) expect.unreachable(object.key);
+  });
+
+  it("commits on the second try when the store failed the first, without the bytes again", async () => {
+    const bucket = newBucket();
+    const uploads = new S3UploadStore(bucket);
+    const bytes = seededBytes("retried", 100_000);
+    const id = await uploads.create();
+    await uploads.append(id, 0, new Pieces(bytes));
+    vi.spyOn(bucket, "assemble").mockRejectedValueOnce(new Error("the store is away"));
+    await expect(uploads.commit(id, { digest: sha256Of(bytes) })).rejects.toThrow("the store is away");
+    await uploads.commit(id, { digest: sha256Of(bytes) });
+    expect(await new S3BlobStore(bucket).sizeOf(sha256Of(bytes))).toBe(bytes.length);
+  });
+
+  it("lists an upload whose end was cut short, so that its parts can be removed", async () => {
+    const bucket = newBucket();
+    const uploads = new S3UploadStore(bucket);
+    const id = await uploads.create();
+    await uploads.append(id, 0, new Pieces(Buffer.from("left behind")));
+    await bucket.delete(`uploads/${id}/begun`); // the first step of its end
+    await expect(uploads.status(id)).rejects.toMatchObject({ code: "UPLOAD_UNKNOWN" });
+    for await (const listed of uploads.list()) await uploads.abort(listed.id);
     for await (const object of bucket.list("uploads/")) expect.unreachable(object.key);
   });
 

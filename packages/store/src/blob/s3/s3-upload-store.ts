@@ -85,14 +85,15 @@ export class S3UploadStore implements UploadStore {
     });
   }
 
+  /** Also those whose end was cut short, which are unknown by then but hold parts: aborting them removes the rest. */
   async *list(options?: AbortOptions): AsyncGenerator<UploadStatus> {
     let current: StoredObject[] = [];
     for await (const object of this.#bucket.list("uploads/", options)) {
       const isNext = current[0] !== undefined && idOf(current[0].key) !== idOf(object.key);
-      if (isNext) yield* known(current);
+      if (isNext) yield* summaryOf(current);
       current = isNext ? [object] : [...current, object];
     }
-    yield* known(current);
+    yield* summaryOf(current);
   }
 
   /** Large parts are copied by the store itself; small ones, of clients that send small chunks, pass through here. */
@@ -123,6 +124,8 @@ export class S3UploadStore implements UploadStore {
     options?: AbortOptions,
   ): Promise<Hasher<DigestAlgorithm>> {
     const kept = this.#hashers.get(id);
+    // A hasher gives its digest once: when the commit fails after that, the next one reads the bytes.
+    this.#hashers.delete(id);
     if (algorithm === "sha256" && kept?.sizeBytes === sizeBytes) return kept;
     const hasher = new Hasher(algorithm);
     for await (const bytes of this.#bytesOf(parts, options)) hasher.update(bytes);
@@ -173,14 +176,16 @@ const busy = (id: string): UploadBusyError =>
 
 /** @throws {UploadUnknownError} when the mark is not among them */
 function statusOf(id: string, objects: readonly StoredObject[]): UploadStatus {
-  const [status] = known(objects);
+  const isBegun = objects.some(({ key }) => key.endsWith("/begun"));
+  const [status] = isBegun ? summaryOf(objects) : [];
   if (status === undefined) throw unknown(id);
   return status;
 }
 
-function known(objects: readonly StoredObject[]): readonly UploadStatus[] {
+/** Of the objects of one upload; empty when there is none. */
+function summaryOf(objects: readonly StoredObject[]): readonly UploadStatus[] {
   const [first] = objects;
-  if (first === undefined || !objects.some(({ key }) => key.endsWith("/begun"))) return [];
+  if (first === undefined) return [];
   return [
     {
       id: idOf(first.key),

@@ -66,7 +66,8 @@ async function removeUnlinked(
   for await (const { digest, sizeBytes, storedAtMs } of blobs.list(options)) {
     if (storedAtMs >= beforeMs || (linked.get(startOf(digest)) ?? 0) > 0) continue;
     const isGone =
-      options.dryRun || (await metadata.whileUnlinked(digest, async () => void (await blobs.delete(digest)), options));
+      options.dryRun ||
+      (await metadata.whileUnlinked(digest, async () => void (await blobs.delete(digest, options)), options));
     if (!isGone) continue;
     collection.removedBlobs++;
     collection.removedBytes += sizeBytes;

@@ -8,6 +8,19 @@ export type Query = (text: string, values?: readonly unknown[]) => Promise<reado
 /** Connections of one process; PostgreSQL takes a hundred by default, from all of them. */
 const maxConnections = 16;
 
+/** For how long a database may be silent. Milliseconds. */
+interface PostgresTimeouts {
+  /** Until a connection is made, or one of the pool is free. */
+  readonly connectMs: number;
+  /** For a lock that another transaction holds: longer than a blob takes to be removed. */
+  readonly lockMs: number;
+  /** For one statement, with its locks. */
+  readonly statementMs: number;
+}
+const defaultTimeouts: PostgresTimeouts = { connectMs: 10_000, lockMs: 30_000, statementMs: 60_000 };
+/** How much longer than the server we wait ourselves, for one that cannot say that the time is over. Milliseconds. */
+const graceMs = 5_000;
+
 /** A pool of connections to a database whose tables are there. */
 export class PostgresClient implements AsyncDisposable {
   readonly #pool: pg.Pool;
@@ -17,8 +30,16 @@ export class PostgresClient implements AsyncDisposable {
   }
 
   /** @param url `postgres://USER:PASSWORD@HOST/DATABASE`; makes the tables, or what a newer program adds to them */
-  static async open(url: string): Promise<PostgresClient> {
-    const pool = new pg.Pool({ connectionString: url, max: maxConnections });
+  static async open(url: string, timeouts: PostgresTimeouts = defaultTimeouts): Promise<PostgresClient> {
+    const pool = new pg.Pool({
+      connectionString: url,
+      max: maxConnections,
+      connectionTimeoutMillis: timeouts.connectMs,
+      lock_timeout: timeouts.lockMs,
+      statement_timeout: timeouts.statementMs,
+      query_timeout: timeouts.statementMs + graceMs,
+      keepAlive: true,
+    });
     // A connection that breaks while nobody uses it is opened anew by its next user.
     pool.on("error", () => undefined);
     const client = new PostgresClient(pool);

@@ -1,10 +1,12 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { sha256Of } from "@sluice/oci";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseRepositoryName } from "../registry/repository-name.js";
 import { metadataStoreSuite } from "../testing/metadata-store-suite.js";
 import { missingPostgres, startPostgres, type TestPostgres } from "../testing/postgres.js";
 import { recordsSuite } from "../testing/records-suite.js";
-import { PostgresClient } from "./postgres-client.js";
+import { lock, PostgresClient } from "./postgres-client.js";
 import { PostgresMetadataStore } from "./postgres-metadata-store.js";
 
 describe.skipIf(missingPostgres !== "")(`in PostgreSQL ${missingPostgres}`, () => {
@@ -57,4 +59,26 @@ describe.skipIf(missingPostgres !== "")(`in PostgreSQL ${missingPostgres}`, () =
     expect(await client.query("select * from kept")).toEqual([]);
     await client[Symbol.asyncDispose]();
   });
+
+  it("waits for no lock and no statement without end", async () => {
+    const timeouts = { connectMs: 10_000, lockMs: 50, statementMs: 10_000 };
+    const client = await PostgresClient.open(await postgres.newDatabase(), timeouts);
+    await client.transaction(async (query) => {
+      await lock(query, "held");
+      await expect(client.transaction((other) => lock(other, "held"))).rejects.toThrow(/lock timeout/);
+    });
+    expect(await client.query("show statement_timeout")).toEqual([{ statement_timeout: "10s" }]);
+    await client[Symbol.asyncDispose]();
+  });
+});
+
+it("PostgresClient gives up a server that takes the connection and says nothing", async () => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as AddressInfo; // of a port, so no path
+  const timeouts = { connectMs: 50, lockMs: 50, statementMs: 50 };
+  await expect(PostgresClient.open(`postgres://u@127.0.0.1:${port}/d`, timeouts)).rejects.toThrow(/timeout/);
+  for (const socket of sockets) socket.destroy();
+  silent.close();
 });

@@ -44,7 +44,7 @@ export class S3BlobStore implements BlobStore {
 
   async put(expected: ExpectedContent, source: AsyncIterable<Uint8Array>, options?: AbortOptions): Promise<void> {
     options?.signal?.throwIfAborted();
-    if (await this.has(expected.digest)) {
+    if (await this.has(expected.digest, options)) {
       await source[Symbol.asyncIterator]().return?.();
       return;
     }
@@ -54,7 +54,7 @@ export class S3BlobStore implements BlobStore {
 
   async delete(digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
     if (!(await this.has(digest, options))) return false;
-    await this.#bucket.delete(keyOfBlob(digest));
+    await this.#bucket.delete(keyOfBlob(digest), options);
     return true;
   }
 

@@ -21,6 +21,8 @@ export interface S3Options {
   /** Of a store that is not AWS: `https://HOST`. */
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;
+  /** For how long a request may send and get nothing; default 60 s: the store may think, and who reads a blob may pause. */
+  readonly idleMs?: number | undefined;
 }
 
 export interface StoredObject {
@@ -33,6 +35,10 @@ export interface StoredObject {
 export class ObjectExistsError extends Error {
   override readonly name = "ObjectExistsError";
 }
+
+/** Until a connection is made. Milliseconds. */
+const connectMs = 10_000;
+const defaultIdleMs = 60_000;
 
 /** S3 takes no smaller parts of a multipart upload, but for the last. Bytes. */
 export const minPartBytes: number = 5 * 1024 * 1024;
@@ -49,6 +55,7 @@ export class S3Bucket {
     this.#client = new S3Client({
       region: options.region ?? "us-east-1",
       ...(options.endpoint !== undefined && { endpoint: options.endpoint, forcePathStyle: true }),
+      requestHandler: { connectionTimeout: connectMs, socketTimeout: options.idleMs ?? defaultIdleMs },
       // Stores other than AWS do not know the newer checksums; our own digests cover every byte.
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
@@ -106,8 +113,8 @@ export class S3Bucket {
   }
 
   /** Again: nothing. */
-  async delete(key: string): Promise<void> {
-    await this.#client.send(new DeleteObjectCommand(this.#named(key)));
+  async delete(key: string, options?: AbortOptions): Promise<void> {
+    await this.#client.send(new DeleteObjectCommand(this.#named(key)), sending(options));
   }
 
   /** By key, those that begin with `prefix`. */

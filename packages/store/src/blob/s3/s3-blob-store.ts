@@ -8,14 +8,20 @@ import {
   isContentDigest,
   verifyStream,
 } from "@sluice/oci/content";
+import { LRUCache } from "lru-cache";
 import { BlobMissingError } from "../blob-errors.js";
 import type { BlobStore, ListedBlob } from "../blob-store.js";
 import { partBytes, partsOf } from "./part-pieces.js";
 import type { S3Bucket } from "./s3-bucket.js";
 
+/** About 2 MB of digests and numbers. */
+const rememberedSizes = 10_000;
+
 /** {@link BlobStore} as objects `blobs/sha256/ab/abcd…` of an S3 bucket. Any number of processes share it. */
 export class S3BlobStore implements BlobStore {
   readonly #bucket: S3Bucket;
+  /** Of blobs that were there once: what has a digest has one size for ever, but may be removed by any process. */
+  readonly #sizes = new LRUCache<ContentDigest, number>({ max: rememberedSizes });
 
   constructor(bucket: S3Bucket) {
     this.#bucket = bucket;
@@ -26,11 +32,13 @@ export class S3BlobStore implements BlobStore {
   }
 
   async sizeOf(digest: ContentDigest, options?: AbortOptions): Promise<number | undefined> {
-    return await this.#bucket.sizeOf(keyOfBlob(digest), options);
+    const size = await this.#bucket.sizeOf(keyOfBlob(digest), options);
+    if (size !== undefined) this.#sizes.set(digest, size);
+    return size;
   }
 
   async *read(digest: ContentDigest, range?: ByteRange, options?: AbortOptions): AsyncGenerator<Uint8Array> {
-    const size = await this.sizeOf(digest, options);
+    const size = this.#sizes.get(digest) ?? (await this.sizeOf(digest, options));
     if (size === undefined) throw new BlobMissingError(digest, "the bucket");
     const { start, end } = range ?? { start: 0, end: size };
     if (!(Number.isSafeInteger(start) && start >= 0 && start <= end && end <= size)) {

@@ -130,7 +130,7 @@ describe("pages that are pushed", () => {
     chunks.set(slot(disk, 1), chunkState.stalls);
     const reader = started("dd", readRow(disk, 0, 2));
     await eventually("a worker has the read in hand", () => session.stats().reads === 1);
-    const pushed = session.push(disk, wholeDisk);
+    const pushed = session.push(disk, rows(0, 1)); // whoever reads row 1 stalls, the pushing thread too
     await sleep(50);
     const closed = session.close({ force: true });
     await pushed;

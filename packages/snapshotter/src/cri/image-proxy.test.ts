@@ -67,8 +67,17 @@ describe("the image service between kubelet and containerd", () => {
     await client.pull(image, password);
     await client.pull("r.example/team/app:2", { ...password, password: "new" });
     expect((await credentials.find("r.example", "team/app")).credentials).toMatchObject({ password: "new" });
+  });
+
+  it("keeps the credentials that work when somebody pulls the image without any, or is refused", async () => {
+    using client = new CriClient(socketPath());
+    await client.pull("r.example/refused:1", password).catch(() => undefined);
+    expect((await credentials.find("r.example", "refused")).credentials).toBeUndefined();
+    await client.pull(image, password);
     await client.pull(image, undefined);
-    expect((await credentials.find("r.example", "team/app")).credentials).toBeUndefined();
+    const refused = client.pull("r.example/team/app:refused", { ...password, password: "wrong" });
+    await expect(refused).rejects.toThrow(/no such image/);
+    expect((await credentials.find("r.example", "team/app")).credentials).toEqual(password);
   });
 
   it("passes on what containerd answers and refuses, and that the caller has left", async () => {

@@ -66,7 +66,7 @@ function handlerOf(
 ): grpc.handleUnaryCall<Buffer, Buffer> {
   return (asked, answer) => {
     // Before containerd begins: it asks for the layers' snapshots while it pulls.
-    if (call === "PullImage") noteCredentials(asked.request, credentials, log);
+    const forget = call === "PullImage" ? noteCredentials(asked.request, credentials, log) : undefined;
     const passed = upstream.makeUnaryRequest(
       pathOf(call),
       same,
@@ -75,6 +75,7 @@ function handlerOf(
       asked.metadata,
       { deadline: asked.getDeadline() },
       (error, value) => {
+        if (error !== null) forget?.();
         // One of both is there, by the contract of the callback.
         if (error !== null) answer({ code: error.code, details: error.details, metadata: error.metadata });
         else answer(null, value ?? Buffer.alloc(0));
@@ -84,15 +85,15 @@ function handlerOf(
   };
 }
 
-/** A pull that cannot be read is containerd's to refuse. */
-function noteCredentials(request: Buffer, credentials: PullCredentials, log: Logger): void {
+/** A pull that cannot be read is containerd's to refuse. @returns takes it back */
+function noteCredentials(request: Buffer, credentials: PullCredentials, log: Logger): (() => void) | undefined {
   try {
-    if (request.byteLength > maxMessageBytes) return;
+    if (request.byteLength > maxMessageBytes) return undefined;
     const pull = imageService["PullImage"];
     const { auth, image } = pullRequestSchema.parse(pull?.requestDeserialize(request));
-    if (image === null) return;
-    credentials.note(image.image, auth ?? undefined);
+    return image === null ? undefined : credentials.note(image.image, auth ?? undefined);
   } catch (error) {
     log.warn({ err: error }, "the credentials of a pull could not be read");
+    return undefined;
   }
 }

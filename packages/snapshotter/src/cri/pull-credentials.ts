@@ -5,22 +5,31 @@ import type { AuthConfig } from "./cri-messages.js";
 const maxRepositories = 1000;
 
 /**
- * The credentials of the latest pull of each repository, in memory only. The kubelet names them anew with each pull, so that a rotated secret counts from the
+ * The credentials of the latest pull of each repository that was not refused, in memory only. The kubelet names them anew with each pull, so that a rotated secret counts from the
  * next pull on.
  */
 export class PullCredentials implements CredentialSource {
   readonly #known = new Map<string, Credentials>();
 
-  /** Notes who pulls `image`; nobody in particular forgets whom it was. A name that is none is not noted. */
-  note(image: string, auth: AuthConfig | undefined): void {
+  /**
+   * Notes who pulls `image`. A pull of nobody in particular changes nothing, and neither does one of a name that is none: containers that run need what worked for them.
+   *
+   * @returns call when the pull was refused: what was known before is known again
+   */
+  note(image: string, auth: AuthConfig | undefined): () => void {
     const place = placeOf(image);
-    if (place === undefined) return;
-    const credentials = auth && credentialsOf(auth, place.host);
+    const credentials = place && auth && credentialsOf(auth, place.host);
+    if (place === undefined || credentials === undefined) return () => undefined;
+    const before = this.#known.get(place.name);
     this.#known.delete(place.name);
-    if (credentials === undefined) return;
     const oldest = this.#known.size >= maxRepositories ? this.#known.keys().next().value : undefined;
     if (oldest !== undefined) this.#known.delete(oldest);
     this.#known.set(place.name, credentials);
+    return () => {
+      if (this.#known.get(place.name) !== credentials) return; // a later pull knows better
+      this.#known.delete(place.name);
+      if (before !== undefined) this.#known.set(place.name, before);
+    };
   }
 
   find(host: string, repository: string): ReturnType<CredentialSource["find"]> {

@@ -42,4 +42,11 @@ describe("what is remembered of a mirror", () => {
     health.worked();
     expect(restSeconds(600)).toBe(5);
   });
+
+  it("is one failure when many requests that were under way fail together", () => {
+    const health = new MirrorHealth();
+    for (let i = 0; i < 8; i++) health.failed(new RegistryTimeoutError("late", facts), blob, i);
+    expect(health.gives(other, seconds(4))).toBe(false);
+    expect(health.gives(other, seconds(5.1))).toBe(true);
+  });
 });

@@ -38,7 +38,8 @@ export class MirrorHealth {
       this.#wrong.add(subject.repository, nowMs);
     } else if (error instanceof RangeIgnoredError) {
       this.#wrong.add(anyRange, nowMs);
-    } else {
+    } else if (nowMs >= this.#restsUntilMs) {
+      // What fails while it rests had been asked before: part of the same trouble.
       this.#restsUntilMs = nowMs + Math.min(maxRestMs, firstRestMs * 2 ** this.#failures);
       this.#failures = Math.min(this.#failures + 1, 10);
     }

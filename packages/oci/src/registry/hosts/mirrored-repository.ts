@@ -117,7 +117,7 @@ export class MirroredRepository implements Repository {
   async referrers(subject: Digest, options: ReferrersOptions = {}): Promise<readonly Descriptor[]> {
     const asked = this.#subject(`referrers of ${subject}`);
     for (const { mirror, repository } of await this.#candidates("referrers", asked)) {
-      if (mirror === undefined) continue;
+      if (mirror === undefined) break; // mirrors behind the registry rest
       try {
         const found = await repository.referrers(subject, options);
         mirror.health.worked();

@@ -117,7 +117,7 @@ describe("the credentials of a pull", () => {
   };
   const found = async (auth: Partial<AuthConfig>, name = image) => {
     const known = new PullCredentials();
-    known.note(name, { ...none, ...auth });
+    known.note(name, { ...none, ...auth })(true);
     return (await known.find("r.example", "team/app")).credentials;
   };
 
@@ -137,9 +137,22 @@ describe("the credentials of a pull", () => {
     expect(await found({ username: "ann" }, "r.example/TEAM//app")).toBeUndefined();
   });
 
+  it("are those that worked again when pulls under way at once are refused, in whatever order, and push out none", async () => {
+    const known = new PullCredentials();
+    const user = async () => (await known.find("r.example", "team/app")).credentials;
+    const pull = (username: string, name = image) => known.note(name, { ...none, username, password: "p" });
+    pull("good")(true);
+    const [first, second] = [pull("wrong"), pull("worse")];
+    expect(await user()).toMatchObject({ username: "worse" });
+    first(false);
+    second(false);
+    for (let at = 0; at < 1001; at++) pull("nobody", `r.example/n${at}:1`)(false);
+    expect(await user()).toMatchObject({ username: "good" });
+  });
+
   it("are remembered for a bounded number of repositories, the latest ones", async () => {
     const known = new PullCredentials();
-    for (let at = 0; at < 1001; at++) known.note(`r.example/n${at}:1`, { ...none, username: "ann" });
+    for (let at = 0; at < 1001; at++) known.note(`r.example/n${at}:1`, { ...none, username: "ann" })(true);
     expect((await known.find("r.example", "n0")).credentials).toBeUndefined();
     expect((await known.find("r.example", "n1000")).credentials).toBeDefined();
   });

@@ -66,7 +66,7 @@ function handlerOf(
 ): grpc.handleUnaryCall<Buffer, Buffer> {
   return (asked, answer) => {
     // Before containerd begins: it asks for the layers' snapshots while it pulls.
-    const forget = call === "PullImage" ? noteCredentials(asked.request, credentials, log) : undefined;
+    const pulled = call === "PullImage" ? noteCredentials(asked.request, credentials, log) : undefined;
     const passed = upstream.makeUnaryRequest(
       pathOf(call),
       same,
@@ -75,7 +75,7 @@ function handlerOf(
       asked.metadata,
       { deadline: asked.getDeadline() },
       (error, value) => {
-        if (error !== null) forget?.();
+        pulled?.(error === null);
         // One of both is there, by the contract of the callback.
         if (error !== null) answer({ code: error.code, details: error.details, metadata: error.metadata });
         else answer(null, value ?? Buffer.alloc(0));
@@ -85,8 +85,12 @@ function handlerOf(
   };
 }
 
-/** A pull that cannot be read is containerd's to refuse. @returns takes it back */
-function noteCredentials(request: Buffer, credentials: PullCredentials, log: Logger): (() => void) | undefined {
+/** A pull that cannot be read is containerd's to refuse. @returns call at its end */
+function noteCredentials(
+  request: Buffer,
+  credentials: PullCredentials,
+  log: Logger,
+): ReturnType<PullCredentials["note"]> | undefined {
   try {
     if (request.byteLength > maxMessageBytes) return undefined;
     const pull = imageService["PullImage"];

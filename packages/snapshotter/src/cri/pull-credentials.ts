@@ -4,39 +4,56 @@ import type { AuthConfig } from "./cri-messages.js";
 /** Repositories whose credentials are remembered; the oldest goes first. A node of many pods pulls from some dozens. */
 const maxRepositories = 1000;
 
+/** Somebody's pull of an image, under way. */
+interface Try {
+  readonly credentials: Credentials;
+}
+
 /**
- * The credentials of the latest pull of each repository that was not refused, in memory only. The kubelet names them anew with each pull, so that a rotated secret counts from the
- * next pull on.
+ * The credentials of the latest pull of each repository that went well, and of those under way, in memory only. The kubelet names them anew with each pull, so that a rotated
+ * secret counts from the next pull on.
  */
 export class PullCredentials implements CredentialSource {
-  readonly #known = new Map<string, Credentials>();
+  readonly #accepted = new Map<string, Credentials>();
+  /** The latest last. */
+  readonly #tries = new Map<string, readonly Try[]>();
 
   /**
    * Notes who pulls `image`. A pull of nobody in particular changes nothing, and neither does one of a name that is none: containers that run need what worked for them.
    *
-   * @returns call when the pull was refused: what was known before is known again
+   * @returns call at the end of the pull, with whether it went well
    */
-  note(image: string, auth: AuthConfig | undefined): () => void {
+  note(image: string, auth: AuthConfig | undefined): (wentWell: boolean) => void {
     const place = placeOf(image);
     const credentials = place && auth && credentialsOf(auth, place.host);
     if (place === undefined || credentials === undefined) return () => undefined;
-    const before = this.#known.get(place.name);
-    this.#known.delete(place.name);
-    const oldest = this.#known.size >= maxRepositories ? this.#known.keys().next().value : undefined;
-    if (oldest !== undefined) this.#known.delete(oldest);
-    this.#known.set(place.name, credentials);
-    return () => {
-      if (this.#known.get(place.name) !== credentials) return; // a later pull knows better
-      this.#known.delete(place.name);
-      if (before !== undefined) this.#known.set(place.name, before);
+    const own: Try = { credentials };
+    this.#tries.set(place.name, [...this.#triesOf(place.name), own]);
+    return (wentWell) => {
+      const others = this.#triesOf(place.name).filter((one) => one !== own);
+      if (others.length > 0) this.#tries.set(place.name, others);
+      else this.#tries.delete(place.name);
+      if (wentWell) this.#accept(place.name, credentials);
     };
   }
 
   find(host: string, repository: string): ReturnType<CredentialSource["find"]> {
-    const credentials = this.#known.get(`${host}/${repository}`);
+    const name = `${host}/${repository}`;
+    const credentials = this.#triesOf(name).at(-1)?.credentials ?? this.#accepted.get(name);
     const phrase =
       credentials === undefined ? "the pulls of the kubelet (none of this repository)" : "the pulls of the kubelet";
     return Promise.resolve({ credentials, lookedAt: [phrase] });
+  }
+
+  #triesOf(name: string): readonly Try[] {
+    return this.#tries.get(name) ?? [];
+  }
+
+  #accept(name: string, credentials: Credentials): void {
+    this.#accepted.delete(name);
+    const oldest = this.#accepted.size >= maxRepositories ? this.#accepted.keys().next().value : undefined;
+    if (oldest !== undefined) this.#accepted.delete(oldest);
+    this.#accepted.set(name, credentials);
   }
 }
 

@@ -65,7 +65,7 @@ async function demoIn(dir: string, context: Context, flags: DemoFlags): Promise<
   const result = await runBench(
     {
       image: place,
-      modes: ["full", "streamed", "warm"],
+      modes: ["full", "streamed", "optimized", "warm"],
       runs: flags.runs,
       shape: { bytesPerSecond: flags.rate, roundTripMs: flags.rtt },
       command: [],

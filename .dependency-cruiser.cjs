@@ -54,6 +54,13 @@ module.exports = {
       to: { path: "node_modules/undici" },
     },
     {
+      name: "the-page-is-a-client",
+      comment: "It runs in browsers, which get its own files alone.",
+      severity: "error",
+      from: { path: "^packages/server/page/src/" },
+      to: { pathNot: "^packages/server/page/src/" },
+    },
+    {
       name: "leaves-of-oci",
       severity: "error",
       from: { path: "^packages/oci/src/(digest|bytes)/", pathNot: "\\.test\\.ts$" },

@@ -17,7 +17,7 @@ Reflect.deleteProperty(process.env, "NODE_PATH");
 const kernelTests = canMount() ? "test/kernel/**/*.test.ts" : "test/support/no-kernel-tests.test.ts";
 const containerdTests = canMount() ? "test/containerd/**/*.test.ts" : "test/support/no-containerd-tests.test.ts";
 
-// unit: beside the source, parallel, no network but loopback, no root. kernel: real mounts, root, one file at a time. containerd: the same, with Go and containerd.
+// unit: beside the source, parallel, no network but loopback, no root. browser: the web page in chromium. kernel: real mounts, root, one file at a time. containerd: the same, with Go and containerd.
 export default defineConfig({
   test: {
     projects: [
@@ -34,6 +34,15 @@ export default defineConfig({
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 60_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
         },

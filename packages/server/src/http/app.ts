@@ -11,6 +11,7 @@ import { callerOf } from "./caller.js";
 import { dispatch } from "./dispatch.js";
 import { errorAnswer, isFault } from "./error-answer.js";
 import type { ServerMetrics } from "./metrics.js";
+import { addPage } from "./page.js";
 import type { RegistryPlaces } from "./places.js";
 import { parseRoute, type Route } from "./route.js";
 import type { Tls, TlsPair } from "./tls.js";
@@ -81,6 +82,7 @@ export async function createApp(places: RegistryPlaces, metrics: ServerMetrics, 
   });
   addTokenRoute(app, places);
   await addApi(app, places);
+  await addPage(app);
   tls?.onChange((pair) => setPair(app.server, pair));
   return {
     listen: async (host, port) => {
@@ -132,10 +134,16 @@ const requestOf = (request: FastifyRequest, query: URLSearchParams, permissions:
   body: request.raw,
 });
 
+const always = {
+  // Some clients refuse a registry that does not call itself one.
+  "docker-distribution-api-version": "registry/2.0",
+  // What was pushed is no script and no style of the page beside it.
+  "x-content-type-options": "nosniff",
+};
+
 function send(reply: FastifyReply, answer: Answer, log: Logger): FastifyReply {
   if (answer.body instanceof Readable) logFaults(answer.body, reply, log);
-  // Some clients refuse a registry that does not call itself one.
-  reply.code(answer.status).headers({ "docker-distribution-api-version": "registry/2.0", ...answer.headers });
+  reply.code(answer.status).headers({ ...always, ...answer.headers });
   return reply.send(answer.body instanceof Uint8Array ? asBuffer(answer.body) : answer.body);
 }
 

@@ -1,0 +1,107 @@
+import { AnswerError, listAt, membersOf, optionalTextAt } from "./document.js";
+
+/** The registry refused. `status` is HTTP's; 401 means that signing in could help. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The JSON document; undefined when there is no body. */
+  readonly document: unknown;
+}
+
+/** A page of a list. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** Path of the next page. */
+  readonly next: string | undefined;
+}
+
+/**
+ * The registry that this page came from, as one account sees it. The password is kept here, in memory, and nowhere else: it ends with
+ * the page. It goes into a header of each request, so that no other page can send requests in the account's name.
+ */
+export class Registry {
+  #authorization: string | undefined;
+  #account: string | undefined;
+
+  /** Who is signed in. */
+  get account(): string | undefined {
+    return this.#account;
+  }
+
+  /** @throws {RefusedError} when name or password is wrong; whoever was signed in stays */
+  async signIn(account: string, password: string): Promise<void> {
+    const authorization = `Basic ${base64(`${account}:${password}`)}`;
+    await this.#ask("GET", "/v2/", { headers: { authorization } });
+    this.#authorization = authorization;
+    this.#account = account;
+  }
+
+  signOut(): void {
+    this.#authorization = undefined;
+    this.#account = undefined;
+  }
+
+  /** @param path from the root of the registry on @throws {RefusedError} */
+  async get(path: string, signal?: AbortSignal): Promise<Answer> {
+    return await this.send("GET", path, undefined, signal);
+  }
+
+  /** @throws {RefusedError} */
+  async send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Answer> {
+    const headers: Record<string, string> = {};
+    if (this.#authorization !== undefined) headers["authorization"] = this.#authorization;
+    if (body !== undefined) headers["content-type"] = "application/json";
+    return await this.#ask(method, path, {
+      headers,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal !== undefined && { signal }),
+    });
+  }
+
+  async #ask(method: string, path: string, init: RequestInit): Promise<Answer> {
+    // Nothing of a private registry stays in the browser's cache, no cookie goes out, nobody is sent elsewhere.
+    const response = await fetch(path, { ...init, method, cache: "no-store", credentials: "omit", redirect: "error" });
+    const text = await response.text();
+    if (!response.ok) throw new RefusedError(response.status, refusalText(response.status, text));
+    return { status: response.status, headers: response.headers, document: parsed(text, path) };
+  }
+}
+
+/** The path of the next page (RFC 8288), if there is one. */
+export function nextPath(headers: Headers): string | undefined {
+  const [, target] = /<([^>]*)>; *rel="?next"?/.exec(headers.get("link") ?? "") ?? [];
+  if (target === undefined) return undefined;
+  const { pathname, search } = new URL(target, location.origin);
+  return pathname + search;
+}
+
+function parsed(text: string, path: string): unknown {
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AnswerError(`the answer to ${path} is no JSON: does something else stand in front of the registry?`);
+  }
+}
+
+/** What an error answer says: `{"errors":[{code, message}]}` of the distribution specification. */
+function refusalText(status: number, text: string): string {
+  try {
+    const [first] = listAt(membersOf(JSON.parse(text), "error"), "errors");
+    return optionalTextAt(membersOf(first, "error"), "message") ?? `status ${status}`;
+  } catch {
+    return `the registry answered with status ${status}`;
+  }
+}
+
+const base64 = (text: string): string => btoa(String.fromCharCode(...new TextEncoder().encode(text)));

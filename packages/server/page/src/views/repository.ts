@@ -1,0 +1,42 @@
+import { imageLink } from "../address.js";
+import { isStreamed } from "../artifacts.js";
+import { digestText, element, row, table } from "../element.js";
+import { listTags, readManifest, sizeOf } from "../manifests.js";
+import { paged } from "../paged.js";
+import { bytesText } from "../quantities.js";
+import type { Stage } from "../view.js";
+import { Waiting } from "../waiting.js";
+
+/** A repository's tags. */
+export async function repositoryView(stage: Stage): Promise<readonly Node[]> {
+  const { registry, query, signal } = stage;
+  const name = query.get("name") ?? "";
+  const list = table("By name", ["Tag", "Digest", "Size", "Streamed"], []);
+  const [body] = list.tBodies;
+  if (body === undefined) return [];
+  const waiting = new Waiting();
+  const more = await paged(
+    stage,
+    body,
+    (from) => listTags(registry, name, from, signal),
+    (tag) => {
+      const [digest, size, streamed] = [element("span", {}, "…"), element("span"), element("span")];
+      waiting.run(() =>
+        stage.attempt(async () => {
+          const manifest = await readManifest(registry, name, tag, signal);
+          digest.replaceChildren(digestText(manifest.digest));
+          size.textContent = manifest.isIndex ? "several platforms" : bytesText(sizeOf(manifest));
+          streamed.textContent = (await isStreamed(registry, name, manifest, signal)) ? "Yes" : "No";
+        }),
+      );
+      return row(element("a", { href: imageLink(name, tag) }, tag), digest, size, streamed);
+    },
+  );
+  return [
+    element("h1", { tabindex: "-1" }, name),
+    element("h2", {}, "Tags"),
+    ...(body.childElementCount === 0
+      ? [element("p", {}, "No tags. What is here can be had by its digest.")]
+      : [list, element("p", { class: "actions" }, more)]),
+  ];
+}

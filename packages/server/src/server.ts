@@ -4,6 +4,8 @@ import { Accounts } from "./access/accounts.js";
 import { defaultMaxFailures } from "./access/attempts.js";
 import { BearerTokens } from "./access/bearer-tokens.js";
 import { Gatekeeper } from "./access/gatekeeper.js";
+import { EventOutbox } from "./events/event-outbox.js";
+import type { EventListener } from "./events/registry-event.js";
 import { collectGarbage, defaultGraceMs, removeOrphans } from "./garbage/collect-garbage.js";
 import { createApp } from "./http/app.js";
 import { isLoopback, parseListenAddress, urlOf } from "./http/listen-address.js";
@@ -34,6 +36,8 @@ export interface ServerOptions {
   readonly tls?: TlsFiles | undefined;
   /** `https://HOST`, as clients reach the registry when something stands in front of it. Default: as each of them names it. */
   readonly publicUrl?: string | undefined;
+  /** Told of every push and deletion. */
+  readonly onEvent?: EventListener | undefined;
 }
 
 /** A registry that answers. */
@@ -54,6 +58,8 @@ export class OpenRegistryError extends Error {
 const graceMs = 10_000;
 /** How often abandoned uploads are looked for. Milliseconds. */
 const sweepMs = 10 * 60 * 1000;
+/** How often changes are told again that a listener did not take, and how old they are then. Milliseconds. */
+const untoldMs = 60_000;
 /** How often garbage is collected. Milliseconds. */
 const collectMs = 6 * 60 * 60 * 1000;
 
@@ -80,25 +86,21 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
       maxFailures: options.maxLoginFailures ?? defaultMaxFailures,
       isOpenWithoutAccounts: isLoopback(host) || options.allowOpen === true,
     });
-    const places = { metadata, blobs, uploads, accounts, tokens, gatekeeper, publicUrl: options.publicUrl };
+    const events = new EventOutbox(metadata.records, options.log);
+    if (options.onEvent !== undefined) events.listen(options.onEvent);
+    if (!stores.isShared) await events.tellAgain(0);
+    const places = { events, metadata, blobs, uploads, accounts, tokens, gatekeeper, publicUrl: options.publicUrl };
     const tls = options.tls && opened.add(await Tls.open(options.tls, options.log));
     const app = await createApp(places, new ServerMetrics(() => uploads.count()), options.log, tls);
     opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
     const url = urlOf({ host, port: await app.listen(host, port) }, tls === undefined ? "http" : "https");
     opened.add(repeat(sweepMs, () => uploads.expire(Date.now() - idleUploadMs), options.log, "expire uploads"));
+    opened.add(repeat(untoldMs, (signal) => events.tellAgain(untoldMs, signal), options.log, "tell of changes"));
     opened.add(
       repeat(collectMs, (signal) => collect(metadata, blobs, options.log, signal), options.log, "collect garbage"),
     );
     options.log.info({ url, root: options.root }, "registry listens");
-    if (!isLoopback(host) && isOpen) {
-      options.log.warn({ url }, "no accounts: whoever reaches this port may read, write and delete everything");
-    }
-    if (!isLoopback(host) && tls === undefined) {
-      options.log.warn(
-        { url },
-        "no TLS: passwords and content cross the network readable, unless a proxy in front has it",
-      );
-    }
+    if (!isLoopback(host)) warnOfExposure({ url, isOpen, isPlain: tls === undefined }, options.log);
     return { url, close: () => opened.close(), [Symbol.asyncDispose]: () => opened.close() };
   } catch (error) {
     await opened.close();
@@ -131,6 +133,16 @@ const openBeyondLoopback = (listen: string): OpenRegistryError =>
     `${listen} can be reached from other machines, and there are no accounts: everybody could read, write and delete everything. ` +
       "Start on 127.0.0.1, make an administrator (`user create NAME --admin`), and start again; or choose this with --allow-open",
   );
+
+function warnOfExposure(
+  { url, isOpen, isPlain }: { readonly url: string; readonly isOpen: boolean; readonly isPlain: boolean },
+  log: Logger,
+): void {
+  if (isOpen) log.warn({ url }, "no accounts: whoever reaches this port may read, write and delete everything");
+  if (isPlain) {
+    log.warn({ url }, "no TLS: passwords and content cross the network readable, unless a proxy in front has it");
+  }
+}
 
 /** What a process left that died between storing a blob and linking it: nobody pushes yet. */
 async function removeLost(metadata: MetadataStore, blobs: BlobStore, log: Logger): Promise<void> {

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { Action } from "../access/grants.js";
 
 /** What whoever sends a request may do elsewhere than on its route, which has been looked at. */
-export interface Permissions {
+interface Permissions {
   may(repository: string, action: Action): boolean;
 }
 
@@ -11,6 +11,8 @@ export interface Permissions {
 export interface RegistryRequest {
   readonly method: string;
   readonly permissions: Permissions;
+  /** Name of the account that sends it; "" when nobody logged in. */
+  readonly caller: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   /** Has ended already when there is no body. Fails when the client goes away. */

@@ -2,10 +2,10 @@ import { Readable } from "node:stream";
 import { Server as TlsServer } from "node:tls";
 import { type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "pino";
-import { may } from "../access/principal.js";
+import { may, type Principal } from "../access/principal.js";
 import { actionOf } from "../access/route-action.js";
 import { RegistryError } from "../registry/registry-error.js";
-import type { Answer, Permissions, RegistryRequest } from "./answer.js";
+import type { Answer, RegistryRequest } from "./answer.js";
 import { addApi } from "./api/api.js";
 import { callerOf } from "./caller.js";
 import { dispatch } from "./dispatch.js";
@@ -72,12 +72,12 @@ export async function createApp(places: RegistryPlaces, metrics: ServerMetrics, 
       const { path, query } = partedUrl(request.raw.url ?? "");
       route = parseRoute(path);
       if (route === undefined) throw new RegistryError("NAME_UNKNOWN", "no such path", undefined, { status: 404 });
-      const permissions = await permissionsFor(places, route, request);
-      return await send(reply, await dispatch(places, route, requestOf(request, query, permissions)), log);
+      const principal = await admitted(places, route, request);
+      return await send(reply, await dispatch(places, route, requestOf(request, query, principal)), log);
     },
   });
   app.get("/v2", async (request, reply) => {
-    await permissionsFor(places, { kind: "base" }, request);
+    await admitted(places, { kind: "base" }, request);
     return await send(reply, { status: 200, body: "{}" }, log);
   });
   addTokenRoute(app, places);
@@ -116,18 +116,19 @@ function partedUrl(url: string): { readonly path: string; readonly query: URLSea
 }
 
 /** @throws {RegistryError} UNAUTHORIZED or DENIED when whoever asks may not */
-async function permissionsFor(places: RegistryPlaces, route: Route, request: FastifyRequest): Promise<Permissions> {
+async function admitted(places: RegistryPlaces, route: Route, request: FastifyRequest): Promise<Principal> {
   const caller = callerOf(request, places.publicUrl);
   const principal = await places.gatekeeper.principalOf(caller);
   if (route.kind === "base") places.gatekeeper.demandLogin(principal, caller);
   else if (route.kind !== "catalog") {
     places.gatekeeper.demand(principal, caller, route.repository, actionOf(route, request.method));
   }
-  return { may: (repository, action) => may(principal, repository, action) };
+  return principal;
 }
 
-const requestOf = (request: FastifyRequest, query: URLSearchParams, permissions: Permissions): RegistryRequest => ({
-  permissions,
+const requestOf = (request: FastifyRequest, query: URLSearchParams, principal: Principal): RegistryRequest => ({
+  permissions: { may: (repository, action) => may(principal, repository, action) },
+  caller: principal.name,
   method: request.method,
   query,
   headers: request.headers,

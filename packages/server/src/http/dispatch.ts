@@ -33,8 +33,8 @@ function handlersOf(places: RegistryPlaces, route: Route, request: RegistryReque
       const { repository, reference } = route;
       return {
         GET: () => readManifest(metadata, repository, reference, request),
-        PUT: () => putManifest(metadata, repository, reference, request),
-        DELETE: () => deleteManifest(metadata, repository, reference),
+        PUT: () => putManifest(places, repository, reference, request),
+        DELETE: () => deleteManifest(places, repository, reference, request),
       };
     }
     case "blob":

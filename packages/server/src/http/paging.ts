@@ -1,4 +1,4 @@
-import type { Page } from "../metadata/metadata-store.js";
+import type { Page } from "../records/page.js";
 import { RegistryError } from "../registry/registry-error.js";
 
 /** The longest page, asked for or not: a hundred thousand tags must not be one answer. */

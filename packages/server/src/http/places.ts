@@ -2,6 +2,7 @@ import type { BlobStore } from "@sluice/store";
 import type { Accounts } from "../access/accounts.js";
 import type { BearerTokens } from "../access/bearer-tokens.js";
 import type { Gatekeeper } from "../access/gatekeeper.js";
+import type { EventOutbox } from "../events/event-outbox.js";
 import type { MetadataStore } from "../metadata/metadata-store.js";
 import type { Uploads } from "../uploads/uploads.js";
 
@@ -10,6 +11,7 @@ export interface RegistryPlaces {
   readonly metadata: MetadataStore;
   readonly blobs: BlobStore;
   readonly uploads: Uploads;
+  readonly events: EventOutbox;
   readonly accounts: Accounts;
   readonly tokens: BearerTokens;
   readonly gatekeeper: Gatekeeper;

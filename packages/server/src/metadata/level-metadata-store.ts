@@ -1,13 +1,21 @@
 import type { AbortOptions, ContentDigest, Descriptor } from "@sluice/oci";
 import { type ChainedBatch, Level } from "level";
 import { LevelRecords } from "../records/level-records.js";
-import type { Records } from "../records/records.js";
+import type { Page } from "../records/page.js";
+import type { NewRecord, Records } from "../records/records.js";
 import { artifactOf } from "../registry/manifest-description.js";
 import type { Tag } from "../registry/manifest-reference.js";
 import type { RepositoryName } from "../registry/repository-name.js";
 import { KeyedLock } from "./keyed-lock.js";
 import { keyOf, keysBelow, lastPart, partsOf, tagOf, tagOrder } from "./level-keys.js";
-import type { ListedManifest, MetadataStore, NewManifest, Page, StoredManifest, UnusedBlob } from "./metadata-store.js";
+import type {
+  ChangeOptions,
+  ListedManifest,
+  MetadataStore,
+  NewManifest,
+  StoredManifest,
+  UnusedBlob,
+} from "./metadata-store.js";
 
 /** What stands beside a manifest's bytes: enough to take back everything that storing it did. */
 interface ManifestRecord {
@@ -37,7 +45,7 @@ export class LevelMetadataStore implements MetadataStore {
   readonly #tagsOfManifest;
   readonly #referrers;
   readonly #uploads;
-  readonly #documents: Records;
+  readonly #documents: LevelRecords;
   readonly #locks = new KeyedLock();
   readonly #blobLocks = new KeyedLock();
 
@@ -140,7 +148,7 @@ export class LevelMetadataStore implements MetadataStore {
     repository: RepositoryName,
     manifest: NewManifest,
     tags: readonly Tag[],
-    options?: AbortOptions,
+    options?: ChangeOptions,
   ): Promise<readonly ContentDigest[]> {
     return await this.#change(repository, options, async (batch) => {
       const missing = await this.#missing(repository, manifest);
@@ -155,6 +163,7 @@ export class LevelMetadataStore implements MetadataStore {
         batch.put(keyOf(repository, referrer.subject, digest), referrer.descriptor, { sublevel: this.#referrers });
       }
       for (const tag of tags) await this.#moveTag(batch, repository, tag, digest);
+      if (options?.records) this.#addRecords(batch, options.records(!(await this.#records.has(key))));
       return missing;
     });
   }
@@ -173,7 +182,7 @@ export class LevelMetadataStore implements MetadataStore {
     }
   }
 
-  async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
+  async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: ChangeOptions): Promise<boolean> {
     return await this.#change(repository, options, async (batch) => {
       const key = keyOf(repository, digest);
       const record = await this.#records.get(key);
@@ -192,6 +201,7 @@ export class LevelMetadataStore implements MetadataStore {
         batch.del(tagKey, { sublevel: this.#tagsOfManifest });
         batch.del(keyOf(repository, tagOrder(lastPart(tagKey))), { sublevel: this.#tags });
       }
+      this.#addRecords(batch, options?.records?.(false));
       return true;
     });
   }
@@ -207,12 +217,13 @@ export class LevelMetadataStore implements MetadataStore {
     return keys.map((key) => tagOf(lastPart(key)));
   }
 
-  async deleteTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<boolean> {
+  async deleteTag(repository: RepositoryName, tag: Tag, options?: ChangeOptions): Promise<boolean> {
     return await this.#change(repository, options, async (batch) => {
       const digest = await this.resolveTag(repository, tag);
       if (digest === undefined) return false;
       batch.del(keyOf(repository, tagOrder(tag)), { sublevel: this.#tags });
       batch.del(keyOf(repository, digest, tag), { sublevel: this.#tagsOfManifest });
+      this.#addRecords(batch, options?.records?.(false));
       return true;
     });
   }
@@ -278,6 +289,10 @@ export class LevelMetadataStore implements MetadataStore {
         await batch.close();
       }
     });
+  }
+
+  #addRecords(batch: Batch, records: readonly NewRecord[] = []): void {
+    for (const record of records) this.#documents.add(batch, record);
   }
 
   async #missing(repository: RepositoryName, manifest: NewManifest): Promise<readonly ContentDigest[]> {

@@ -1,4 +1,6 @@
 import type { AbortOptions, ContentDigest, Descriptor } from "@sluice/oci";
+import type { Page } from "../records/page.js";
+import type { NewRecord } from "../records/records.js";
 import type { Tag } from "../registry/manifest-reference.js";
 import type { RepositoryName } from "../registry/repository-name.js";
 
@@ -31,12 +33,13 @@ export interface UnusedBlob {
   readonly sinceMs: number;
 }
 
-/** A page of a sorted list. */
-export interface Page {
-  /** Only what sorts behind it; it need not exist. */
-  readonly after?: string | undefined;
-  /** At most so many. */
-  readonly limit: number;
+/** How manifests and tags are changed. */
+export interface ChangeOptions extends AbortOptions {
+  /**
+   * Records that are written in the same step: with the change, or not at all. Asked for once it is known that there is a change, and whether
+   * it brings a manifest that the repository did not hold.
+   */
+  readonly records?: ((isNew: boolean) => readonly NewRecord[]) | undefined;
 }
 
 /**
@@ -82,7 +85,7 @@ export interface MetadataStore extends AsyncDisposable {
     repository: RepositoryName,
     manifest: NewManifest,
     tags: readonly Tag[],
-    options?: AbortOptions,
+    options?: ChangeOptions,
   ): Promise<readonly ContentDigest[]>;
   manifest(
     repository: RepositoryName,
@@ -92,13 +95,13 @@ export interface MetadataStore extends AsyncDisposable {
   /** By digest. Those that change meanwhile may or may not come. */
   manifests(repository: RepositoryName, options?: AbortOptions): AsyncIterable<ListedManifest>;
   /** Removes a manifest, its tags and its entry among the referrers of its subject. @returns false if it was not there */
-  deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
+  deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: ChangeOptions): Promise<boolean>;
 
   resolveTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<ContentDigest | undefined>;
   /** In the order of the specification: letters of both cases together. */
   tags(repository: RepositoryName, page: Page, options?: AbortOptions): Promise<readonly string[]>;
   /** Removes the tag, not the manifest. @returns false if it was not there */
-  deleteTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<boolean>;
+  deleteTag(repository: RepositoryName, tag: Tag, options?: ChangeOptions): Promise<boolean>;
 
   /** The manifests whose subject is `subject`, by digest. */
   referrers(

@@ -1,9 +1,17 @@
 import type { AbortOptions, ContentDigest, Descriptor } from "@sluice/oci";
-import { PostgresRecords } from "../records/postgres-records.js";
-import type { Records } from "../records/records.js";
+import type { Page } from "../records/page.js";
+import { addRecord, PostgresRecords } from "../records/postgres-records.js";
+import type { NewRecord, Records } from "../records/records.js";
 import type { Tag } from "../registry/manifest-reference.js";
 import type { RepositoryName } from "../registry/repository-name.js";
-import type { ListedManifest, MetadataStore, NewManifest, Page, StoredManifest, UnusedBlob } from "./metadata-store.js";
+import type {
+  ChangeOptions,
+  ListedManifest,
+  MetadataStore,
+  NewManifest,
+  StoredManifest,
+  UnusedBlob,
+} from "./metadata-store.js";
 import { lock, PostgresClient, type Query, type Row } from "./postgres-client.js";
 
 /** Rows in one page of a list that is read to its end. Manifests have bytes, so fewer of them. */
@@ -113,7 +121,7 @@ export class PostgresMetadataStore implements MetadataStore {
     repository: RepositoryName,
     manifest: NewManifest,
     tags: readonly Tag[],
-    options?: AbortOptions,
+    options?: ChangeOptions,
   ): Promise<readonly ContentDigest[]> {
     const { digest, mediaType, bytes, blobs, manifests, referrer } = manifest;
     return await this.#change(repository, options, async (query) => {
@@ -123,6 +131,10 @@ export class PostgresMetadataStore implements MetadataStore {
       ];
       if (missing.length > 0) return missing;
       await addRepository(query, repository);
+      const [before] = await query("select 1 from manifests where repository = $1 and digest = $2", [
+        repository,
+        digest,
+      ]);
       await query(
         "insert into manifests values ($1, $2, $3, $4, $5, $6) on conflict (repository, digest) do update set media_type = excluded.media_type",
         [repository, digest, mediaType, bytes, referrer?.subject, referrer && JSON.stringify(referrer.descriptor)],
@@ -138,6 +150,7 @@ export class PostgresMetadataStore implements MetadataStore {
           [repository, tag, tag.toLowerCase(), digest],
         );
       }
+      await addRecords(query, options?.records?.(before === undefined));
       return missing;
     });
   }
@@ -158,7 +171,7 @@ export class PostgresMetadataStore implements MetadataStore {
     for await (const row of rows) yield { digest: text(row, "digest") as ContentDigest, ...storedOf(row) }; // written by putManifest only
   }
 
-  async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
+  async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: ChangeOptions): Promise<boolean> {
     return await this.#change(repository, options, async (query) => {
       const which = [repository, digest];
       const gone = await query("delete from manifests where repository = $1 and digest = $2 returning 1", which);
@@ -169,6 +182,7 @@ export class PostgresMetadataStore implements MetadataStore {
          update blobs set since_ms = $3 where repository = $1 and digest in (select blob from released)`,
         [...which, Date.now()],
       );
+      await addRecords(query, options?.records?.(false));
       return true;
     });
   }
@@ -189,9 +203,13 @@ export class PostgresMetadataStore implements MetadataStore {
     return rows.map((row) => text(row, "tag"));
   }
 
-  async deleteTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<boolean> {
+  async deleteTag(repository: RepositoryName, tag: Tag, options?: ChangeOptions): Promise<boolean> {
     const statement = "delete from tags where repository = $1 and tag = $2 returning 1";
-    return await this.#changed(repository, statement, [repository, tag], options);
+    return await this.#change(repository, options, async (query) => {
+      if ((await query(statement, [repository, tag])).length === 0) return false;
+      await addRecords(query, options?.records?.(false));
+      return true;
+    });
   }
 
   async referrers(repository: RepositoryName, subject: ContentDigest): Promise<readonly Descriptor<ContentDigest>[]> {
@@ -263,6 +281,10 @@ export class PostgresMetadataStore implements MetadataStore {
 
 async function addRepository(query: Query, repository: RepositoryName): Promise<void> {
   await query("insert into repositories values ($1) on conflict do nothing", [repository]);
+}
+
+async function addRecords(query: Query, records: readonly NewRecord[] = []): Promise<void> {
+  for (const record of records) await addRecord(query, record);
 }
 
 async function missingOf(

@@ -1,9 +1,9 @@
 import type { AbortOptions } from "@sluice/oci";
-import type { Level } from "level";
+import type { ChainedBatch, Level } from "level";
 import { KeyedLock } from "../metadata/keyed-lock.js";
 import { keyOf, keysBelow, lastPart } from "../metadata/level-keys.js";
-import type { Page } from "../metadata/metadata-store.js";
-import { type Record, RecordConflictError, type Records } from "./records.js";
+import type { Page } from "./page.js";
+import { type NewRecord, type Record, RecordConflictError, type Records } from "./records.js";
 
 interface Stored {
   readonly version: number;
@@ -17,6 +17,11 @@ export class LevelRecords implements Records {
 
   constructor(db: Level<string, string>) {
     this.#records = db.sublevel<string, Stored>("records", { valueEncoding: "json" });
+  }
+
+  /** Adds a record, whose key nobody else can know, to a change that is written as a whole. */
+  add(batch: ChainedBatch<Level<string, string>, string, string>, { kind, key, document }: NewRecord): void {
+    batch.put(keyOf(kind, key), { version: 1, document }, { sublevel: this.#records });
   }
 
   async get<T>(kind: string, key: string): Promise<Record<T> | undefined> {

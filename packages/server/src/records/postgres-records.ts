@@ -1,7 +1,7 @@
 import type { AbortOptions } from "@sluice/oci";
-import type { Page } from "../metadata/metadata-store.js";
-import type { PostgresClient, Row } from "../metadata/postgres-client.js";
-import { type Record, RecordConflictError, type Records } from "./records.js";
+import type { PostgresClient, Query, Row } from "../metadata/postgres-client.js";
+import type { Page } from "./page.js";
+import { type NewRecord, type Record, RecordConflictError, type Records } from "./records.js";
 
 /** {@link Records} in PostgreSQL, for any number of processes. */
 export class PostgresRecords implements Records {
@@ -50,6 +50,11 @@ export class PostgresRecords implements Records {
     );
     return rows.map((row) => recordOf<T>(row));
   }
+}
+
+/** Adds a record, whose key nobody else can know, to a transaction. */
+export async function addRecord(query: Query, { kind, key, document }: NewRecord): Promise<void> {
+  await query("insert into records values ($1, $2, 1, $3)", [kind, key, JSON.stringify(document)]);
 }
 
 const recordOf = <T>(row: Row): Record<T> => ({

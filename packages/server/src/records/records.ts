@@ -1,5 +1,5 @@
 import type { AbortOptions } from "@sluice/oci";
-import type { Page } from "../metadata/metadata-store.js";
+import type { Page } from "./page.js";
 
 /** A document with the version that its next writer must name. */
 export interface Record<T> {
@@ -7,6 +7,13 @@ export interface Record<T> {
   /** From 1 on; one more after each write. */
   readonly version: number;
   readonly document: T;
+}
+
+/** A record that is not there yet. */
+export interface NewRecord {
+  readonly kind: string;
+  readonly key: string;
+  readonly document: unknown;
 }
 
 /** Somebody else wrote the record meanwhile, or it is there although it should not be, or the other way round. */

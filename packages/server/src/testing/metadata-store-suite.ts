@@ -1,6 +1,7 @@
 import { contentDigestOf, type Digest, ociMediaTypes, sha256Of } from "@sluice/oci";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MetadataStore, NewManifest } from "../metadata/metadata-store.js";
+import type { Records } from "../records/records.js";
 import { parseTag } from "../registry/manifest-reference.js";
 import { parseRepositoryName } from "../registry/repository-name.js";
 
@@ -28,7 +29,7 @@ const referring = (text: string, subject: Digest): NewManifest =>
 
 /** An opened store, and how it is opened again with what it has kept. */
 export interface OpenedMetadata {
-  readonly store: MetadataStore;
+  readonly store: MetadataStore & { readonly records: Records };
   reopen(): Promise<MetadataStore>;
   dispose(): Promise<void>;
 }
@@ -38,9 +39,11 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
   describe(`${name} is a MetadataStore`, () => {
     let opened: OpenedMetadata;
     let store: MetadataStore;
+    let records: Records;
     beforeEach(async () => {
       opened = await open();
       store = opened.store;
+      records = opened.store.records;
     });
     afterEach(() => opened.dispose());
 
@@ -114,6 +117,45 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       ]);
       expect(await store.tags(app, { limit: 10 })).toEqual(["c"]);
       expect((await store.referrers(app, subject)).map(({ artifactType }) => artifactType)).toEqual(["two"]);
+    });
+
+    it("writes records with a change, and none when nothing changes", async () => {
+      const told: boolean[] = [];
+      const telling = (key: string) => ({
+        records: (isNew: boolean) => {
+          told.push(isNew);
+          return [{ kind: "event", key, document: { key, isNew } }];
+        },
+      });
+      const [blob, manifest] = [sha256Of("blob"), manifestOf("m", { blobs: [sha256Of("blob")] })];
+      await store.putManifest(app, manifest, [tag("a")], telling("refused"));
+      await store.deleteTag(app, tag("a"), telling("no tag"));
+      await store.deleteManifest(app, manifest.digest, telling("no manifest"));
+      expect(told).toEqual([]);
+      await store.linkBlob(app, blob);
+      await store.putManifest(app, manifest, [tag("a")], telling("1 new"));
+      await store.putManifest(app, manifest, [tag("b")], telling("2 again"));
+      await store.deleteTag(app, tag("a"), telling("3 tag"));
+      await store.deleteManifest(app, manifest.digest, telling("4 manifest"));
+      expect(told).toEqual([true, false, false, false]);
+      const keys = (await records.list("event", { limit: 10 })).map(({ key, version }) => [key, version]);
+      expect(keys).toEqual([
+        ["1 new", 1],
+        ["2 again", 1],
+        ["3 tag", 1],
+        ["4 manifest", 1],
+      ]);
+    });
+
+    it("changes nothing where its records cannot be written", async () => {
+      const records = () => {
+        throw new Error("no record");
+      };
+      await expect(store.putManifest(app, manifestOf("m"), [tag("a")], { records })).rejects.toThrow("no record");
+      expect([await store.resolveTag(app, tag("a")), await store.manifest(app, sha256Of("m"))]).toEqual([
+        undefined,
+        undefined,
+      ]);
     });
 
     it("moves several tags at once", async () => {

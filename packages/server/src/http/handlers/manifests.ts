@@ -1,5 +1,6 @@
 import { type ContentDigest, maxManifestBytes, readBounded, TooLargeError } from "@sluice/oci";
 import type { MetadataStore } from "../../metadata/metadata-store.js";
+import { type ChangePlaces, removeManifest, removeTag, storeManifest } from "../../registry/change-manifests.js";
 import { describeManifest } from "../../registry/manifest-description.js";
 import { type ManifestReference, parseTag, type Tag } from "../../registry/manifest-reference.js";
 import { RegistryError } from "../../registry/registry-error.js";
@@ -27,7 +28,7 @@ export async function readManifest(
 
 /** `PUT /v2/<name>/manifests/<reference>`: everything the document names must be in the repository, but not its subject. */
 export async function putManifest(
-  metadata: MetadataStore,
+  places: ChangePlaces,
   repository: RepositoryName,
   reference: ManifestReference,
   request: RegistryRequest,
@@ -40,7 +41,8 @@ export async function putManifest(
       actual: manifest.digest,
     });
   }
-  const missing = await metadata.putManifest(repository, manifest, tags);
+  const origin = { caller: request.caller, via: "push" } as const;
+  const { missing, remarks } = await storeManifest(places, repository, manifest, tags, origin);
   if (missing.length > 0) {
     throw new RegistryError(
       "MANIFEST_BLOB_UNKNOWN",
@@ -56,6 +58,7 @@ export async function putManifest(
       location: `/v2/${repository}/manifests/${manifest.digest}`,
       "docker-content-digest": manifest.digest,
       ...(reference.kind === "digest" && tags.length > 0 && { "oci-tag": tags.join(", ") }),
+      ...(remarks.length > 0 && { warning: remarks.map(warningOf).join(", ") }),
       ...(manifest.referrer && { "oci-subject": manifest.referrer.subject }),
     },
   };
@@ -63,17 +66,22 @@ export async function putManifest(
 
 /** `DELETE /v2/<name>/manifests/<reference>`: a tag goes alone, a manifest with all its tags. */
 export async function deleteManifest(
-  metadata: MetadataStore,
+  places: ChangePlaces,
   repository: RepositoryName,
   reference: ManifestReference,
+  request: RegistryRequest,
 ): Promise<Answer> {
+  const origin = { caller: request.caller, via: "push" } as const;
   const wasThere =
     reference.kind === "digest"
-      ? await metadata.deleteManifest(repository, reference.digest)
-      : await metadata.deleteTag(repository, reference.tag);
-  if (!wasThere) throw await unknownManifest(metadata, repository, reference);
+      ? await removeManifest(places, repository, reference.digest, origin)
+      : await removeTag(places, repository, reference.tag, origin);
+  if (!wasThere) throw await unknownManifest(places.metadata, repository, reference);
   return { status: 202 };
 }
+
+/** For the header `Warning` (distribution specification 1.1, "Warnings"); a remark is one line of printable ASCII. */
+const warningOf = (remark: string): string => `299 - "${remark.replace(/[^ -~]/g, "?").replace(/["\\]/g, "\\$&")}"`;
 
 /** The tag in the path, or those of `?tag=`, which only a push by digest may have (distribution specification after 1.1, "Pushing Manifests"). */
 function tagsOf(reference: ManifestReference, query: URLSearchParams): readonly Tag[] {

@@ -1,4 +1,5 @@
-import type { MetadataStore, Page } from "../../metadata/metadata-store.js";
+import type { MetadataStore } from "../../metadata/metadata-store.js";
+import type { Page } from "../../records/page.js";
 import type { RepositoryName } from "../../registry/repository-name.js";
 import { type Answer, jsonAnswer, type RegistryRequest } from "../answer.js";
 import { loadPage, longestPage, parsePage } from "../paging.js";

@@ -6,6 +6,7 @@ import { configCommand } from "./commands/config.js";
 import { convertCommand } from "./commands/convert.js";
 import { daemonCommand } from "./commands/daemon.js";
 import { demoCommand } from "./commands/demo.js";
+import { importCommand } from "./commands/import.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { mountCommand } from "./commands/mount.js";
 import { mountsCommand } from "./commands/mounts.js";
@@ -74,6 +75,7 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
     nodePoolCommand(runner),
     pullCommand(runner),
     serveCommand(runner),
+    importCommand(runner),
     userCommand(runner),
     tokenCommand(runner),
     scopeMapCommand(runner),

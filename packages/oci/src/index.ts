@@ -46,6 +46,7 @@ export {
   type RegistryReference,
   targetOf,
 } from "./reference.js";
+export { AddressRefusedError, type AddressRule, addressRule } from "./registry/addresses.js";
 export { defaultRetry, defaultTimeouts, type RetryConfig, type TimeoutConfig } from "./registry/config.js";
 export {
   anonymous,

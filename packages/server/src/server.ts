@@ -1,3 +1,4 @@
+import { addressRule } from "@sluice/oci";
 import type { BlobStore } from "@sluice/store";
 import type { Logger } from "pino";
 import { Accounts } from "./access/accounts.js";
@@ -11,6 +12,7 @@ import { createApp } from "./http/app.js";
 import { isLoopback, parseListenAddress, urlOf } from "./http/listen-address.js";
 import { ServerMetrics } from "./http/metrics.js";
 import { Tls, type TlsFiles } from "./http/tls.js";
+import { Imports } from "./import/imports.js";
 import type { MetadataStore } from "./metadata/metadata-store.js";
 import { openFiles, openShared, type SharedStorage } from "./open-stores.js";
 import { defaultUploadLimits, type UploadLimits } from "./uploads/upload-limits.js";
@@ -36,6 +38,8 @@ export interface ServerOptions {
   readonly tls?: TlsFiles | undefined;
   /** `https://HOST`, as clients reach the registry when something stands in front of it. Default: as each of them names it. */
   readonly publicUrl?: string | undefined;
+  /** Let imports and webhooks reach private addresses, and this machine. Default: while only this machine can reach the registry. */
+  readonly allowPrivate?: boolean | undefined;
   /** Told of every push and deletion. */
   readonly onEvent?: EventListener | undefined;
 }
@@ -89,10 +93,14 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
     const events = new EventOutbox(metadata.records, options.log);
     if (options.onEvent !== undefined) events.listen(options.onEvent);
     if (!stores.isShared) await events.tellAgain(0);
-    const places = { events, metadata, blobs, uploads, accounts, tokens, gatekeeper, publicUrl: options.publicUrl };
+    const addresses = addressRule({ allowPrivate: options.allowPrivate ?? isLoopback(host) });
+    const imports = new Imports({ events, metadata, blobs, uploads }, addresses, options.log);
+    const { publicUrl } = options;
+    const places = { events, metadata, blobs, uploads, imports, accounts, tokens, gatekeeper, publicUrl };
     const tls = options.tls && opened.add(await Tls.open(options.tls, options.log));
     const app = await createApp(places, new ServerMetrics(() => uploads.count()), options.log, tls);
     opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
+    opened.add(imports);
     const url = urlOf({ host, port: await app.listen(host, port) }, tls === undefined ? "http" : "https");
     opened.add(repeat(sweepMs, () => uploads.expire(Date.now() - idleUploadMs), options.log, "expire uploads"));
     opened.add(repeat(untoldMs, (signal) => events.tellAgain(untoldMs, signal), options.log, "tell of changes"));

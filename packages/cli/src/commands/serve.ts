@@ -48,7 +48,8 @@ async function serve(context: Context, options: ServeOptions): Promise<void> {
     listen: options.listen ?? configured("listen") ?? defaultListen,
     log: await context.log("info"),
     anonymous: options.anonymous ?? (configured("anonymous") === "read" ? "read" : "none"),
-    allowOpen: options.allowOpen ?? valueAt(context.settings.tree, ["serve", "allowOpen"]) === true,
+    allowOpen: options.allowOpen ?? booleanAt(context, ["allowOpen"]),
+    allowPrivate: booleanAt(context, ["outgoing", "allowPrivate"]),
     publicUrl: options.publicUrl ?? configured("publicUrl"),
     shared: sharedStorage(context),
     ...(certificate !== undefined && key !== undefined && { tls: { certificate, key } }),
@@ -69,6 +70,11 @@ function sharedStorage(context: Context): SharedStorage | undefined {
 function textAt(context: Context, path: readonly string[]): string | undefined {
   const value = valueAt(context.settings.tree, ["serve", ...path]);
   return typeof value === "string" ? value : undefined;
+}
+
+function booleanAt(context: Context, path: readonly string[]): boolean | undefined {
+  const value = valueAt(context.settings.tree, ["serve", ...path]);
+  return typeof value === "boolean" ? value : undefined;
 }
 
 /** Being stopped is how a service ends: no error. */

@@ -22,6 +22,12 @@ const ownKeys = {
       anonymous: z.enum(["none", "read"]).optional(),
       /** Serve everybody everything beyond this machine while there are no accounts. */
       allowOpen: z.boolean().optional(),
+      outgoing: z
+        .strictObject({
+          /** Let imports and webhooks reach private addresses, and this machine. Default: while `listen` is a loopback address. */
+          allowPrivate: z.boolean().optional(),
+        })
+        .optional(),
       /** As clients reach the registry when something stands in front of it. */
       publicUrl: z.url({ protocol: /^https?$/ }).optional(),
       /** For a registry of several processes: each of them is told the same. Without it, files below the data root. */

@@ -5,14 +5,15 @@ const maxPasswordBytes = 4096;
 
 /** From stdin, or `SLUICE_PASSWORD`: a password in the arguments could be read by every user of the machine. */
 export async function passwordOf(context: Context, fromStdin: boolean | undefined): Promise<string> {
-  if (fromStdin === true) return await readStdin();
+  if (fromStdin === true) return await readPassword();
   const password = context.surroundings.environment["SLUICE_PASSWORD"];
   if (password === undefined)
     throw new UsageError("--username needs --password-stdin, or SLUICE_PASSWORD in the environment");
   return password;
 }
 
-async function readStdin(): Promise<string> {
+/** From stdin, without the newline at its end. */
+export async function readPassword(): Promise<string> {
   let text = "";
   for await (const bytes of process.stdin) {
     text += String(bytes);

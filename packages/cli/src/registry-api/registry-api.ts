@@ -18,15 +18,42 @@ class ApiError extends Error {
   }
 }
 
+/** The registry that is managed: `HOST[:PORT]`. */
+export const registryHost = (context: Context): string => context.settings.defaultRegistry ?? "127.0.0.1:5000";
+
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
 /** Asks the management API of a `sluice serve`. @returns its document @throws {ApiError} */
 export async function callApi<T>(
   context: Context,
   flags: ApiFlags,
-  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
+  method: Method,
   path: string,
   body?: object,
 ): Promise<T> {
-  const host = context.settings.defaultRegistry ?? "127.0.0.1:5000";
+  const response = await send(context, flags, method, path, body);
+  return JSON.parse(await response.text()) as T; // what the API promises of this path
+}
+
+/** As {@link callApi} with POST, of a path that answers lines of JSON while it works. Leaving the loop stops the work. @throws {ApiError} */
+export async function* streamApi<T>(context: Context, flags: ApiFlags, path: string, body: object): AsyncGenerator<T> {
+  const response = await send(context, flags, "POST", path, body);
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const piece of response.body ?? []) {
+    rest += decoder.decode(piece, { stream: true });
+    const lines = rest.split("\n");
+    rest = lines.pop() ?? "";
+    if (rest.length > maxLineLength)
+      throw new ApiError("UNEXPECTED_REPLY", "the registry's answer has a line without an end");
+    for (const line of lines) yield JSON.parse(line) as T; // what the API promises of this path
+  }
+}
+
+const maxLineLength = 1024 * 1024;
+
+async function send(context: Context, flags: ApiFlags, method: Method, path: string, body?: object): Promise<Response> {
+  const host = registryHost(context);
   const { isLoopback } = await import("@sluice/oci");
   const url = `${isLoopback(host) ? "http" : "https"}://${host}/api/v1${path}`;
   const authorization = await authorizationFor(context, host, flags);
@@ -42,9 +69,8 @@ export async function callApi<T>(
   }).catch((error: unknown) => {
     throw context.signal.aborted ? error : unreachable(url, error);
   });
-  const text = await response.text();
-  if (response.ok) return JSON.parse(text) as T; // what the API promises of this path
-  throw refusal(host, response.status, text);
+  if (response.ok) return response;
+  throw refusal(host, response.status, await response.text());
 }
 
 async function authorizationFor(context: Context, host: string, flags: ApiFlags): Promise<string | undefined> {

@@ -1,7 +1,8 @@
 import { RegistryTimeoutError, RegistryUnreachableError } from "./errors.js";
 
-/** Codes behind which a second attempt is pointless: the name is unknown, or the certificate is not trusted. */
-const hopeless = /^(?:ENOTFOUND|ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_SSL_|HPE_|ERR_INVALID_)/;
+/** Codes behind which a second attempt is pointless: the name is unknown, the address refused, or the certificate is not trusted. */
+const hopeless =
+  /^(?:ADDRESS_REFUSED|ENOTFOUND|ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_SSL_|HPE_|ERR_INVALID_)/;
 
 /** An error of undici or of the socket as one of ours. */
 export function transportError(name: string, error: unknown, expired: boolean): Error {

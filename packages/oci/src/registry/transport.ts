@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
-import type { Agent, Dispatcher, request } from "undici";
+import type { Agent, buildConnector, Dispatcher, request } from "undici";
 import type { AbortOptions } from "../abort-options.js";
+import { type AddressRule, checkLiteral, guardedLookup } from "./addresses.js";
 import { defaultConnections, type TimeoutConfig } from "./config.js";
 import { Deadline, ProgressDeadline } from "./deadline.js";
 import { RegistryUnreachableError } from "./errors.js";
@@ -31,6 +32,8 @@ export interface TransportOptions {
   /** Accepts any certificate. For test set-ups only. */
   readonly insecureSkipVerify?: boolean | undefined;
   readonly userAgent?: string | undefined;
+  /** Looked at for every connection, those behind redirects and to token services too. Default: anything may be reached. */
+  readonly addresses?: AddressRule | undefined;
   readonly onRequest?: RequestMeter | undefined;
 }
 
@@ -136,7 +139,7 @@ interface Pool {
 
 /** Loads undici, which takes longer than all the rest of this package: a program that asks no registry need not wait for it. */
 async function openPool(options: TransportOptions): Promise<Pool> {
-  const { connections, timeouts, ca, clientCertificates, insecureSkipVerify } = options;
+  const { connections } = options;
   const undici = await import("undici");
   const agent = new undici.Agent({
     connections: connections ?? defaultConnections,
@@ -144,17 +147,33 @@ async function openPool(options: TransportOptions): Promise<Pool> {
     pipelining: 1,
     headersTimeout: 0, // deadlines are ours, see Deadline
     bodyTimeout: 0,
-    connect: {
-      timeout: timeouts.connectMs,
-      ...(ca !== undefined && { ca: typeof ca === "string" ? ca : [...ca] }),
-      ...(clientCertificates !== undefined && {
-        cert: clientCertificates.map(({ cert }) => cert),
-        key: clientCertificates.map(({ key }) => key),
-      }),
-      ...(insecureSkipVerify === true && { rejectUnauthorized: false }),
-    },
+    connect: connectorOf(undici.buildConnector, options),
   });
   return { agent, request: undici.request };
+}
+
+function connectorOf(build: typeof buildConnector, options: TransportOptions): buildConnector.connector {
+  const { timeouts, ca, clientCertificates, insecureSkipVerify, addresses } = options;
+  const connect = build({
+    timeout: timeouts.connectMs,
+    ...(ca !== undefined && { ca: typeof ca === "string" ? ca : [...ca] }),
+    ...(clientCertificates !== undefined && {
+      cert: clientCertificates.map(({ cert }) => cert),
+      key: clientCertificates.map(({ key }) => key),
+    }),
+    ...(insecureSkipVerify === true && { rejectUnauthorized: false }),
+    ...(addresses !== undefined && { lookup: guardedLookup(addresses) }),
+  });
+  if (addresses === undefined) return connect;
+  return (wanted, callback) => {
+    try {
+      checkLiteral(wanted.hostname, addresses);
+    } catch (error) {
+      callback(error as Error, null); // checkLiteral throws nothing else
+      return;
+    }
+    connect(wanted, callback);
+  };
 }
 
 /** The registry's time is counted, the source's is not. */

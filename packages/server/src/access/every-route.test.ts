@@ -34,6 +34,7 @@ const routes: readonly (readonly [method: string, path: string, allowed: readonl
   ["DELETE", "/api/v1/scope-maps/no-such", ["admin"]],
   ["GET", "/api/v1/usage", ["admin"]],
   ["POST", "/api/v1/garbage-collections", ["admin"]],
+  ["POST", "/api/v1/imports", ["writer", "admin"]],
 ];
 
 describe("every route, for every kind of caller", () => {
@@ -98,6 +99,7 @@ describe("every route, for every kind of caller", () => {
     "/api/v1/accounts/reader": ["{}", "application/json"],
     "/api/v1/accounts/deleter/passwords": [JSON.stringify({ place: 2 }), "application/json"],
     "/api/v1/scope-maps/any": [JSON.stringify({ grants: [] }), "application/json"],
+    "/api/v1/imports": [JSON.stringify({ source: "no:reference", repository: "app" }), "application/json"],
     "/api/v1/garbage-collections": [JSON.stringify({ dryRun: true }), "application/json"],
   };
 

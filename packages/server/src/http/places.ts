@@ -3,6 +3,7 @@ import type { Accounts } from "../access/accounts.js";
 import type { BearerTokens } from "../access/bearer-tokens.js";
 import type { Gatekeeper } from "../access/gatekeeper.js";
 import type { EventOutbox } from "../events/event-outbox.js";
+import type { Imports } from "../import/imports.js";
 import type { MetadataStore } from "../metadata/metadata-store.js";
 import type { Uploads } from "../uploads/uploads.js";
 
@@ -11,6 +12,7 @@ export interface RegistryPlaces {
   readonly metadata: MetadataStore;
   readonly blobs: BlobStore;
   readonly uploads: Uploads;
+  readonly imports: Imports;
   readonly events: EventOutbox;
   readonly accounts: Accounts;
   readonly tokens: BearerTokens;

@@ -77,10 +77,11 @@ function blobsOf(
   return [...new Set(heldBlobs(config, layers).map(({ digest }) => digest))];
 }
 
-const heldBlobs = (
-  config: Descriptor<ContentDigest> | undefined,
-  layers: readonly Descriptor<ContentDigest>[],
-): readonly Descriptor<ContentDigest>[] => [
+/** The blobs that a registry keeps of an image. */
+export const heldBlobs = <D extends ContentDigest>(
+  config: Descriptor<D> | undefined,
+  layers: readonly Descriptor<D>[],
+): readonly Descriptor<D>[] => [
   ...(config === undefined ? [] : [config]),
   ...layers.filter(({ mediaType }) => !isHeldElsewhere(mediaType)),
 ];

@@ -14,6 +14,8 @@ const statusOfCode = {
   DENIED: 403,
   UNSUPPORTED: 405,
   TOOMANYREQUESTS: 429,
+  /** Not of the specification: another registry, which this one was told to ask, failed. */
+  SOURCE_FAILED: 502,
   /** Not of the specification, as in other registries: our own fault. */
   UNKNOWN: 500,
 } as const;

@@ -1,10 +1,10 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { Account, Accounts } from "../../access/accounts.js";
 import { actions, repositoryPattern } from "../../access/grants.js";
 import type { Record } from "../../records/records.js";
 import { RegistryError } from "../../registry/registry-error.js";
-import { addApiRoute } from "./api-route.js";
+import { type Authorize, addApiRoute } from "./api-route.js";
 
 /** Of accounts and scope maps. A colon would end it in Basic. */
 const name = z
@@ -29,11 +29,7 @@ const secret = z.object({ name, password: z.string() });
 const done = z.object({});
 
 /** Accounts and what they may do: for administrators. */
-export function addAccountRoutes(
-  api: FastifyInstance,
-  accounts: Accounts,
-  authorize: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
-): void {
+export function addAccountRoutes(api: FastifyInstance, accounts: Accounts, authorize: Authorize): void {
   addApiRoute(
     api,
     {

@@ -1,16 +1,19 @@
 import swagger from "@fastify/swagger";
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
-import { z } from "zod";
+import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import { RegistryError } from "../../registry/registry-error.js";
-import { callerOf } from "../caller.js";
 import type { RegistryPlaces } from "../places.js";
 import { addAccountRoutes } from "./account-routes.js";
-import { addApiRoute } from "./api-route.js";
+import { entrances } from "./entrances.js";
+import { addImportRoutes } from "./import-routes.js";
 import { addStorageRoutes } from "./storage-routes.js";
 
 /** Raised when an operation changes so that an older client would misunderstand. */
 const apiVersion = 1;
 const maxBodyBytes = 1024 * 1024;
+const versionSchema = {
+  summary: "Which version of this API the registry speaks.",
+  response: { 200: { type: "object", properties: { apiVersion: { type: "number" } }, required: ["apiVersion"] } },
+};
 
 /** The management API, below `/api/v1`, with the OpenAPI document of all of it. */
 export async function addApi(app: FastifyInstance, places: RegistryPlaces): Promise<void> {
@@ -29,25 +32,12 @@ export async function addApi(app: FastifyInstance, places: RegistryPlaces): Prom
         }
       },
     );
-    const admin = async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
-      const caller = callerOf(request, places.publicUrl);
-      places.gatekeeper.demandAdmin(await places.gatekeeper.principalOf(caller), caller);
-    };
-    const anybody = async (): Promise<void> => undefined;
-    addApiRoute(
-      api,
-      {
-        method: "GET",
-        path: "/",
-        summary: "Which version of this API the registry speaks.",
-        answer: z.object({ apiVersion: z.number() }),
-        run: async () => ({ apiVersion }),
-      },
-      anybody,
-    );
+    const { admin, loggedIn } = entrances(places);
+    api.get("/", { schema: versionSchema }, async () => ({ apiVersion }));
     api.get("/openapi.json", { schema: { hide: true } }, async () => api.swagger());
     addAccountRoutes(api, places.accounts, admin);
     addStorageRoutes(api, places, admin);
+    addImportRoutes(api, places.imports, loggedIn);
   };
   await app.register(routes, { prefix: "/api/v1" });
 }

@@ -1,10 +1,10 @@
 import type { BlobStore } from "@sluice/store";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { collectGarbage, defaultGraceMs } from "../../garbage/collect-garbage.js";
 import { measureUsage } from "../../garbage/usage.js";
 import type { MetadataStore } from "../../metadata/metadata-store.js";
-import { addApiRoute } from "./api-route.js";
+import { type Authorize, addApiRoute } from "./api-route.js";
 
 const bytes = z.number().int().nonnegative();
 
@@ -12,7 +12,7 @@ const bytes = z.number().int().nonnegative();
 export function addStorageRoutes(
   api: FastifyInstance,
   { metadata, blobs }: { readonly metadata: MetadataStore; readonly blobs: BlobStore },
-  authorize: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
+  authorize: Authorize,
 ): void {
   addApiRoute(
     api,

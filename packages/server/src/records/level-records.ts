@@ -2,8 +2,8 @@ import type { AbortOptions } from "@sluice/oci";
 import type { ChainedBatch, Level } from "level";
 import { KeyedLock } from "../metadata/keyed-lock.js";
 import { keyOf, keysBelow, lastPart } from "../metadata/level-keys.js";
-import type { Page } from "./page.js";
-import { type NewRecord, type Record, RecordConflictError, type Records } from "./records.js";
+import type { EitherWayPage } from "./page.js";
+import { type NewRecord, type Record, type RecordChange, RecordConflictError, type Records } from "./records.js";
 
 interface Stored {
   readonly version: number;
@@ -33,15 +33,27 @@ export class LevelRecords implements Records {
     const place = keyOf(kind, key);
     return this.#locks.run(place, async () => {
       options?.signal?.throwIfAborted();
-      const before = (await this.#records.get(place))?.version ?? 0;
-      if (version !== undefined && version !== before) {
-        throw new RecordConflictError(`${kind} ${key}: version ${before} is there, not ${version}`);
-      }
+      const before = await this.#expect({ kind, key, document, version });
       await this.#records
         .batch()
         .put(place, { version: before + 1, document })
         .write({ sync: true });
       return before + 1;
+    });
+  }
+
+  async write(changes: readonly RecordChange[], options?: AbortOptions): Promise<void> {
+    const places = changes.map(({ kind, key }) => keyOf(kind, key)).sort();
+    await this.#locked(places, async () => {
+      options?.signal?.throwIfAborted();
+      const batch = this.#records.batch();
+      for (const change of changes) {
+        const { kind, key, document } = change;
+        const before = await this.#expect(change);
+        if (document === undefined) batch.del(keyOf(kind, key));
+        else batch.put(keyOf(kind, key), { version: before + 1, document });
+      }
+      await batch.write({ sync: true });
     });
   }
 
@@ -55,8 +67,23 @@ export class LevelRecords implements Records {
     });
   }
 
-  async list<T>(kind: string, page: Page): Promise<readonly Record<T>[]> {
-    const found = await this.#records.iterator({ ...keysBelow([kind], page.after), limit: page.limit }).all();
+  async list<T>(kind: string, page: EitherWayPage): Promise<readonly Record<T>[]> {
+    const { after, limit, isDescending: reverse = false } = page;
+    const range = keysBelow([kind], reverse ? undefined : after);
+    const end = reverse && after !== undefined ? { lt: keyOf(kind, after) } : {};
+    const found = await this.#records.iterator({ ...range, ...end, limit, reverse }).all();
     return found.map(([place, { version, document }]) => ({ key: lastPart(place), version, document: document as T }));
+  }
+
+  /** @returns the version that is there; 0 for none */
+  async #expect({ kind, key, version }: RecordChange): Promise<number> {
+    const before = (await this.#records.get(keyOf(kind, key)))?.version ?? 0;
+    if (version === undefined || version === before) return before;
+    throw new RecordConflictError(`${kind} ${key}: version ${before} is there, not ${version}`);
+  }
+
+  /** Takes the locks one after the other, in the order that everybody takes them in. */
+  #locked<T>([first, ...rest]: readonly string[], work: () => Promise<T>): Promise<T> {
+    return first === undefined ? work() : this.#locks.run(first, () => this.#locked(rest, work));
   }
 }

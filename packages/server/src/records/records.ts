@@ -1,5 +1,5 @@
 import type { AbortOptions } from "@sluice/oci";
-import type { Page } from "./page.js";
+import type { EitherWayPage } from "./page.js";
 
 /** A document with the version that its next writer must name. */
 export interface Record<T> {
@@ -14,6 +14,16 @@ export interface NewRecord {
   readonly kind: string;
   readonly key: string;
   readonly document: unknown;
+}
+
+/** What is to become of a record. */
+export interface RecordChange {
+  readonly kind: string;
+  readonly key: string;
+  /** Undefined: the record goes; JSON has no undefined. */
+  readonly document: unknown;
+  /** As in {@link Records.put}. */
+  readonly version?: number | undefined;
 }
 
 /** Somebody else wrote the record meanwhile, or it is there although it should not be, or the other way round. */
@@ -36,9 +46,15 @@ export interface Records {
    */
   put(kind: string, key: string, document: unknown, version?: number, options?: AbortOptions): Promise<number>;
 
+  /**
+   * Several changes in one step, each of another record.
+   * @throws {RecordConflictError} when one of the versions is not what is there, and nothing is written
+   */
+  write(changes: readonly RecordChange[], options?: AbortOptions): Promise<void>;
+
   /** @returns false if it was not there */
   delete(kind: string, key: string, options?: AbortOptions): Promise<boolean>;
 
   /** By key. */
-  list<T>(kind: string, page: Page, options?: AbortOptions): Promise<readonly Record<T>[]>;
+  list<T>(kind: string, page: EitherWayPage, options?: AbortOptions): Promise<readonly Record<T>[]>;
 }

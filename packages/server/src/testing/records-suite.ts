@@ -48,6 +48,41 @@ export function recordsSuite(name: string, open: () => Promise<OpenedRecords>): 
       expect(await records.put("user", "ann", {}, 0)).toBe(1);
     });
 
+    it("writes several records in one step, or none of them", async () => {
+      await records.put("user", "ann", { at: 1 });
+      await records.put("user", "bob", { at: 1 });
+      const change = (key: string, version: number, document?: object) => ({ kind: "user", key, document, version });
+      for (const changes of [
+        [change("ann", 1, { at: 2 }), change("bob", 2, { at: 2 })],
+        [change("ann", 1, { at: 2 }), change("bob", 2)],
+        [change("new", 0, {}), change("bob", 0, {})],
+      ]) {
+        await expect(records.write(changes)).rejects.toMatchObject({ code: "RECORD_CONFLICT" });
+      }
+      expect(await records.list("user", { limit: 10 })).toMatchObject([{ version: 1 }, { version: 1 }]);
+      await records.write([change("new", 0, { at: 3 }), change("bob", 1), change("ann", 1, { at: 2 })]);
+      expect(await records.list("user", { limit: 10 })).toEqual([
+        { key: "ann", version: 2, document: { at: 2 } },
+        { key: "new", version: 1, document: { at: 3 } },
+      ]);
+    });
+
+    it("lets one of two win that write some of the same records, in whatever order they name them", async () => {
+      const changes = ["a", "b", "c"].map((key) => ({ kind: "user", key, document: {}, version: 0 }));
+      const both = await Promise.allSettled([records.write(changes), records.write(changes.toReversed())]);
+      expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    });
+
+    it("lists a kind from its end, page by page", async () => {
+      for (const key of ["b", "a", "c"]) await records.put("user", key, {});
+      await records.put("a-kind", "x", {});
+      await records.put("users", "x", {});
+      const keys = async (page: { limit: number; after?: string }) =>
+        (await records.list("user", { ...page, isDescending: true })).map(({ key }) => key);
+      expect(await keys({ limit: 2 })).toEqual(["c", "b"]);
+      expect(await keys({ limit: 2, after: "b" })).toEqual(["a"]);
+    });
+
     it("lists a kind by key, page by page", async () => {
       for (const key of ["b", "a", "c/d", "c"]) await records.put("user", key, { key });
       await records.put("users", "x", {});

@@ -15,6 +15,9 @@ export { type OptimizeOptions, type OptimizeResult, optimizeImage } from "./opti
 export { predictStartup } from "./predict/predict-startup.js";
 export type { PredictableImage } from "./predict/predictable-image.js";
 export type { ConversionProgress, OnProgress } from "./progress.js";
+export { type Attached, findAttached } from "./publish/find-artifact.js";
 export type { ImagePlace } from "./source/image-place.js";
+export type { ImageReader } from "./source/image-reader.js";
+export { type SourceImage, selectImage } from "./source/select-image.js";
 export { LayerInvalidError, TarInvalidError } from "./tar/errors.js";
 export { type VerifiedLayer, type VerifyOptions, type VerifyResult, verifyImage } from "./verify/verify-image.js";

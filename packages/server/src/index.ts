@@ -2,3 +2,4 @@ export { ListenAddressError } from "./http/listen-address.js";
 export { RootInUseError, type SharedStorage } from "./open-stores.js";
 export { createServer, OpenRegistryError, type RegistryServer, type ServerOptions } from "./server.js";
 export type { UploadLimits } from "./uploads/upload-limits.js";
+export { createWorker, type WorkerOptions } from "./worker.js";

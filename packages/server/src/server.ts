@@ -1,22 +1,22 @@
-import { addressRule } from "@sluice/oci";
 import type { BlobStore } from "@sluice/store";
 import type { Logger } from "pino";
-import { Accounts } from "./access/accounts.js";
 import { defaultMaxFailures } from "./access/attempts.js";
-import { BearerTokens } from "./access/bearer-tokens.js";
-import { Gatekeeper } from "./access/gatekeeper.js";
-import { EventOutbox } from "./events/event-outbox.js";
+import { startConversions } from "./conversion-service.js";
 import type { EventListener } from "./events/registry-event.js";
-import { collectGarbage, defaultGraceMs, removeOrphans } from "./garbage/collect-garbage.js";
+import { collectGarbage, defaultGraceMs } from "./garbage/collect-garbage.js";
 import { createApp } from "./http/app.js";
 import { isLoopback, parseListenAddress, urlOf } from "./http/listen-address.js";
 import { ServerMetrics } from "./http/metrics.js";
+import type { RegistryPlaces } from "./http/places.js";
 import { Tls, type TlsFiles } from "./http/tls.js";
-import { Imports } from "./import/imports.js";
 import type { MetadataStore } from "./metadata/metadata-store.js";
-import { openFiles, openShared, type SharedStorage } from "./open-stores.js";
-import { defaultUploadLimits, type UploadLimits } from "./uploads/upload-limits.js";
-import { idleUploadMs, Uploads } from "./uploads/uploads.js";
+import { openRegistry } from "./open-registry.js";
+import type { SharedStorage } from "./open-stores.js";
+import { Opened } from "./opened.js";
+import type { ConversionsConfig } from "./operations/conversions-config.js";
+import { repeat } from "./repeat.js";
+import type { UploadLimits } from "./uploads/upload-limits.js";
+import { idleUploadMs } from "./uploads/uploads.js";
 
 export interface ServerOptions {
   /** Absolute path of the data root; the registry's files go below it. One server per root. */
@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly allowPrivate?: boolean | undefined;
   /** Told of every push and deletion. */
   readonly onEvent?: EventListener | undefined;
+  /** How this process converts; with a `concurrency` of 0 others do. */
+  readonly conversions?: Partial<ConversionsConfig> | undefined;
 }
 
 /** A registry that answers. */
@@ -64,6 +66,9 @@ const graceMs = 10_000;
 const sweepMs = 10 * 60 * 1000;
 /** How often changes are told again that a listener did not take, and how old they are then. Milliseconds. */
 const untoldMs = 60_000;
+/** For how long operations that ended are remembered, in milliseconds, and how many of them at most. */
+const rememberMs = 30 * 24 * 60 * 60 * 1000;
+const maxRemembered = 10_000;
 /** How often garbage is collected. Milliseconds. */
 const collectMs = 6 * 60 * 60 * 1000;
 
@@ -72,43 +77,30 @@ const collectMs = 6 * 60 * 60 * 1000;
  * @throws {ListenAddressError} {RootInUseError} {OpenRegistryError} and whatever the system says about the port or the folder
  */
 export async function createServer(options: ServerOptions): Promise<RegistryServer> {
+  const { log } = options;
   const { host, port } = parseListenAddress(options.listen);
   const opened = new Opened();
   try {
-    const stores = opened.add(
-      await (options.shared === undefined ? openFiles(options.root) : openShared(options.shared)),
-    );
-    const { metadata, blobs } = stores;
-    if (!stores.isShared) await removeLost(metadata, blobs, options.log);
-    const uploads = await Uploads.open(stores.uploads, blobs, metadata, { ...defaultUploadLimits, ...options.limits });
-    const accounts = new Accounts(metadata.records);
-    const isOpen = !(await accounts.exist());
-    if (isOpen && !isLoopback(host) && options.allowOpen !== true) throw openBeyondLoopback(options.listen);
-    const tokens = await BearerTokens.open(metadata.records);
-    const gatekeeper = new Gatekeeper(accounts, tokens, {
+    const access = {
       anonymous: options.anonymous ?? "none",
       maxFailures: options.maxLoginFailures ?? defaultMaxFailures,
       isOpenWithoutAccounts: isLoopback(host) || options.allowOpen === true,
-    });
-    const events = new EventOutbox(metadata.records, options.log);
-    if (options.onEvent !== undefined) events.listen(options.onEvent);
-    if (!stores.isShared) await events.tellAgain(0);
-    const addresses = addressRule({ allowPrivate: options.allowPrivate ?? isLoopback(host) });
-    const imports = new Imports({ events, metadata, blobs, uploads }, addresses, options.log);
-    const { publicUrl } = options;
-    const places = { events, metadata, blobs, uploads, imports, accounts, tokens, gatekeeper, publicUrl };
-    const tls = options.tls && opened.add(await Tls.open(options.tls, options.log));
-    const app = await createApp(places, new ServerMetrics(() => uploads.count()), options.log, tls);
-    opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
-    opened.add(imports);
-    const url = urlOf({ host, port: await app.listen(host, port) }, tls === undefined ? "http" : "https");
-    opened.add(repeat(sweepMs, () => uploads.expire(Date.now() - idleUploadMs), options.log, "expire uploads"));
-    opened.add(repeat(untoldMs, (signal) => events.tellAgain(untoldMs, signal), options.log, "tell of changes"));
-    opened.add(
-      repeat(collectMs, (signal) => collect(metadata, blobs, options.log, signal), options.log, "collect garbage"),
+    } as const;
+    const registry = opened.add(
+      await openRegistry({ ...options, access, allowPrivate: options.allowPrivate ?? isLoopback(host) }),
     );
-    options.log.info({ url, root: options.root }, "registry listens");
-    if (!isLoopback(host)) warnOfExposure({ url, isOpen, isPlain: tls === undefined }, options.log);
+    const { places } = registry;
+    const isOpen = !(await places.accounts.exist());
+    if (isOpen && !access.isOpenWithoutAccounts) throw openBeyondLoopback(options.listen);
+    const tls = options.tls && opened.add(await Tls.open(options.tls, log));
+    const app = await createApp(places, new ServerMetrics(() => places.uploads.count()), log, tls);
+    opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
+    opened.add(places.imports);
+    const url = urlOf({ host, port: await app.listen(host, port) }, tls === undefined ? "http" : "https");
+    for (const work of chores(places, log)) opened.add(work);
+    if (options.conversions?.concurrency !== 0) opened.add(await startConversions(registry, options));
+    log.info({ url, root: options.root }, "registry listens");
+    if (!isLoopback(host)) warnOfExposure({ url, isOpen, isPlain: tls === undefined }, log);
     return { url, close: () => opened.close(), [Symbol.asyncDispose]: () => opened.close() };
   } catch (error) {
     await opened.close();
@@ -116,24 +108,22 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
   }
 }
 
-/** What was opened, in order; closed from the last to the first, once. */
-class Opened {
-  readonly #things: AsyncDisposable[] = [];
-  #closed: Promise<void> | undefined;
-
-  add<T extends AsyncDisposable>(thing: T): T {
-    this.#things.push(thing);
-    return thing;
-  }
-
-  close(): Promise<void> {
-    this.#closed ??= this.#closeAll();
-    return this.#closed;
-  }
-
-  async #closeAll(): Promise<void> {
-    for (const thing of this.#things.toReversed()) await thing[Symbol.asyncDispose]();
-  }
+/** What a registry does by itself, again and again. */
+function chores(
+  { metadata, blobs, uploads, events, operations }: RegistryPlaces,
+  log: Logger,
+): readonly AsyncDisposable[] {
+  return [
+    repeat(sweepMs, () => uploads.expire(Date.now() - idleUploadMs), log, "expire uploads"),
+    repeat(untoldMs, (signal) => events.tellAgain(untoldMs, signal), log, "tell of changes"),
+    repeat(collectMs, (signal) => collect(metadata, blobs, log, signal), log, "collect garbage"),
+    repeat(
+      collectMs,
+      (signal) => operations.forget(Date.now() - rememberMs, maxRemembered, signal),
+      log,
+      "forget operations",
+    ),
+  ];
 }
 
 const openBeyondLoopback = (listen: string): OpenRegistryError =>
@@ -152,44 +142,7 @@ function warnOfExposure(
   }
 }
 
-/** What a process left that died between storing a blob and linking it: nobody pushes yet. */
-async function removeLost(metadata: MetadataStore, blobs: BlobStore, log: Logger): Promise<void> {
-  const removed = await removeOrphans(metadata, blobs, { graceMs: 0, dryRun: false });
-  if (removed.removedBlobs > 0) log.info(removed, "removed blobs that no repository holds");
-}
-
 async function collect(metadata: MetadataStore, blobs: BlobStore, log: Logger, signal: AbortSignal): Promise<void> {
   const collection = await collectGarbage(metadata, blobs, { graceMs: defaultGraceMs, dryRun: false, signal });
   if (collection.unlinkedBlobs + collection.removedBlobs > 0) log.info(collection, "collected garbage");
-}
-
-/** Runs `work` again and again, never twice at once; a stop ends it and waits for that. */
-function repeat(
-  intervalMs: number,
-  work: (signal: AbortSignal) => Promise<unknown>,
-  log: Logger,
-  what: string,
-): AsyncDisposable {
-  const stop = new AbortController();
-  let running: Promise<void> | undefined;
-  const run = async (): Promise<void> => {
-    try {
-      await work(stop.signal);
-    } catch (error) {
-      if (!stop.signal.aborted) log.warn({ err: error }, `cannot ${what}; it is tried again later`);
-    } finally {
-      running = undefined;
-    }
-  };
-  const timer = setInterval(() => {
-    running ??= run();
-  }, intervalMs);
-  timer.unref();
-  return {
-    [Symbol.asyncDispose]: async () => {
-      clearInterval(timer);
-      stop.abort();
-      await running;
-    },
-  };
 }

@@ -1,5 +1,6 @@
 import { type Artifact, findArtifact, InvalidArtifactError } from "@sluice/disk/artifact";
-import { type AbortOptions, InvalidDocumentError, isNotFound, type Repository } from "@sluice/oci";
+import { type AbortOptions, InvalidDocumentError, isNotFound } from "@sluice/oci";
+import type { ImageReader } from "../source/image-reader.js";
 import type { SourceImage } from "../source/select-image.js";
 
 /** What is attached to an image: the artifact that nodes choose, or why there is none among those that are there. */
@@ -11,7 +12,7 @@ export interface Attached {
 
 /** Chooses as a node does. Rejects when a candidate could not be read and no other one is good. */
 export async function findAttached(
-  repository: Repository,
+  repository: ImageReader,
   { manifest, config }: SourceImage,
   options?: AbortOptions,
 ): Promise<Attached> {

@@ -6,16 +6,16 @@ import {
   maxImageConfigBytes,
   ociMediaTypes,
   parseImageConfig,
-  type Repository,
   TooLargeError,
 } from "@sluice/oci";
+import type { ImageReader } from "./image-reader.js";
 
 export const isImageConfigType = (mediaType: string | undefined): boolean =>
   mediaType === ociMediaTypes.config || mediaType === dockerMediaTypes.config;
 
 /** The config of an image, verified and bounded. @throws {InvalidDocumentError} {TooLargeError} */
 export async function readImageConfig(
-  repository: Repository,
+  repository: ImageReader,
   manifest: ImageManifest,
   options?: AbortOptions,
 ): Promise<ImageConfig> {
@@ -27,8 +27,8 @@ export async function readImageConfig(
 
 /** A small blob, verified. @throws {TooLargeError} before a byte is read */
 export async function readWholeBlob(
-  repository: Repository,
-  blob: Parameters<Repository["readBlob"]>[0],
+  repository: ImageReader,
+  blob: Parameters<ImageReader["readBlob"]>[0],
   maxBytes: number,
   what: string,
   options?: AbortOptions,

@@ -8,11 +8,11 @@ import {
   isImageIndexType,
   isNotFound,
   type Manifest,
-  type Repository,
   sluiceMediaTypes,
   UnsupportedMediaTypeError,
 } from "@sluice/oci";
 import { ConversionError } from "../conversion-error.js";
+import type { ImageReader } from "./image-reader.js";
 import { isImageConfigType, readImageConfig } from "./read-image-config.js";
 
 /** The only platform that is converted. AS36 */
@@ -44,7 +44,7 @@ interface Budget {
  * @throws {ConversionError}
  */
 export async function selectImage(
-  repository: Repository,
+  repository: ImageReader,
   target: string,
   image: string,
   options?: AbortOptions,
@@ -64,7 +64,7 @@ export async function selectImage(
 }
 
 async function getManifest(
-  repository: Repository,
+  repository: ImageReader,
   target: string,
   image: string,
   options?: AbortOptions,
@@ -84,7 +84,7 @@ async function getManifest(
 
 /** Depth first, named platforms before nameless ones; an entry without variant before one with. */
 async function amd64Child(
-  repository: Repository,
+  repository: ImageReader,
   index: ImageIndex,
   image: string,
   depth: number,
@@ -117,7 +117,7 @@ const isAmd64 = ({ platform }: Descriptor): boolean => platform?.os === "linux" 
 const variantRank = ({ platform }: Descriptor): number => (platform?.variant ? 1 : 0);
 
 async function ifAmd64(
-  repository: Repository,
+  repository: ImageReader,
   descriptor: Descriptor,
   manifest: ImageManifest,
   options?: AbortOptions,
@@ -129,7 +129,7 @@ async function ifAmd64(
 }
 
 async function checked(
-  repository: Repository,
+  repository: ImageReader,
   manifest: ImageManifest,
   image: string,
   options?: AbortOptions,

@@ -10,6 +10,9 @@ const batchSize = 16;
 /** A list ends here, so that who fills it costs a lookup 65 rounds and no more, whatever it says of recordings. */
 const maxCandidates = 64 * batchSize;
 
+/** What it takes of a repository. */
+type ArtifactPlace = Pick<Repository, "referrers" | "getManifest">;
+
 export interface FindArtifactOptions extends AbortOptions {
   /** What refers to the image, when it was listed already. */
   readonly referrers?: readonly Pick<Descriptor, "digest" | "annotations">[] | undefined;
@@ -31,7 +34,7 @@ export interface ArtifactChoice {
  * Rejects only when the candidates cannot be listed, or with the signal's reason.
  */
 export async function findArtifact(
-  repository: Repository,
+  repository: ArtifactPlace,
   source: ArtifactSource,
   options: FindArtifactOptions = {},
 ): Promise<ArtifactChoice> {
@@ -90,7 +93,7 @@ function byPreference(a: Artifact, b: Artifact): number {
 const compareDigests = (a: Digest, b: Digest): number => (a < b ? -1 : a > b ? 1 : 0);
 
 async function judged(
-  repository: Repository,
+  repository: ArtifactPlace,
   source: ArtifactSource,
   digest: Digest,
   { signal, accept }: FindArtifactOptions,

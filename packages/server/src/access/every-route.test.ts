@@ -35,10 +35,19 @@ const routes: readonly (readonly [method: string, path: string, allowed: readonl
   ["GET", "/api/v1/usage", ["admin"]],
   ["POST", "/api/v1/garbage-collections", ["admin"]],
   ["POST", "/api/v1/imports", ["writer", "admin"]],
+  ["GET", "/api/v1/repositories", ["nobody", "reader", "writer", "deleter", "elsewhere", "admin"]],
+  ["GET", "/api/v1/repository?name=app", ["reader", "admin"]],
+  ["PATCH", "/api/v1/repository?name=app", ["admin"]],
+  ["POST", "/api/v1/operations", ["writer", "admin"]],
+  ["GET", "/api/v1/operations", ["nobody", "reader", "writer", "deleter", "elsewhere", "admin"]],
+  ["GET", "/api/v1/operations?repository=app", ["reader", "admin"]],
+  ["GET", "/api/v1/operations/{operation}", ["reader", "admin"]],
+  ["POST", "/api/v1/operations/{operation}/cancel", ["writer", "admin"]],
 ];
 
 describe("every route, for every kind of caller", () => {
   let registry: TestServer;
+  let operation: string;
   const passwords = new Map<CallerName, string>();
   const api = async (method: string, path: string, body?: object): Promise<Record<string, string>> => {
     const answer = await as("admin", method, `/api/v1${path}`, body && JSON.stringify(body), "application/json");
@@ -58,7 +67,7 @@ describe("every route, for every kind of caller", () => {
   };
 
   beforeAll(async () => {
-    registry = await startTestServer({ maxLoginFailures: 10_000 });
+    registry = await startTestServer({ maxLoginFailures: 10_000, conversions: { concurrency: 0 } });
     passwords.set(
       "admin",
       (await api("POST", "/accounts", { name: "admin", kind: "user", isAdmin: true }))["password"] ?? "",
@@ -76,8 +85,26 @@ describe("every route, for every kind of caller", () => {
       passwords.set(name as CallerName, made["password"] ?? ""); // the keys of the table above
     }
     await api("PATCH", "/accounts/disabled", { isDisabled: true });
+    await pushConvertible();
+    operation = (await api("POST", "/operations", { repository: "app", reference: "image" }))["id"] ?? "";
   });
   afterAll(() => registry[Symbol.asyncDispose]());
+
+  /** An image that would be converted if this registry converted any. */
+  const pushConvertible = async (): Promise<void> => {
+    const config = { os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [sha256Of("layer")] } };
+    const descriptors = [];
+    for (const [mediaType, bytes] of [
+      [ociMediaTypes.config, JSON.stringify(config)],
+      [ociMediaTypes.layer, "layer"],
+    ] as const) {
+      const digest = sha256Of(bytes);
+      await as("admin", "POST", `/v2/app/blobs/uploads/?digest=${digest}`, bytes);
+      descriptors.push({ mediaType, digest, size: bytes.length });
+    }
+    const manifest = { schemaVersion: 2, config: descriptors[0], layers: [descriptors[1]] };
+    await as("admin", "PUT", "/v2/app/manifests/image", JSON.stringify(manifest), ociMediaTypes.manifest);
+  };
 
   /** Fills in a path with content of its own, pushed by the administrator. */
   const filled = async (path: string, unique: string): Promise<string> => {
@@ -91,7 +118,11 @@ describe("every route, for every kind of caller", () => {
     });
     await as("admin", "PUT", `/v2/app/manifests/${sha256Of(index)}`, index, ociMediaTypes.index);
     const upload = (await as("admin", "POST", "/v2/app/blobs/uploads/")).headers.get("docker-upload-uuid") ?? "";
-    return path.replace("{blob}", blob).replace("{manifest}", sha256Of(index)).replace("{upload}", upload);
+    return path
+      .replace("{blob}", blob)
+      .replace("{manifest}", sha256Of(index))
+      .replace("{upload}", upload)
+      .replace("{operation}", operation);
   };
   const bodies: Readonly<Record<string, readonly [string, string]>> = {
     "/v2/app/manifests/pushed": [JSON.stringify({ schemaVersion: 2, manifests: [] }), ociMediaTypes.index],
@@ -100,6 +131,8 @@ describe("every route, for every kind of caller", () => {
     "/api/v1/accounts/deleter/passwords": [JSON.stringify({ place: 2 }), "application/json"],
     "/api/v1/scope-maps/any": [JSON.stringify({ grants: [] }), "application/json"],
     "/api/v1/imports": [JSON.stringify({ source: "no:reference", repository: "app" }), "application/json"],
+    "/api/v1/repository?name=app": [JSON.stringify({ streaming: "Inactive" }), "application/json"],
+    "/api/v1/operations": [JSON.stringify({ repository: "app", reference: "no-such" }), "application/json"],
     "/api/v1/garbage-collections": [JSON.stringify({ dryRun: true }), "application/json"],
   };
 

@@ -80,6 +80,11 @@ export class Gatekeeper {
     if (principal.kind === "anonymous" && !principal.isAdmin) throw this.#challenge(caller, "log in first");
   }
 
+  /** @throws {RegistryError} UNAUTHORIZED, always */
+  protected refuse(caller: Caller): never {
+    throw this.#challenge(caller, "wrong name or password");
+  }
+
   async #anonymous(): Promise<Principal> {
     const isOpen = this.#config.isOpenWithoutAccounts && !(await this.#accounts.exist());
     if (isOpen) return { kind: "anonymous", name: "", grants: everything, isAdmin: true };
@@ -98,7 +103,7 @@ export class Gatekeeper {
     const key = createHash("sha256").update(encoded).digest("base64");
     const proof = this.#proven.get(key) ?? (await this.#prove(key, encoded, caller));
     const account = proof && (await this.#accounts.provenBy(proof));
-    if (proof === undefined || account === undefined) throw this.#challenge(caller, "wrong name or password");
+    if (proof === undefined || account === undefined) return this.refuse(caller);
     this.#proven.set(key, proof);
     return { kind: "password", ...account };
   }

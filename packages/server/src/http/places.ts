@@ -5,6 +5,9 @@ import type { Gatekeeper } from "../access/gatekeeper.js";
 import type { EventOutbox } from "../events/event-outbox.js";
 import type { Imports } from "../import/imports.js";
 import type { MetadataStore } from "../metadata/metadata-store.js";
+import type { Operations } from "../operations/operations.js";
+import type { RepositoryStreamings } from "../operations/repository-streaming.js";
+import type { StoredImages } from "../operations/stored-images.js";
 import type { Uploads } from "../uploads/uploads.js";
 
 /** Where a registry keeps what it is given, and who may have it. */
@@ -14,6 +17,9 @@ export interface RegistryPlaces {
   readonly uploads: Uploads;
   readonly imports: Imports;
   readonly events: EventOutbox;
+  readonly images: StoredImages;
+  readonly operations: Operations;
+  readonly streamings: RepositoryStreamings;
   readonly accounts: Accounts;
   readonly tokens: BearerTokens;
   readonly gatekeeper: Gatekeeper;

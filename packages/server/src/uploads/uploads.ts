@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { type ContentDigest, DigestMismatchError } from "@sluice/oci";
 import {
   type BlobStore,
@@ -16,6 +17,10 @@ import { bounded, defaultUploadLimits, OpenUploads, type UploadLimits } from "./
 /** How long nobody may touch an upload before it is forgotten: a client that lost its link for a night may go on. Milliseconds. */
 export const idleUploadMs: number = 24 * 60 * 60 * 1000;
 
+/** How long a request whose client has gone is waited for, and how often it is looked at. */
+const maxBusyTries = 100;
+const busyMs = 50;
+
 /**
  * The uploads of repositories: bytes in an {@link UploadStore}, whose they are in the metadata. They outlive the process. Errors are
  * those of the specification: BLOB_UPLOAD_UNKNOWN when a repository has no such upload, BLOB_UPLOAD_INVALID with 409 while another
@@ -28,6 +33,8 @@ export class Uploads {
   readonly #metadata: MetadataStore;
   readonly #limits: UploadLimits;
   readonly #open: OpenUploads;
+  /** Who began an upload in this process. */
+  readonly #begunBy = new Map<string, string>();
 
   private constructor(store: UploadStore, blobs: BlobStore, metadata: MetadataStore, limits: UploadLimits) {
     this.#store = store;
@@ -49,9 +56,10 @@ export class Uploads {
     return uploads;
   }
 
-  /** @returns the upload's id */
-  async start(repository: RepositoryName): Promise<string> {
+  /** @param caller who begins it @returns the upload's id */
+  async start(repository: RepositoryName, caller = ""): Promise<string> {
     const id = await this.#create(repository);
+    if (caller !== "") this.#begunBy.set(id, caller);
     await this.#metadata.addUpload(repository, id);
     return id;
   }
@@ -84,6 +92,7 @@ export class Uploads {
       throw error;
     }
     this.#open.remove(id);
+    this.#begunBy.delete(id);
     await linkStoredBlob(this.#metadata, this.#blobs, repository, digest);
     await this.#metadata.removeUpload(id);
   }
@@ -91,6 +100,21 @@ export class Uploads {
   async cancel(repository: RepositoryName, id: string): Promise<void> {
     await this.#mustBelong(repository, id);
     await refusing(id, () => this.#forget(id));
+  }
+
+  /** Cancels what `caller` has begun in this process and not ended. It must have gone: a request of it that still writes is waited for. */
+  async cancelOf(caller: string): Promise<void> {
+    for (const [id, begunBy] of this.#begunBy) {
+      for (let tries = 0; begunBy === caller; tries++) {
+        try {
+          await this.#forget(id);
+          break;
+        } catch (error) {
+          if (!(error instanceof UploadBusyError) || tries === maxBusyTries) throw error;
+          await setTimeout(busyMs);
+        }
+      }
+    }
   }
 
   /**
@@ -145,6 +169,7 @@ export class Uploads {
   async #forget(id: string): Promise<void> {
     await this.#store.abort(id);
     this.#open.remove(id);
+    this.#begunBy.delete(id);
     await this.#metadata.removeUpload(id);
   }
 

@@ -28,7 +28,8 @@ export interface ApiRoute<Params extends Schema, Query extends Schema, Body exte
   readonly query?: Query;
   readonly body?: Body;
   readonly answer: Answer;
-  readonly status?: number;
+  /** A function where it depends on the answer. */
+  readonly status?: number | ((answer: z.input<Answer>) => number);
   /** What it answers; a stream of it is sent as lines of JSON, each an answer. */
   readonly run: (input: {
     readonly params: z.output<Params>;
@@ -56,7 +57,7 @@ export function addApiRoute<P extends Schema, Q extends Schema, B extends Schema
       ...(params && { params: jsonSchemaOf(params) }),
       ...(query && { querystring: jsonSchemaOf(query) }),
       ...(body && { body: jsonSchemaOf(body) }),
-      response: { [status]: jsonSchemaOf(answer) },
+      response: { [typeof status === "number" ? status : "2xx"]: jsonSchemaOf(answer) },
     },
     // The schemas are for the document; zod checks, with words that name the field.
     validatorCompiler: () => () => true,
@@ -75,9 +76,10 @@ export function addApiRoute<P extends Schema, Q extends Schema, B extends Schema
         caller,
         signal: gone.signal,
       });
-      if (!isStream(result)) return await reply.code(status).send(result);
+      const statusOf = typeof status === "number" ? () => status : status;
+      if (!isStream(result)) return await reply.code(statusOf(result)).send(result);
       const lines = Readable.from(linesOf(answer, result), { objectMode: false });
-      return await reply.code(status).type("application/x-ndjson").send(lines);
+      return await reply.code(200).type("application/x-ndjson").send(lines);
     },
   });
 }

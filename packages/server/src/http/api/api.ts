@@ -5,6 +5,8 @@ import type { RegistryPlaces } from "../places.js";
 import { addAccountRoutes } from "./account-routes.js";
 import { entrances } from "./entrances.js";
 import { addImportRoutes } from "./import-routes.js";
+import { addOperationRoutes } from "./operation-routes.js";
+import { addRepositoryRoutes } from "./repository-routes.js";
 import { addStorageRoutes } from "./storage-routes.js";
 
 /** Raised when an operation changes so that an older client would misunderstand. */
@@ -32,12 +34,14 @@ export async function addApi(app: FastifyInstance, places: RegistryPlaces): Prom
         }
       },
     );
-    const { admin, loggedIn } = entrances(places);
+    const { admin, loggedIn, anybody } = entrances(places);
     api.get("/", { schema: versionSchema }, async () => ({ apiVersion }));
     api.get("/openapi.json", { schema: { hide: true } }, async () => api.swagger());
     addAccountRoutes(api, places.accounts, admin);
     addStorageRoutes(api, places, admin);
     addImportRoutes(api, places.imports, loggedIn);
+    addRepositoryRoutes(api, places, anybody);
+    addOperationRoutes(api, places, anybody);
   };
   await app.register(routes, { prefix: "/api/v1" });
 }

@@ -11,6 +11,8 @@ export interface Entrances {
   readonly admin: Authorize;
   /** Whoever has an account; the operation asks what they may do. */
   readonly loggedIn: Authorize;
+  /** Whoever there is, unless their credentials are wrong; the operation asks what they may do. */
+  readonly anybody: Authorize;
 }
 
 export function entrances({ gatekeeper, publicUrl }: Pick<RegistryPlaces, "gatekeeper" | "publicUrl">): Entrances {
@@ -28,5 +30,6 @@ export function entrances({ gatekeeper, publicUrl }: Pick<RegistryPlaces, "gatek
   return {
     admin: entrance((principal, sender) => gatekeeper.demandAdmin(principal, sender)),
     loggedIn: entrance((principal, sender) => gatekeeper.demandLogin(principal, sender)),
+    anybody: entrance(() => undefined),
   };
 }

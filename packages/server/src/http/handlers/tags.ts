@@ -21,20 +21,21 @@ export async function listTags(
 /** `GET /v2/_catalog`, which the specification leaves to Docker's registry API: those that the caller may list. */
 export async function listRepositories(metadata: MetadataStore, request: RegistryRequest): Promise<Answer> {
   const { items, headers } = await loadPage(parsePage(request.query), "/v2/_catalog", (page) =>
-    visibleRepositories(metadata, page, request),
+    visibleRepositories(metadata, page, (name) => request.permissions.may(name, "metadata/read")),
   );
   return jsonAnswer({ repositories: items }, headers);
 }
 
-async function visibleRepositories(
+/** The repositories that whoever asks may list. */
+export async function visibleRepositories(
   metadata: MetadataStore,
   page: Page,
-  { permissions }: RegistryRequest,
+  isVisible: (repository: string) => boolean,
 ): Promise<readonly string[]> {
   const visible: string[] = [];
   for (let { after } = page; visible.length < page.limit; ) {
     const found = await metadata.repositories({ after, limit: longestPage });
-    visible.push(...found.filter((repository) => permissions.may(repository, "metadata/read")));
+    visible.push(...found.filter(isVisible));
     if (found.length < longestPage) break;
     after = found.at(-1);
   }

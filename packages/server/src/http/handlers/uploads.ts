@@ -16,7 +16,9 @@ export async function startUpload(
   const mounted = await mountBlob(places, repository, request);
   if (mounted !== undefined) return committed(repository, mounted);
   const digest = request.query.get("digest");
-  if (digest === null) return progress(repository, await places.uploads.start(repository), 0, 202);
+  if (digest === null) {
+    return progress(repository, await places.uploads.start(repository, request.caller), 0, 202);
+  }
   const wanted = parseRequestDigest(digest);
   await places.uploads.push(repository, wanted, request.body);
   return committed(repository, wanted);

@@ -1,0 +1,78 @@
+import { addressRule } from "@sluice/oci";
+import type { BlobStore } from "@sluice/store";
+import type { Logger } from "pino";
+import { Accounts } from "./access/accounts.js";
+import { BearerTokens } from "./access/bearer-tokens.js";
+import { type AccessConfig, Gatekeeper } from "./access/gatekeeper.js";
+import { EventOutbox } from "./events/event-outbox.js";
+import type { EventListener } from "./events/registry-event.js";
+import { removeOrphans } from "./garbage/collect-garbage.js";
+import type { RegistryPlaces } from "./http/places.js";
+import { Imports } from "./import/imports.js";
+import type { MetadataStore } from "./metadata/metadata-store.js";
+import { openFiles, openShared, type SharedStorage } from "./open-stores.js";
+import { autoConvert } from "./operations/auto-convert.js";
+import { Operations } from "./operations/operations.js";
+import { RepositoryStreamings } from "./operations/repository-streaming.js";
+import { StoredImages } from "./operations/stored-images.js";
+import { defaultUploadLimits, type UploadLimits } from "./uploads/upload-limits.js";
+import { Uploads } from "./uploads/uploads.js";
+
+export interface OpenRegistryOptions {
+  /** Absolute path of the data root; the registry's files go below it. One process per root, unless what it keeps is shared. */
+  readonly root: string;
+  /** Keep nothing below the root, but where any number of processes share it. */
+  readonly shared?: SharedStorage | undefined;
+  readonly log: Logger;
+  /** Default: {@link defaultUploadLimits}. */
+  readonly limits?: Partial<UploadLimits> | undefined;
+  readonly access: AccessConfig;
+  /** As clients reach the registry; undefined: as each of them names it. */
+  readonly publicUrl?: string | undefined;
+  /** Let imports and webhooks reach private addresses, and this machine. */
+  readonly allowPrivate: boolean;
+  /** Told of every push and deletion. */
+  readonly onEvent?: EventListener | undefined;
+}
+
+/** All that a process of a registry works with, whether it serves, converts, or both. Every listener for events is added here: any process may tell of any. */
+export interface OpenRegistry extends AsyncDisposable {
+  readonly places: RegistryPlaces;
+  /** Other processes use it at the same time. */
+  readonly isShared: boolean;
+}
+
+/** @throws {RootInUseError} */
+export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRegistry> {
+  const { root, shared, log, publicUrl } = options;
+  const stores = await (shared === undefined ? openFiles(root) : openShared(shared));
+  try {
+    const { metadata, blobs, isShared } = stores;
+    const { records } = metadata;
+    if (!isShared) await removeLost(metadata, blobs, log);
+    const uploads = await Uploads.open(stores.uploads, blobs, metadata, { ...defaultUploadLimits, ...options.limits });
+    const accounts = new Accounts(records);
+    const tokens = await BearerTokens.open(records);
+    const gatekeeper = new Gatekeeper(accounts, tokens, options.access);
+    const images = new StoredImages(metadata, blobs);
+    const [operations, streamings] = [new Operations(records), new RepositoryStreamings(records)];
+    const events = new EventOutbox(records, log);
+    events.listen(autoConvert({ images, operations, streamings }));
+    if (options.onEvent !== undefined) events.listen(options.onEvent);
+    if (!isShared) await events.tellAgain(0);
+    const addresses = addressRule({ allowPrivate: options.allowPrivate });
+    const imports = new Imports({ events, metadata, blobs, uploads }, addresses, log);
+    const kept = { metadata, blobs, uploads, events, images, operations, streamings };
+    const places = { ...kept, imports, accounts, tokens, gatekeeper, publicUrl };
+    return { places, isShared, [Symbol.asyncDispose]: () => stores[Symbol.asyncDispose]() };
+  } catch (error) {
+    await stores[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** What a process left that died between storing a blob and linking it: nobody pushes yet. */
+async function removeLost(metadata: MetadataStore, blobs: BlobStore, log: Logger): Promise<void> {
+  const removed = await removeOrphans(metadata, blobs, { graceMs: 0, dryRun: false });
+  if (removed.removedBlobs > 0) log.info(removed, "removed blobs that no repository holds");
+}

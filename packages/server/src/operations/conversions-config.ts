@@ -1,0 +1,36 @@
+import type { Logger } from "pino";
+import type { ConversionRunner } from "./conversion-runner.js";
+import type { Operations } from "./operations.js";
+import type { StoredImages } from "./stored-images.js";
+
+/** How a process converts. */
+export interface ConversionsConfig {
+  /** Names this process among those that convert. */
+  readonly worker: string;
+  /** Conversions at once in this process; each uses all processors for most of its time. */
+  readonly concurrency: number;
+  /** How often the queue is looked at, besides when this process has changed it. Milliseconds. */
+  readonly pollMs: number;
+  /** A running operation that nobody has touched for so long has lost its worker. Milliseconds; 0 where no other process converts. */
+  readonly leaseMs: number;
+  /** Attempts in all. */
+  readonly maxAttempts: number;
+  /** Before the second attempt; twice as long before each next one. Milliseconds. */
+  readonly backOffMs: number;
+}
+
+export const defaultConversions: Omit<ConversionsConfig, "worker"> = {
+  concurrency: 1,
+  pollMs: 2_000,
+  leaseMs: 30_000,
+  maxAttempts: 5,
+  backOffMs: 5_000,
+};
+
+/** What conversions work with. */
+export interface ConversionsPlaces {
+  readonly operations: Operations;
+  readonly images: StoredImages;
+  readonly runner: ConversionRunner;
+  readonly log: Logger;
+}

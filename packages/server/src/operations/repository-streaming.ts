@@ -1,0 +1,80 @@
+import type { ConversionErrorCode } from "@sluice/converter";
+import type { ContentDigest } from "@sluice/oci";
+import { type Record, RecordConflictError, type Records } from "../records/records.js";
+
+/** Whether what is pushed into a repository is converted by itself. */
+export const streamingStates = ["Active", "Inactive"] as const;
+export type StreamingState = (typeof streamingStates)[number];
+
+/** A push that would have been converted if the image were one that can be. */
+export interface SkippedPush {
+  readonly digest: ContentDigest;
+  readonly tag?: string | undefined;
+  readonly code: ConversionErrorCode;
+  readonly message: string;
+  /** RFC 3339 */
+  readonly time: string;
+}
+
+/** What is remembered of a repository's streaming. */
+export interface RepositoryStreaming {
+  readonly streaming: StreamingState;
+  /** The newest first. */
+  readonly skipped: readonly SkippedPush[];
+}
+
+const kind = "repository-streaming";
+/** Of each repository: the last ones tell what is wrong. */
+const maxSkipped = 20;
+const maxTries = 20;
+const inactive: RepositoryStreaming = { streaming: "Inactive", skipped: [] };
+
+/** The streaming of each repository. AS15: inactive until somebody says otherwise; then for what is pushed later, never for what is there. AS19 */
+export class RepositoryStreamings {
+  readonly #records: Records;
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  async of(repository: string): Promise<RepositoryStreaming> {
+    return (await this.#find(repository))?.document ?? inactive;
+  }
+
+  /** Whether anything was ever said of the repository. */
+  async knows(repository: string): Promise<boolean> {
+    return (await this.#find(repository)) !== undefined;
+  }
+
+  async set(repository: string, streaming: StreamingState): Promise<RepositoryStreaming> {
+    return await this.#change(repository, (before) => ({ ...before, streaming }));
+  }
+
+  /** Of an image that is skipped again only the last time is kept. */
+  async skip(repository: string, push: SkippedPush): Promise<void> {
+    await this.#change(repository, (before) => ({
+      ...before,
+      skipped: [push, ...before.skipped.filter(({ digest }) => digest !== push.digest)].slice(0, maxSkipped),
+    }));
+  }
+
+  async #find(repository: string): Promise<Record<RepositoryStreaming> | undefined> {
+    return await this.#records.get<RepositoryStreaming>(kind, repository);
+  }
+
+  async #change(
+    repository: string,
+    change: (before: RepositoryStreaming) => RepositoryStreaming,
+  ): Promise<RepositoryStreaming> {
+    for (let tries = 0; ; tries++) {
+      const found = await this.#find(repository);
+      const document = change(found?.document ?? inactive);
+      try {
+        await this.#records.put(kind, repository, document, found?.version ?? 0);
+        return document;
+      } catch (error) {
+        if (!(error instanceof RecordConflictError) || tries === maxTries) throw error;
+      }
+    }
+  }
+}

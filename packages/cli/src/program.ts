@@ -8,14 +8,17 @@ import { daemonCommand } from "./commands/daemon.js";
 import { demoCommand } from "./commands/demo.js";
 import { importCommand } from "./commands/import.js";
 import { inspectCommand } from "./commands/inspect.js";
+import { manifestCommand } from "./commands/manifest.js";
 import { mountCommand } from "./commands/mount.js";
 import { mountsCommand } from "./commands/mounts.js";
 import { nodeCommand } from "./commands/node.js";
 import { nodePoolCommand } from "./commands/node-pool.js";
+import { operationCommand } from "./commands/operation.js";
 import { optimizeCommand } from "./commands/optimize.js";
 import { pullCommand } from "./commands/pull.js";
 import { referrersCommand } from "./commands/referrers.js";
 import { registryCommand, usageCommand } from "./commands/registry.js";
+import { repoCommand } from "./commands/repo.js";
 import { runCommand } from "./commands/run.js";
 import { scopeMapCommand } from "./commands/scope-map.js";
 import { serveCommand } from "./commands/serve.js";
@@ -24,6 +27,7 @@ import { storeCommand } from "./commands/store.js";
 import { umountCommand } from "./commands/umount.js";
 import { verifyCommand } from "./commands/verify.js";
 import { whyCommand } from "./commands/why.js";
+import { workerCommand } from "./commands/worker.js";
 import { versionOfProgram } from "./program-version.js";
 import type { Runner } from "./verb.js";
 
@@ -75,6 +79,10 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
     nodePoolCommand(runner),
     pullCommand(runner),
     serveCommand(runner),
+    workerCommand(runner),
+    repoCommand(runner),
+    operationCommand(runner),
+    manifestCommand(runner),
     importCommand(runner),
     userCommand(runner),
     tokenCommand(runner),

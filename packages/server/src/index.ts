@@ -1,5 +1,6 @@
 export { ListenAddressError } from "./http/listen-address.js";
 export { RootInUseError, type SharedStorage } from "./open-stores.js";
+export type { ConversionsConfig } from "./operations/conversions-config.js";
 export { createServer, OpenRegistryError, type RegistryServer, type ServerOptions } from "./server.js";
 export type { UploadLimits } from "./uploads/upload-limits.js";
 export { createWorker, type WorkerOptions } from "./worker.js";

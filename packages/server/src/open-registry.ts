@@ -31,6 +31,8 @@ export interface OpenRegistryOptions {
   readonly publicUrl?: string | undefined;
   /** Let imports and webhooks reach private addresses, and this machine. */
   readonly allowPrivate: boolean;
+  /** Whether images are converted. Default: true. */
+  readonly streaming?: boolean | undefined;
   /** Told of every push and deletion. */
   readonly onEvent?: EventListener | undefined;
 }
@@ -55,7 +57,10 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     const tokens = await BearerTokens.open(records);
     const gatekeeper = new Gatekeeper(accounts, tokens, options.access);
     const images = new StoredImages(metadata, blobs);
-    const [operations, streamings] = [new Operations(records), new RepositoryStreamings(records)];
+    const [operations, streamings] = [
+      new Operations(records),
+      new RepositoryStreamings(records, options.streaming ?? true),
+    ];
     const events = new EventOutbox(records, log);
     events.listen(autoConvert({ images, operations, streamings }));
     if (options.onEvent !== undefined) events.listen(options.onEvent);

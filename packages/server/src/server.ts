@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly allowPrivate?: boolean | undefined;
   /** Told of every push and deletion. */
   readonly onEvent?: EventListener | undefined;
+  /** Whether images are converted, asked or by itself. Default: true. AS34 */
+  readonly streaming?: boolean | undefined;
   /** How this process converts; with a `concurrency` of 0 others do. */
   readonly conversions?: Partial<ConversionsConfig> | undefined;
 }
@@ -98,7 +100,8 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
     opened.add(places.imports);
     const url = urlOf({ host, port: await app.listen(host, port) }, tls === undefined ? "http" : "https");
     for (const work of chores(places, log)) opened.add(work);
-    if (options.conversions?.concurrency !== 0) opened.add(await startConversions(registry, options));
+    const converts = options.streaming !== false && options.conversions?.concurrency !== 0;
+    if (converts) opened.add(await startConversions(registry, options));
     log.info({ url, root: options.root }, "registry listens");
     if (!isLoopback(host)) warnOfExposure({ url, isOpen, isPlain: tls === undefined }, log);
     return { url, close: () => opened.close(), [Symbol.asyncDispose]: () => opened.close() };

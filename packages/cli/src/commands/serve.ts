@@ -1,9 +1,10 @@
-import type { SharedStorage } from "@sluice/server";
 import { Command, Option } from "commander";
-import { valueAt } from "../config/config-tree.js";
+import { booleanAt, numberAt, sharedStorage, textAt } from "../config/serve-settings.js";
 import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
+import { untilStopped } from "../until-stopped.js";
 import { examples, type Runner } from "../verb.js";
+import { conversionsAt, conversionsConfig } from "./worker.js";
 
 interface ServeOptions {
   readonly listen?: string;
@@ -12,6 +13,7 @@ interface ServeOptions {
   readonly publicUrl?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly conversions?: number;
 }
 
 const defaultListen = "127.0.0.1:5000";
@@ -32,6 +34,11 @@ export function serveCommand(run: Runner): Command {
     .option("--public-url <url>", "as clients reach the registry when something stands in front of it")
     .option("--tls-cert <file>", "PEM; read again when it changes")
     .option("--tls-key <file>", "PEM")
+    .option(
+      "--conversions <n>",
+      "at once in this process; 0 leaves them to `sluice worker` (default: 1)",
+      conversionsAt,
+    )
     .addHelpText("after", examples("sluice serve --listen 127.0.0.1:5000", "sluice serve --listen 127.0.0.1:0 -o json"))
     .action(run(serve));
 }
@@ -52,35 +59,10 @@ async function serve(context: Context, options: ServeOptions): Promise<void> {
     allowPrivate: booleanAt(context, ["outgoing", "allowPrivate"]),
     publicUrl: options.publicUrl ?? configured("publicUrl"),
     shared: sharedStorage(context),
+    streaming: booleanAt(context, ["streaming"]),
+    conversions: conversionsConfig(options.conversions ?? numberAt(context, ["conversions"])),
     ...(certificate !== undefined && key !== undefined && { tls: { certificate, key } }),
   });
   context.output.result({ url: server.url }, ({ url }) => url);
   await untilStopped(context.signal);
-}
-
-/** The configuration was checked when it was read: both parts are there, or neither. */
-function sharedStorage(context: Context): SharedStorage | undefined {
-  const postgres = textAt(context, ["storage", "postgres"]);
-  const bucket = textAt(context, ["storage", "s3", "bucket"]);
-  if (postgres === undefined || bucket === undefined) return undefined;
-  const s3 = (key: string): string | undefined => textAt(context, ["storage", "s3", key]);
-  return { postgres, s3: { bucket, prefix: s3("prefix"), endpoint: s3("endpoint"), region: s3("region") } };
-}
-
-function textAt(context: Context, path: readonly string[]): string | undefined {
-  const value = valueAt(context.settings.tree, ["serve", ...path]);
-  return typeof value === "string" ? value : undefined;
-}
-
-function booleanAt(context: Context, path: readonly string[]): boolean | undefined {
-  const value = valueAt(context.settings.tree, ["serve", ...path]);
-  return typeof value === "boolean" ? value : undefined;
-}
-
-/** Being stopped is how a service ends: no error. */
-function untilStopped(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

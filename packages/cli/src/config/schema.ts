@@ -28,6 +28,10 @@ const ownKeys = {
           allowPrivate: z.boolean().optional(),
         })
         .optional(),
+      /** Let the registry convert images, asked or by itself. Default: true. */
+      streaming: z.boolean().optional(),
+      /** Conversions at once in each process; 0 leaves them to others. Default: 1. */
+      conversions: z.number().int().min(0).max(99).optional(),
       /** As clients reach the registry when something stands in front of it. */
       publicUrl: z.url({ protocol: /^https?$/ }).optional(),
       /** For a registry of several processes: each of them is told the same. Without it, files below the data root. */

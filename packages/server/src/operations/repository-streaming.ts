@@ -1,6 +1,7 @@
 import type { ConversionErrorCode } from "@sluice/converter";
 import type { ContentDigest } from "@sluice/oci";
 import { type Record, RecordConflictError, type Records } from "../records/records.js";
+import { RegistryError } from "../registry/registry-error.js";
 
 /** Whether what is pushed into a repository is converted by itself. */
 export const streamingStates = ["Active", "Inactive"] as const;
@@ -32,13 +33,26 @@ const inactive: RepositoryStreaming = { streaming: "Inactive", skipped: [] };
 /** The streaming of each repository. AS15: inactive until somebody says otherwise; then for what is pushed later, never for what is there. AS19 */
 export class RepositoryStreamings {
   readonly #records: Records;
+  readonly #isEnabled: boolean;
 
-  constructor(records: Records) {
+  /** @param isEnabled false where the registry converts nothing at all */
+  constructor(records: Records, isEnabled: boolean) {
     this.#records = records;
+    this.#isEnabled = isEnabled;
   }
 
   async of(repository: string): Promise<RepositoryStreaming> {
-    return (await this.#find(repository))?.document ?? inactive;
+    const found = (await this.#find(repository))?.document ?? inactive;
+    return this.#isEnabled ? found : { ...found, streaming: "Inactive" };
+  }
+
+  /** AS34 @throws {RegistryError} where the registry converts nothing */
+  demandEnabled(): void {
+    if (this.#isEnabled) return;
+    throw new RegistryError(
+      "UNSUPPORTED",
+      "streaming is turned off in this registry's configuration (serve.streaming: false)",
+    );
   }
 
   /** Whether anything was ever said of the repository. */
@@ -46,7 +60,9 @@ export class RepositoryStreamings {
     return (await this.#find(repository)) !== undefined;
   }
 
+  /** @throws {RegistryError} as {@link demandEnabled} */
   async set(repository: string, streaming: StreamingState): Promise<RepositoryStreaming> {
+    if (streaming === "Active") this.demandEnabled();
     return await this.#change(repository, (before) => ({ ...before, streaming }));
   }
 

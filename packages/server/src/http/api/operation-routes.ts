@@ -3,6 +3,7 @@ import { z } from "zod";
 import { may } from "../../access/principal.js";
 import { isOngoing, type Operation, operationCauses, operationStatuses } from "../../operations/operation.js";
 import type { Operations } from "../../operations/operations.js";
+import type { RepositoryStreamings } from "../../operations/repository-streaming.js";
 import { requestConversion } from "../../operations/request-conversion.js";
 import type { StoredImages } from "../../operations/stored-images.js";
 import { parseManifestReference } from "../../registry/manifest-reference.js";
@@ -14,6 +15,7 @@ import { last, n, reference, repositoryName } from "./query-schemas.js";
 export interface OperationPlaces {
   readonly operations: Operations;
   readonly images: StoredImages;
+  readonly streamings: RepositoryStreamings;
 }
 
 const time = z.iso.datetime();
@@ -66,6 +68,7 @@ export function addOperationRoutes(api: FastifyInstance, places: OperationPlaces
       status: ({ alreadyConverted }) => (alreadyConverted ? 200 : 202),
       run: async ({ body, caller, signal }) => {
         caller.demand(body.repository, "content/write");
+        places.streamings.demandEnabled();
         const wanted = {
           repository: parseRepositoryName(body.repository),
           reference: parseManifestReference(body.reference),

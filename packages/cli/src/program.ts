@@ -26,6 +26,7 @@ import { snapshotterCommand } from "./commands/snapshotter.js";
 import { storeCommand } from "./commands/store.js";
 import { umountCommand } from "./commands/umount.js";
 import { verifyCommand } from "./commands/verify.js";
+import { webhookCommand } from "./commands/webhook.js";
 import { whyCommand } from "./commands/why.js";
 import { workerCommand } from "./commands/worker.js";
 import { versionOfProgram } from "./program-version.js";
@@ -84,6 +85,7 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
     operationCommand(runner),
     manifestCommand(runner),
     importCommand(runner),
+    webhookCommand(runner),
     userCommand(runner),
     tokenCommand(runner),
     scopeMapCommand(runner),

@@ -46,7 +46,7 @@ export {
   type RegistryReference,
   targetOf,
 } from "./reference.js";
-export { AddressRefusedError, type AddressRule, addressRule } from "./registry/addresses.js";
+export { AddressRefusedError, type AddressRule, addressRule, checkLiteral } from "./registry/addresses.js";
 export { defaultRetry, defaultTimeouts, type RetryConfig, type TimeoutConfig } from "./registry/config.js";
 export {
   anonymous,
@@ -57,6 +57,7 @@ export {
   fixedCredentials,
 } from "./registry/credentials.js";
 export { type DockerConfigOptions, dockerConfigCredentials } from "./registry/docker-config.js";
+export { DocumentSender } from "./registry/document-sender.js";
 export { isLoopback, type PlainHttp } from "./registry/endpoint.js";
 export {
   DeniedError,

@@ -11,12 +11,16 @@ import type { RegistryPlaces } from "./http/places.js";
 import { Imports } from "./import/imports.js";
 import type { MetadataStore } from "./metadata/metadata-store.js";
 import { openFiles, openShared, type SharedStorage } from "./open-stores.js";
+import { Opened } from "./opened.js";
 import { autoConvert } from "./operations/auto-convert.js";
 import { Operations } from "./operations/operations.js";
 import { RepositoryStreamings } from "./operations/repository-streaming.js";
 import { StoredImages } from "./operations/stored-images.js";
 import { defaultUploadLimits, type UploadLimits } from "./uploads/upload-limits.js";
 import { Uploads } from "./uploads/uploads.js";
+import { DeliveryQueue } from "./webhooks/delivery-queue.js";
+import { Notices } from "./webhooks/notices.js";
+import { Webhooks } from "./webhooks/webhooks.js";
 
 export interface OpenRegistryOptions {
   /** Absolute path of the data root; the registry's files go below it. One process per root, unless what it keeps is shared. */
@@ -47,7 +51,8 @@ export interface OpenRegistry extends AsyncDisposable {
 /** @throws {RootInUseError} */
 export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRegistry> {
   const { root, shared, log, publicUrl } = options;
-  const stores = await (shared === undefined ? openFiles(root) : openShared(shared));
+  const opened = new Opened();
+  const stores = opened.add(await (shared === undefined ? openFiles(root) : openShared(shared)));
   try {
     const { metadata, blobs, isShared } = stores;
     const { records } = metadata;
@@ -63,15 +68,20 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     ];
     const events = new EventOutbox(records, log);
     events.listen(autoConvert({ images, operations, streamings }));
+    const addresses = addressRule({ allowPrivate: options.allowPrivate });
+    const webhooks = new Webhooks(records);
+    const deliveryQueue = new DeliveryQueue(records);
+    const notices = new Notices(metadata, webhooks, deliveryQueue);
+    events.listen((event) => notices.note(event));
     if (options.onEvent !== undefined) events.listen(options.onEvent);
     if (!isShared) await events.tellAgain(0);
-    const addresses = addressRule({ allowPrivate: options.allowPrivate });
     const imports = new Imports({ events, metadata, blobs, uploads }, addresses, log);
     const kept = { metadata, blobs, uploads, events, images, operations, streamings };
-    const places = { ...kept, imports, accounts, tokens, gatekeeper, publicUrl };
-    return { places, isShared, [Symbol.asyncDispose]: () => stores[Symbol.asyncDispose]() };
+    const outgoing = { imports, webhooks, notices, deliveryQueue, addresses };
+    const places = { ...kept, ...outgoing, accounts, tokens, gatekeeper, publicUrl };
+    return { places, isShared, [Symbol.asyncDispose]: () => opened.close() };
   } catch (error) {
-    await stores[Symbol.asyncDispose]();
+    await opened.close();
     throw error;
   }
 }

@@ -17,6 +17,7 @@ import type { ConversionsConfig } from "./operations/conversions-config.js";
 import { repeat } from "./repeat.js";
 import type { UploadLimits } from "./uploads/upload-limits.js";
 import { idleUploadMs } from "./uploads/uploads.js";
+import { Deliveries } from "./webhooks/deliveries.js";
 
 export interface ServerOptions {
   /** Absolute path of the data root; the registry's files go below it. One server per root. */
@@ -100,6 +101,7 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
     opened.add(places.imports);
     const url = urlOf({ host, port: await app.listen(host, port) }, tls === undefined ? "http" : "https");
     for (const work of chores(places, log)) opened.add(work);
+    opened.add(new Deliveries({ ...places, queue: places.deliveryQueue }, log));
     const converts = options.streaming !== false && options.conversions?.concurrency !== 0;
     if (converts) opened.add(await startConversions(registry, options));
     log.info({ url, root: options.root }, "registry listens");

@@ -1,5 +1,15 @@
-/** What a request was for. `range` is a ranged read of a blob, `blob` a whole one. */
-export type RequestKind = "ping" | "token" | "manifest" | "blob" | "range" | "upload" | "referrers" | "tags" | "delete";
+/** What a request was for. `range` is a ranged read of a blob, `blob` a whole one, `notice` a document for somebody who is no registry. */
+export type RequestKind =
+  | "ping"
+  | "token"
+  | "manifest"
+  | "blob"
+  | "range"
+  | "upload"
+  | "referrers"
+  | "tags"
+  | "delete"
+  | "notice";
 
 /** One HTTP exchange, reported when its body has ended or was left. Every attempt and every hop of a redirect is one. */
 export interface RequestReport {

@@ -43,6 +43,14 @@ const routes: readonly (readonly [method: string, path: string, allowed: readonl
   ["GET", "/api/v1/operations?repository=app", ["reader", "admin"]],
   ["GET", "/api/v1/operations/{operation}", ["reader", "admin"]],
   ["POST", "/api/v1/operations/{operation}/cancel", ["writer", "admin"]],
+  ["GET", "/api/v1/webhooks", ["admin"]],
+  ["POST", "/api/v1/webhooks", ["admin"]],
+  ["GET", "/api/v1/webhooks/hook", ["admin"]],
+  ["PATCH", "/api/v1/webhooks/hook", ["admin"]],
+  ["DELETE", "/api/v1/webhooks/hook", ["admin"]],
+  ["GET", "/api/v1/webhooks/hook/config", ["admin"]],
+  ["POST", "/api/v1/webhooks/hook/ping", ["admin"]],
+  ["GET", "/api/v1/webhooks/hook/events", ["admin"]],
 ];
 
 describe("every route, for every kind of caller", () => {
@@ -130,6 +138,11 @@ describe("every route, for every kind of caller", () => {
     "/api/v1/accounts/reader": ["{}", "application/json"],
     "/api/v1/accounts/deleter/passwords": [JSON.stringify({ place: 2 }), "application/json"],
     "/api/v1/scope-maps/any": [JSON.stringify({ grants: [] }), "application/json"],
+    "/api/v1/webhooks": [
+      JSON.stringify({ name: "hook", url: "http://127.0.0.1:1", actions: ["push"] }),
+      "application/json",
+    ],
+    "/api/v1/webhooks/hook": ["{}", "application/json"],
     "/api/v1/imports": [JSON.stringify({ source: "no:reference", repository: "app" }), "application/json"],
     "/api/v1/repository?name=app": [JSON.stringify({ streaming: "Inactive" }), "application/json"],
     "/api/v1/operations": [JSON.stringify({ repository: "app", reference: "no-such" }), "application/json"],

@@ -1,5 +1,15 @@
 import type { ContentDigest } from "@sluice/oci";
 
+/** The request that made a change, for those who are told of it. */
+export interface EventRequest {
+  /** A UUID: events of one request have the same. */
+  readonly id: string;
+  /** As the client named the registry. */
+  readonly host: string;
+  readonly method: string;
+  readonly userAgent: string;
+}
+
 /** A manifest or a tag came or went. Written with the change itself, so it has happened, and happened for good. */
 export interface RegistryEvent {
   /** A UUID. An event that is told again has the same. */
@@ -19,6 +29,7 @@ export interface RegistryEvent {
   readonly via: "push" | "import";
   /** Name of the account; "" for those who do not log in. */
   readonly caller: string;
+  readonly request?: EventRequest | undefined;
   /** RFC 3339. */
   readonly time: string;
 }

@@ -9,9 +9,10 @@ import type { Operations } from "../operations/operations.js";
 import type { RepositoryStreamings } from "../operations/repository-streaming.js";
 import type { StoredImages } from "../operations/stored-images.js";
 import type { Uploads } from "../uploads/uploads.js";
+import type { WebhookPlaces } from "./api/webhook-routes.js";
 
 /** Where a registry keeps what it is given, and who may have it. */
-export interface RegistryPlaces {
+export interface RegistryPlaces extends WebhookPlaces {
   readonly metadata: MetadataStore;
   readonly blobs: BlobStore;
   readonly uploads: Uploads;

@@ -1,5 +1,6 @@
 import type { ContentDigest } from "@sluice/oci";
 import type { EventOutbox } from "../events/event-outbox.js";
+import type { EventRequest } from "../events/registry-event.js";
 import type { MetadataStore, NewManifest } from "../metadata/metadata-store.js";
 import type { Tag } from "./manifest-reference.js";
 import type { RepositoryName } from "./repository-name.js";
@@ -15,6 +16,7 @@ export interface ChangeOrigin {
   /** Name of the account; "" for those who do not log in. */
   readonly caller: string;
   readonly via: "push" | "import";
+  readonly request?: EventRequest | undefined;
 }
 
 /** What became of a manifest that was to be stored. */

@@ -11,7 +11,7 @@ import {
   sluiceMediaTypes,
   UnsupportedMediaTypeError,
 } from "@sluice/oci";
-import type { NewManifest } from "../metadata/metadata-store.js";
+import type { NewManifest, StoredManifest } from "../metadata/metadata-store.js";
 import type { ManifestReference } from "./manifest-reference.js";
 import { RegistryError } from "./registry-error.js";
 
@@ -53,6 +53,12 @@ export function artifactOf(
     isStreaming: manifest.artifactType === sluiceMediaTypes.artifact,
     blobs: manifest.kind === "image" ? heldBlobs(manifest.config, manifest.layers) : [],
   };
+}
+
+/** The image that a stored manifest is the streaming artifact of. */
+export function streamedImageOf({ bytes, mediaType }: StoredManifest): Descriptor<ContentDigest> | undefined {
+  const { artifactType, subject } = parsed(bytes, mediaType, "sha256");
+  return artifactType === sluiceMediaTypes.artifact ? subject : undefined;
 }
 
 function parsed(

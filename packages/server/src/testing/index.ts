@@ -1,2 +1,3 @@
 export { missingPostgres, startPostgres, type TestPostgres } from "./postgres.js";
 export { startTestServer, type TestServer } from "./test-server.js";
+export { type ReceivedNotice, startWebhookReceiver, type WebhookReceiver } from "./webhook-receiver.js";

@@ -8,6 +8,7 @@ import { addImportRoutes } from "./import-routes.js";
 import { addOperationRoutes } from "./operation-routes.js";
 import { addRepositoryRoutes } from "./repository-routes.js";
 import { addStorageRoutes } from "./storage-routes.js";
+import { addWebhookRoutes } from "./webhook-routes.js";
 
 /** Raised when an operation changes so that an older client would misunderstand. */
 const apiVersion = 1;
@@ -42,6 +43,7 @@ export async function addApi(app: FastifyInstance, places: RegistryPlaces): Prom
     addImportRoutes(api, places.imports, loggedIn);
     addRepositoryRoutes(api, places, anybody);
     addOperationRoutes(api, places, anybody);
+    addWebhookRoutes(api, places, admin);
   };
   await app.register(routes, { prefix: "/api/v1" });
 }

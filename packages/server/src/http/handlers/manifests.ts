@@ -1,6 +1,13 @@
+import { randomUUID } from "node:crypto";
 import { type ContentDigest, maxManifestBytes, readBounded, TooLargeError } from "@sluice/oci";
 import type { MetadataStore } from "../../metadata/metadata-store.js";
-import { type ChangePlaces, removeManifest, removeTag, storeManifest } from "../../registry/change-manifests.js";
+import {
+  type ChangeOrigin,
+  type ChangePlaces,
+  removeManifest,
+  removeTag,
+  storeManifest,
+} from "../../registry/change-manifests.js";
 import { describeManifest } from "../../registry/manifest-description.js";
 import { type ManifestReference, parseTag, type Tag } from "../../registry/manifest-reference.js";
 import { RegistryError } from "../../registry/registry-error.js";
@@ -41,7 +48,7 @@ export async function putManifest(
       actual: manifest.digest,
     });
   }
-  const origin = { caller: request.caller, via: "push" } as const;
+  const origin = originOf(request);
   const { missing, remarks } = await storeManifest(places, repository, manifest, tags, origin);
   if (missing.length > 0) {
     throw new RegistryError(
@@ -71,7 +78,7 @@ export async function deleteManifest(
   reference: ManifestReference,
   request: RegistryRequest,
 ): Promise<Answer> {
-  const origin = { caller: request.caller, via: "push" } as const;
+  const origin = originOf(request);
   const wasThere =
     reference.kind === "digest"
       ? await removeManifest(places, repository, reference.digest, origin)
@@ -79,6 +86,15 @@ export async function deleteManifest(
   if (!wasThere) throw await unknownManifest(places.metadata, repository, reference);
   return { status: 202 };
 }
+
+function originOf({ caller, headers, method }: RegistryRequest): ChangeOrigin {
+  const host = (headers.host ?? "").slice(0, maxFactLength);
+  const userAgent = (headers["user-agent"] ?? "").slice(0, maxFactLength);
+  return { caller, via: "push", request: { id: randomUUID(), host, method, userAgent } };
+}
+
+/** What a client says of itself is kept with each event. */
+const maxFactLength = 255;
 
 /** For the header `Warning` (distribution specification 1.1, "Warnings"); a remark is one line of printable ASCII. */
 const warningOf = (remark: string): string => `299 - "${remark.replace(/[^ -~]/g, "?").replace(/["\\]/g, "\\$&")}"`;

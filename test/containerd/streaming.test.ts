@@ -72,7 +72,12 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
   });
 
   it("unpacks an image without one on the layers that it shares with the streamed one, and says why", async () => {
+    const away = node.registry.faults.add({
+      fault: { kind: "status", status: 503 },
+      when: ({ path }) => path.includes("/streamed/"), // whose layers it stands on
+    });
     await containerd.pull(plain);
+    away();
     expect(await containerd.run(plain, "b", "/usr/bin/sha256sum", "/top")).toContain(sum(small));
     expect(await readdir(node.paths.prefixes)).toContainEqual(expect.stringMatching(/-1$/));
     const { pulled } = JSON.parse(await node.must("why", plain, "-o", "json")) as { pulled: unknown };

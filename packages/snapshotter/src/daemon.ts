@@ -25,10 +25,11 @@ import { DaemonService } from "./node-service.js";
 import { openNodeStore } from "./node-store.js";
 import type { Logger } from "./observe/log.js";
 import { watchSlowReads } from "./observe/slow-reads.js";
+import { MergeThreads } from "./prefixes/merge-threads.js";
+import { PrefixImages } from "./prefixes/prefix-images.js";
 import { readDaemonFile, refuseSecondDaemon, removeDaemonFile, writeDaemonFile } from "./process/daemon-file.js";
 import { createTrustPolicy } from "./resolve/trust.js";
 import type { ContainerdSnapshots } from "./snapshots/containerd-snapshots.js";
-import { PrefixImages } from "./snapshots/prefix-images.js";
 import { StreamedImages } from "./snapshots/streamed-images.js";
 import { NodePaths } from "./state/node-paths.js";
 import { requireOwnFolder } from "./state/own-folder.js";
@@ -160,7 +161,12 @@ async function compose(
   const written = await sweepFolders(paths, new Set(left.map((record) => record.id)));
   if (written.length > 0) log.warn({ folders: written }, "kept: no mount is known for what was written there");
 
-  const prefixes = new PrefixImages({ paths, diskStore, openRepository });
+  const prefixes = new PrefixImages({
+    paths,
+    diskStore,
+    openRepository,
+    merge: ((threads) => threads.merge.bind(threads))(new MergeThreads()),
+  });
   const streamed = new StreamedImages({ images, prefixes, diskStore, store, disks, lowers, driver: erofs, log });
   let containerd: ContainerdSnapshots | undefined;
 
@@ -190,6 +196,7 @@ async function compose(
     keeper: () => keeper && { pid: keeper.pid, takeOvers: kept?.takeOvers ?? 0 },
     pulled: (reference) => streamed.outcome(reference),
     neededBySnapshots: () => containerd?.snapshots.artifacts() ?? [],
+    collectForSnapshots: (needed) => streamed.collect(needed),
     onStopped: () => {
       keeper?.say("ending");
       end();

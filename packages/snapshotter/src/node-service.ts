@@ -58,6 +58,8 @@ export interface NodeServiceParts {
   readonly pulled: (reference: string) => PullOutcome | undefined;
   /** Artifacts that containerd's snapshots are shown from. */
   readonly neededBySnapshots: () => readonly Digest[];
+  /** Frees what was made for the snapshots of other artifacts. */
+  readonly collectForSnapshots: (needed: readonly Digest[]) => Promise<void>;
   /** Everything is unmounted: end the process's work, once the answer is out. */
   readonly onStopped: () => void;
 }
@@ -153,7 +155,9 @@ export class DaemonService implements NodeService {
   /** Images first: once nobody remembers them, nothing binds their chunks any more. */
   async storeGc(signal: AbortSignal): Promise<GcResult> {
     const { diskStore, disks, mounts, store } = this.#parts;
-    const wanted = new Set([...disks.digests, ...mounts.awaited, ...this.#parts.neededBySnapshots()]);
+    const needed = this.#parts.neededBySnapshots();
+    await this.#parts.collectForSnapshots(needed);
+    const wanted = new Set([...disks.digests, ...mounts.awaited, ...needed]);
     const unused = (await diskStore.list()).filter((digest) => !wanted.has(digest));
     for (const digest of unused) await diskStore.remove(digest);
     return { freedBytes: await store.gc({ signal }), removedDisks: unused.length };

@@ -49,6 +49,8 @@ const codeOfRegistryError: Readonly<Record<string, NotStreamableCode>> = {
   TOO_MANY_REQUESTS: "REGISTRY_UNREACHABLE",
   SHORT_BODY: "REGISTRY_UNREACHABLE",
   UNSUPPORTED_MEDIATYPE: "UNSUPPORTED_MEDIATYPE",
+  INVALID_FORMAT: "ARTIFACT_INVALID",
+  DIGEST_MISMATCH: "ARTIFACT_INVALID",
 };
 
 /** What a failed request to the repository of `what` means for streaming it. A fault of ours (no code) is rethrown as it is. */

@@ -158,6 +158,7 @@ export class Snapshots implements SnapshotService {
     const unpacked = (): number[] => [...this.#index.all()].flatMap(({ id, streamed }) => (streamed ? [] : [id]));
     await this.#folders.sweep(() => new Set(unpacked()));
     await this.#folders.removed();
+    await this.#parts.streamed.collect(this.artifacts());
   }
 
   /** Mounts again what active snapshots and views stand on, before anybody asks. What fails is tried again by who asks. */

@@ -10,8 +10,8 @@ import type { ImageLookup } from "../disks/image-lookup.js";
 import type { Driver } from "../drivers/index.js";
 import type { LowerLease, Lowers } from "../mounts/lowers.js";
 import type { Logger } from "../observe/log.js";
-import { type NotStreamableCode, NotStreamableError } from "../resolve/not-streamable.js";
-import type { PrefixImages } from "./prefix-images.js";
+import type { PrefixImages } from "../prefixes/prefix-images.js";
+import { type NotStreamableCode, NotStreamableError, notStreamableBecause } from "../resolve/not-streamable.js";
 import { SnapshotError } from "./snapshot-error.js";
 import type { SnapshotUsage, StreamedLayer } from "./snapshot-record.js";
 import type { LayerOffer, StreamedLayers } from "./streamed-layers.js";
@@ -25,6 +25,8 @@ const labelNames = {
 
 /** A pull waits for this at most before it goes on as usual. Milliseconds. */
 const maxLookupMs = 5000;
+/** Megabytes for the largest images; they come at once or the registry is too slow to stream from. Milliseconds. */
+const maxIndexesMs = 5000;
 /** containerd asks layer by layer, within moments: what was found of the image holds for so long. Milliseconds. */
 const foundForMs = 60_000;
 /** containerd's CRI asks for the use of every snapshot each ten seconds. Milliseconds. */
@@ -107,6 +109,11 @@ export class StreamedImages implements StreamedLayers {
     return await usage;
   }
 
+  async collect(needed: readonly Digest[]): Promise<void> {
+    const { prefixes, disks } = this.#parts;
+    await prefixes.collect(new Set(needed), (artifact) => disks.digests.includes(artifact));
+  }
+
   async #countStored(artifact: Digest): Promise<SnapshotUsage> {
     const stored = await this.#parts.diskStore.loadUnlessDamaged(artifact);
     let sizeBytes = 0;
@@ -138,13 +145,20 @@ export class StreamedImages implements StreamedLayers {
 
   /** Never rejects. */
   async #find(reference: string, manifest: string): Promise<Found> {
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(tooSlow(reference)), maxLookupMs);
+    const { driver, images, prefixes } = this.#parts;
     try {
-      const probe = await this.#parts.driver.probe();
+      const probe = await driver.probe();
       if (!probe.ok) throw new NotStreamableError("DRIVER_UNAVAILABLE", probe.reason);
       const address = { reference: byDigest(reference, manifest) };
-      return await this.#parts.images.find(address, { signal: late.signal });
+      const found = await inTime(`${reference}: no artifact was found`, maxLookupMs, (signal) =>
+        images.find(address, { signal }),
+      );
+      await inTime(`${reference}: the layer indexes did not come`, maxIndexesMs, async (signal) => {
+        await prefixes.prepare(found, { signal }).catch((error: unknown) => {
+          throw signal.aborted ? signal.reason : notStreamableBecause(error, `layer indexes of ${reference}`);
+        });
+      });
+      return found;
     } catch (error) {
       if (error instanceof NotStreamableError) return error;
       this.#parts.log.error(
@@ -152,8 +166,6 @@ export class StreamedImages implements StreamedLayers {
         "looking for a streaming artifact failed; the pull goes on as usual",
       );
       return new NotStreamableError("REGISTRY_ERROR", String(error), { cause: error });
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -171,8 +183,22 @@ export class StreamedImages implements StreamedLayers {
   }
 }
 
-const tooSlow = (reference: string): NotStreamableError =>
-  new NotStreamableError("REGISTRY_UNREACHABLE", `${reference}: no artifact was found within ${maxLookupMs} ms`);
+async function inTime<T>(late: string, maxMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const tooLate = new NotStreamableError("REGISTRY_UNREACHABLE", `${late} within ${maxMs} ms`);
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      stop.abort(tooLate);
+      reject(tooLate); // whatever does not listen to the signal
+    }, maxMs);
+  });
+  try {
+    return await Promise.race([work(stop.signal), deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** The image that the name stood for when containerd looked, whatever it stands for by now. */
 function byDigest(reference: string, manifest: string): string {

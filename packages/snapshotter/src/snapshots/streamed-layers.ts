@@ -1,4 +1,4 @@
-import type { AbortOptions } from "@sluice/oci";
+import type { AbortOptions, Digest } from "@sluice/oci";
 import type { LowerLease } from "../mounts/lowers.js";
 import type { SnapshotUsage, StreamedLayer } from "./snapshot-record.js";
 
@@ -19,4 +19,6 @@ export interface StreamedLayers {
   acquire(layer: StreamedLayer, options?: AbortOptions): Promise<LowerLease>;
   /** What is on this node of the layer. */
   usage(layer: StreamedLayer): Promise<SnapshotUsage>;
+  /** Frees what was made for streamed layers and belongs to none of the `needed` artifacts. */
+  collect(needed: readonly Digest[]): Promise<void>;
 }

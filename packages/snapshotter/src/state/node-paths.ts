@@ -80,9 +80,13 @@ export class NodePaths {
   get snapshots(): string {
     return join(this.root, "snapshots");
   }
-  /** The lower layers of streamed images, merged here: notes of what was made, and a layout with its metadata. */
+  /** The lower layers of streamed images, merged here: a folder each, with a note of what was made and a layout with its metadata. */
   get prefixes(): string {
     return join(this.root, "prefixes");
+  }
+  /** What merging takes of each layer. */
+  get layerIndexes(): string {
+    return join(this.root, "layer-indexes");
   }
   /** The records of the snapshots. */
   get snapshotIndex(): string {

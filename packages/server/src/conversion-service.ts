@@ -15,6 +15,8 @@ export interface ConversionServiceOptions {
   readonly root: string;
   readonly log: Logger;
   readonly conversions?: Partial<ConversionsConfig> | undefined;
+  /** Of the converting process; another one in tests. */
+  readonly script?: URL | undefined;
 }
 
 /** A conversion that ends has nothing to say that is worth waiting for. Milliseconds. */
@@ -26,7 +28,7 @@ const graceMs = 1_000;
  */
 export async function startConversions(
   { places, isShared }: OpenRegistry,
-  { root, log, conversions }: ConversionServiceOptions,
+  { root, log, conversions, script }: ConversionServiceOptions,
 ): Promise<AsyncDisposable> {
   const config: ConversionsConfig = {
     ...defaultConversions,
@@ -41,13 +43,16 @@ export async function startConversions(
     const door = { ...places, gatekeeper: access, publicUrl: undefined };
     const app = await createApp(door, new ServerMetrics(() => uploads.count()), log);
     opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
-    const runner = new ProcessRunner({
-      host: `127.0.0.1:${await app.listen("127.0.0.1", 0)}`,
-      folder: join(root, "registry", "conversions"),
-      concurrency: config.concurrency,
-      access,
-      uploads,
-    });
+    const runner = new ProcessRunner(
+      {
+        host: `127.0.0.1:${await app.listen("127.0.0.1", 0)}`,
+        folder: join(root, "registry", "conversions"),
+        concurrency: config.concurrency,
+        access,
+        uploads,
+      },
+      script,
+    );
     opened.add(new Conversions({ operations, images, runner, log }, config));
     return { [Symbol.asyncDispose]: () => opened.close() };
   } catch (error) {

@@ -4,6 +4,7 @@ import { sha256Of } from "@sluice/oci";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseRepositoryName } from "../registry/repository-name.js";
 import { metadataStoreSuite } from "../testing/metadata-store-suite.js";
+import { operationsSuite } from "../testing/operations-suite.js";
 import { missingPostgres, startPostgres, type TestPostgres } from "../testing/postgres.js";
 import { recordsSuite } from "../testing/records-suite.js";
 import { lock, PostgresClient } from "./postgres-client.js";
@@ -30,10 +31,12 @@ describe.skipIf(missingPostgres !== "")(`in PostgreSQL ${missingPostgres}`, () =
     };
   });
 
-  recordsSuite("PostgresMetadataStore", async () => {
-    const store = await PostgresMetadataStore.open(await postgres.newDatabase());
-    return { records: store.records, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
-  });
+  for (const suite of [recordsSuite, operationsSuite]) {
+    suite("PostgresMetadataStore", async () => {
+      const store = await PostgresMetadataStore.open(await postgres.newDatabase());
+      return { records: store.records, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+    });
+  }
 
   it("is made once when four processes open it at the same moment, and shared by them", async () => {
     const url = await postgres.newDatabase();

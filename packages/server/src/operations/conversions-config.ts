@@ -30,7 +30,7 @@ export const defaultConversions: Omit<ConversionsConfig, "worker"> = {
 /** What conversions work with. */
 export interface ConversionsPlaces {
   readonly operations: Operations;
-  readonly images: StoredImages;
+  readonly images: Pick<StoredImages, "isListed">;
   readonly runner: ConversionRunner;
   readonly log: Logger;
 }

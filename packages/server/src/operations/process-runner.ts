@@ -61,7 +61,11 @@ export class ProcessRunner implements ConversionRunner {
   }
 
   async #convert(job: ConversionJob, onProgress: RunOptions["onProgress"], signal?: AbortSignal): Promise<Digest> {
-    const child = fork(this.#script, { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [] });
+    const child = fork(this.#script, {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      execArgv: [],
+      env: bareEnvironment(),
+    });
     let last: ConversionMessage | undefined;
     child.on("message", (message: ConversionMessage) => {
       if (message.kind === "progress") onProgress(message.fraction);
@@ -77,6 +81,14 @@ export class ProcessRunner implements ConversionRunner {
     const message = `the converting process ${how}; ${stderr()}`.replace(/; $/, "");
     throw new ConversionFailedError({ code: "UNKNOWN_ERROR", message, isPassing: true });
   }
+}
+
+/** The environment of a registry may hold the keys to its storage, which a converting process has no use for. */
+function bareEnvironment(): NodeJS.ProcessEnv {
+  const wanted = ["PATH", "TMPDIR", "LANG", "TZ"];
+  return Object.fromEntries(
+    wanted.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }
 
 /** Until it is disposed, an abort ends the process: first by asking, then by force. */

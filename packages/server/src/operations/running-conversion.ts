@@ -6,8 +6,10 @@ import type { ConversionsConfig, ConversionsPlaces } from "./conversions-config.
 import { isOngoing, type Operation } from "./operation.js";
 import type { KnownOperation } from "./operations.js";
 
-/** How often a running operation is looked at: whether it is to end, and whether there is progress to write. Milliseconds. */
-const lookMs = 1_000;
+/** How often a running operation is looked at, unless its lease is so short: whether it is to end, and whether there is progress to write. Milliseconds. */
+const longestLookMs = 1_000;
+/** It is touched so often within a lease, so that one write may be late. */
+const touchesInLease = 3;
 /** A back-off grows to this. Milliseconds. */
 const maxBackOffMs = 5 * 60_000;
 /** Messages of faults are for people; some quote what a registry answered. */
@@ -50,6 +52,8 @@ export class RunningConversion {
   }
 
   async #run(): Promise<void> {
+    const { leaseMs } = this.#config;
+    const lookMs = Math.min(longestLookMs, leaseMs / touchesInLease || longestLookMs);
     const timer = setInterval(() => this.look(), lookMs);
     try {
       const outcome = await this.#attempt();
@@ -86,7 +90,8 @@ export class RunningConversion {
       const found = await this.#places.operations.get(this.#known.key);
       if (found?.version !== this.#known.version && !this.#adopt(found)) return this.#end("lost");
       if (this.#known.document.isCancelRequested === true) return this.#end("canceled");
-      const isOld = performance.now() - this.#writtenAtMs > this.#config.leaseMs / 3 && this.#config.leaseMs > 0;
+      const { leaseMs } = this.#config;
+      const isOld = leaseMs > 0 && performance.now() - this.#writtenAtMs >= leaseMs / touchesInLease;
       if (!isOld && this.#progressPercent === this.#known.document.progressPercent) return;
       await this.#write({ progressPercent: this.#progressPercent });
     } catch (error) {

@@ -1,9 +1,16 @@
 import { randomBytes } from "node:crypto";
 
-/** A UUID, version 7 (RFC 9562): later ones sort behind earlier ones, so that lists by key are lists by age. */
-export function timeOrderedId(nowMs: number = Date.now()): string {
+let lastMs = 0;
+
+/**
+ * A UUID, version 7 (RFC 9562): later ones sort behind earlier ones, so that lists by key are lists by age. Those that one process makes within a
+ * millisecond run ahead of the clock to stay in order; of two processes' the order is that of their clocks.
+ * @param ofMs another time than now. Milliseconds since 1970
+ */
+export function timeOrderedId(ofMs?: number): string {
   const bytes = randomBytes(16);
-  bytes.writeUIntBE(nowMs, 0, 6);
+  if (ofMs === undefined) lastMs = Math.max(Date.now(), lastMs + 1);
+  bytes.writeUIntBE(ofMs ?? lastMs, 0, 6);
   bytes[6] = 0x70 | (bytes.readUInt8(6) & 0x0f);
   bytes[8] = 0x80 | (bytes.readUInt8(8) & 0x3f);
   const hex = bytes.toString("hex");

@@ -6,6 +6,7 @@ import { configCommand } from "./commands/config.js";
 import { convertCommand } from "./commands/convert.js";
 import { daemonCommand } from "./commands/daemon.js";
 import { demoCommand } from "./commands/demo.js";
+import { eventsCommand } from "./commands/events.js";
 import { importCommand } from "./commands/import.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { manifestCommand } from "./commands/manifest.js";
@@ -86,6 +87,7 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
     manifestCommand(runner),
     importCommand(runner),
     webhookCommand(runner),
+    eventsCommand(runner),
     userCommand(runner),
     tokenCommand(runner),
     scopeMapCommand(runner),

@@ -72,6 +72,8 @@ const untoldMs = 60_000;
 /** For how long operations that ended are remembered, in milliseconds, and how many of them at most. */
 const rememberMs = 30 * 24 * 60 * 60 * 1000;
 const maxRemembered = 10_000;
+/** Of what was done to the registry. */
+const keptActivities = 10_000;
 /** How often garbage is collected. Milliseconds. */
 const collectMs = 6 * 60 * 60 * 1000;
 
@@ -115,12 +117,13 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
 
 /** What a registry does by itself, again and again. */
 function chores(
-  { metadata, blobs, uploads, events, operations }: RegistryPlaces,
+  { activities, metadata, blobs, uploads, events, operations }: RegistryPlaces,
   log: Logger,
 ): readonly AsyncDisposable[] {
   return [
     repeat(sweepMs, () => uploads.expire(Date.now() - idleUploadMs), log, "expire uploads"),
     repeat(untoldMs, (signal) => events.tellAgain(untoldMs, signal), log, "tell of changes"),
+    repeat(sweepMs, (signal) => activities.prune(keptActivities, signal), log, "forget old events"),
     repeat(collectMs, (signal) => collect(metadata, blobs, log, signal), log, "collect garbage"),
     repeat(
       collectMs,

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Context } from "../context.js";
 import { table } from "../output/table.js";
 import { withApiFlags } from "../registry-api/api-flags.js";
+import { type PageFlags, pageQuery, withPageFlags } from "../registry-api/page-flags.js";
 import { type ApiFlags, callApi } from "../registry-api/registry-api.js";
 import { examples, type Runner } from "../verb.js";
 
@@ -38,11 +39,6 @@ interface Settings extends ApiFlags {
   readonly secret?: string;
 }
 
-interface PageFlags extends ApiFlags {
-  readonly limit?: number;
-  readonly after?: string;
-}
-
 /** `sluice webhook`: who is told of what happens in a registry. */
 export function webhookCommand(run: Runner): Command {
   const command = new Command("webhook")
@@ -73,10 +69,8 @@ export function webhookCommand(run: Runner): Command {
       .addHelpText("after", examples(`sluice webhook ${verb} ci`))
       .action(run(work));
   }
-  withApiFlags(command.command("list-events").argument("<name>"))
+  withPageFlags(withApiFlags(command.command("list-events").argument("<name>")))
     .description("what it was told, from the last to the first, and what it answered")
-    .option("--limit <n>", "how many (default: 100)", countOf)
-    .option("--after <id>", "those before this one")
     .addHelpText("after", examples("sluice webhook list-events ci"))
     .action(run(listEvents));
   withApiFlags(command.command("list"))
@@ -138,10 +132,12 @@ async function getConfig(context: Context, flags: ApiFlags, name: string): Promi
 }
 
 async function listEvents(context: Context, flags: PageFlags, name: string): Promise<void> {
-  const query = new URLSearchParams();
-  if (flags.limit !== undefined) query.set("limit", String(flags.limit));
-  if (flags.after !== undefined) query.set("after", flags.after);
-  const document = await callApi<{ events: Event[] }>(context, flags, "GET", `${pathOf(name)}/events?${query}`);
+  const document = await callApi<{ events: Event[] }>(
+    context,
+    flags,
+    "GET",
+    `${pathOf(name)}/events?${pageQuery(flags)}`,
+  );
   context.output.result(document, ({ events }) =>
     table(
       ["id", "action", "image", "http status", "timestamp", "state"],
@@ -169,9 +165,4 @@ function headersOf(text: string, before: Readonly<Record<string, string>> | unde
   const equals = text.indexOf("=");
   if (equals < 1) throw new InvalidArgumentError("expected NAME=VALUE");
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
-}
-
-function countOf(text: string): number {
-  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError("expected a number");
-  return Number(text);
 }

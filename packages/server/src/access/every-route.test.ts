@@ -43,6 +43,7 @@ const routes: readonly (readonly [method: string, path: string, allowed: readonl
   ["GET", "/api/v1/operations?repository=app", ["reader", "admin"]],
   ["GET", "/api/v1/operations/{operation}", ["reader", "admin"]],
   ["POST", "/api/v1/operations/{operation}/cancel", ["writer", "admin"]],
+  ["GET", "/api/v1/events", ["admin"]],
   ["GET", "/api/v1/webhooks", ["admin"]],
   ["POST", "/api/v1/webhooks", ["admin"]],
   ["GET", "/api/v1/webhooks/hook", ["admin"]],

@@ -2,6 +2,7 @@ import type { BlobStore } from "@sluice/store";
 import type { Accounts } from "../access/accounts.js";
 import type { BearerTokens } from "../access/bearer-tokens.js";
 import type { Gatekeeper } from "../access/gatekeeper.js";
+import type { ActivityLog } from "../events/activity-log.js";
 import type { EventOutbox } from "../events/event-outbox.js";
 import type { Imports } from "../import/imports.js";
 import type { MetadataStore } from "../metadata/metadata-store.js";
@@ -18,6 +19,7 @@ export interface RegistryPlaces extends WebhookPlaces {
   readonly uploads: Uploads;
   readonly imports: Imports;
   readonly events: EventOutbox;
+  readonly activities: ActivityLog;
   readonly images: StoredImages;
   readonly operations: Operations;
   readonly streamings: RepositoryStreamings;

@@ -4,6 +4,7 @@ import { RegistryError } from "../../registry/registry-error.js";
 import type { RegistryPlaces } from "../places.js";
 import { addAccountRoutes } from "./account-routes.js";
 import { entrances } from "./entrances.js";
+import { addEventRoutes, noteSettings } from "./event-routes.js";
 import { addImportRoutes } from "./import-routes.js";
 import { addOperationRoutes } from "./operation-routes.js";
 import { addRepositoryRoutes } from "./repository-routes.js";
@@ -35,7 +36,8 @@ export async function addApi(app: FastifyInstance, places: RegistryPlaces): Prom
         }
       },
     );
-    const { admin, loggedIn, anybody } = entrances(places);
+    const { admin, loggedIn, anybody, nameOf } = entrances(places);
+    noteSettings(api, places.activities, nameOf);
     api.get("/", { schema: versionSchema }, async () => ({ apiVersion }));
     api.get("/openapi.json", { schema: { hide: true } }, async () => api.swagger());
     addAccountRoutes(api, places.accounts, admin);
@@ -44,6 +46,7 @@ export async function addApi(app: FastifyInstance, places: RegistryPlaces): Prom
     addRepositoryRoutes(api, places, anybody);
     addOperationRoutes(api, places, anybody);
     addWebhookRoutes(api, places, admin);
+    addEventRoutes(api, places.activities, admin);
   };
   await app.register(routes, { prefix: "/api/v1" });
 }

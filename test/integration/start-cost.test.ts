@@ -47,6 +47,7 @@ describe("a start waits for no library that it does not use", () => {
     ["@sluice/disk/chunks", ["@sluice/disk", "zstd-napi"]],
     ["@sluice/store/reader", ["@sluice/store"]],
     ["@sluice/snapshotter/client", ["@sluice/snapshotter"]],
+    ["@sluice/snapshotter/threads", ["@sluice/snapshotter"]],
     ["@sluice/snapshotter/config", ["@sluice/snapshotter", "zod"]],
   ])("who imports %s gets no more than that", async (name, packages) => {
     expect(await ofModule(name)).toEqual(packages);

@@ -43,27 +43,16 @@ export function daemonCommand(run: Runner): Command {
   return daemon.addHelpText("after", examples("sluice daemon start", "sluice daemon", "sluice daemon status"));
 }
 
-/** What a person starts is the keeper; the keeper starts this program again, as the daemon. */
+/** What a person starts is the keeper; the keeper starts the daemon. */
 async function runInForeground(context: Context): Promise<number> {
   const { keepDaemon, keeperVariable } = await import("@sluice/snapshotter/client");
   const { surroundings, settings } = context;
   context.releaseInterrupts(); // keeper and daemon stop by them in their own way
-  if (surroundings.environment[keeperVariable] !== undefined) return await serve(context);
+  if (surroundings.environment[keeperVariable] !== undefined) {
+    const { serveNode } = await import("../daemon-process.js"); // a keeper of an earlier version starts it so
+    return await serveNode(settings);
+  }
   return await keepDaemon(settings.root, daemonEntry(context, settings.root), { ...surroundings.environment });
-}
-
-async function serve(context: Context): Promise<number> {
-  const { AttachedKeeper, createFileLog, createStderrLog, NodePaths, parseNodeConfig, runDaemon } = await import(
-    "@sluice/snapshotter/daemon"
-  );
-  const { root, tree } = context.settings;
-  const config = parseNodeConfig(tree);
-  const keeper = AttachedKeeper.fromEnvironment(process.env);
-  const log =
-    keeper?.log === "file"
-      ? createFileLog(new NodePaths(root).log, config.log.level)
-      : createStderrLog(config.log.level);
-  return await runDaemon({ root, config, version: versionOfProgram(), log, keeper });
 }
 
 async function start(context: Context): Promise<void> {

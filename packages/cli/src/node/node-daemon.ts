@@ -17,12 +17,11 @@ export async function startedDaemon(context: Context, root: string = context.set
   });
 }
 
-/** This program's entry file and the words that make it run the daemon of a data root. */
+/** The entry file of the daemon's process and the words that make it serve a data root. */
 export const daemonEntry = ({ settings }: Context, root: string): readonly string[] => [
-  fileURLToPath(new URL("../../bin/sluice.js", import.meta.url)),
+  fileURLToPath(new URL("../../bin/daemon.js", import.meta.url)),
   ...["--root", root],
   ...(settings.configPath === undefined ? [] : ["--config", settings.configPath]),
-  "daemon",
 ];
 
 /** A client of the daemon of this data root, whether one runs or not. */

@@ -1,4 +1,3 @@
-import { isMap, parseDocument } from "yaml";
 import { z } from "zod";
 import { readFileIfPresent, writeWholeFile } from "../state/whole-file.js";
 
@@ -33,7 +32,7 @@ const fileSchema = z.strictObject({
 
 /** The pools of a file, by name; none when there is no file. @throws {NodePoolError} NODE_POOL_FILE */
 export async function readPools(path: string): Promise<readonly NodePool[]> {
-  return poolsIn(await textOf(path), path);
+  return await poolsIn(await textOf(path), path);
 }
 
 /** @throws {NodePoolError} NODE_POOL_NOT_FOUND */
@@ -54,7 +53,7 @@ export async function readPool(path: string, name: string): Promise<NodePool> {
  */
 export async function writePool(path: string, pool: NodePool, how: "add" | "update"): Promise<void> {
   const text = await textOf(path);
-  const isThere = poolsIn(text, path).some(({ name }) => name === pool.name);
+  const isThere = (await poolsIn(text, path)).some(({ name }) => name === pool.name);
   if (how === "update" && !isThere) await readPool(path, pool.name);
   if (how === "add" && isThere) {
     throw new NodePoolError(
@@ -62,11 +61,12 @@ export async function writePool(path: string, pool: NodePool, how: "add" | "upda
       `${path}: node pool ${pool.name} is there already; change it with node-pool update`,
     );
   }
+  const { isMap, parseDocument } = await loadYaml();
   const document = parseDocument(text);
   if (!isMap(document.contents)) document.contents = null;
   document.setIn(["pools", pool.name, "artifactStreamingProfile", "enabled"], pool.artifactStreamingProfile.enabled);
   const after = String(document);
-  poolsIn(after, path); // a name that is none
+  await poolsIn(after, path); // a name that is none
   await writeWholeFile(path, after, usualMode);
 }
 
@@ -74,7 +74,11 @@ async function textOf(path: string): Promise<string> {
   return (await readFileIfPresent(path, maxFileBytes))?.toString("utf8") ?? "";
 }
 
-function poolsIn(text: string, path: string): readonly NodePool[] {
+/** Most nodes belong to no pool, and a daemon that takes over answers reads first. */
+const loadYaml = () => import("yaml");
+
+async function poolsIn(text: string, path: string): Promise<readonly NodePool[]> {
+  const { parseDocument } = await loadYaml();
   const document = parseDocument(text);
   const [problem] = document.errors;
   if (problem !== undefined) throw new NodePoolError("NODE_POOL_FILE", `${path}: ${problem.message.split("\n")[0]}`);

@@ -1,12 +1,10 @@
-import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { DiskChange } from "../serve/disk-files.js";
 import type { WorkerMessage, WorkerStart } from "../serve/messages.js";
+import { takeThread } from "./prepared-threads.js";
 
 /** What every worker of a session is started with. */
 export type SharedStart = Omit<WorkerStart, "changes">;
-
-/** A worker gives back what it has in hand for the next requests only if its heaps stay small: one request needs almost none. */
-const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 } as const;
 
 /** One worker thread that answers requests. Told of disks through its port; ends with the connection, or by accident. */
 export class FuseWorker {
@@ -16,17 +14,19 @@ export class FuseWorker {
   readonly ended: Promise<boolean>;
   readonly #port: MessagePort;
 
-  constructor(start: SharedStart, onMessage: (message: WorkerMessage) => void, onError: (error: unknown) => void) {
+  /** @param known changes that the worker knows of before it takes a request */
+  constructor(
+    start: SharedStart,
+    known: Iterable<DiskChange>,
+    onMessage: (message: WorkerMessage) => void,
+    onError: (error: unknown) => void,
+  ) {
     const channel = new MessageChannel();
     this.#port = channel.port1;
     this.#port.unref();
-    const workerData: WorkerStart = { ...start, changes: channel.port2 };
-    const worker = new Worker(new URL("../worker.js", import.meta.url), {
-      workerData,
-      transferList: [channel.port2],
-      resourceLimits,
-      execArgv: [], // flags of the process, such as --input-type, are not meant for this file
-    });
+    const worker = takeThread();
+    for (const change of known) this.tell(change); // before the start: a prepared thread begins at once
+    worker.postMessage({ ...start, changes: channel.port2 } satisfies WorkerStart, [channel.port2]);
     let isOver = false;
     let cause: unknown;
     this.ended = new Promise((resolve) => worker.once("exit", () => resolve(isOver)));

@@ -106,12 +106,12 @@ export class WorkerPool {
     let cause: unknown = new Error("the thread ended");
     const worker = new FuseWorker(
       start,
+      this.#options.disks(),
       (message) => onMessage(thread, message),
       (error) => {
         cause = error;
       },
     );
-    for (const change of this.#options.disks()) worker.tell(change);
     this.#workers.set(thread, worker);
     const isOver = await worker.ended;
     this.#workers.delete(thread);

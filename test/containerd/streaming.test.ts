@@ -28,6 +28,9 @@ const big = randomBytes(3_000_000);
 const small = randomBytes(10_000);
 const sum = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
+/** The transfer service pulls for `ctr` since containerd 2. */
+const isSecond = (program: string): boolean => program.includes("containerd2");
+
 describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (program) => {
   let node: KeptNode;
   let containerd: RunningContainerd;
@@ -60,6 +63,13 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
   afterAll(async () => {
     await containerd?.[Symbol.asyncDispose]();
     await node?.[Symbol.asyncDispose]();
+  });
+
+  it.skipIf(!isSecond(program))("streams what `ctr images pull` asks the transfer service for", async () => {
+    await containerd.ctr("images", "pull", "--plain-http", "--snapshotter", "sluice", streamed);
+    expect(await containerd.run(streamed, "t", "/usr/bin/sha256sum", "/top")).toContain(sum(big));
+    expect(await containerd.ctr("content", "ls")).not.toMatch(/layer/);
+    await containerd.ctr("images", "rm", "--sync", streamed);
   });
 
   it("streams an image that has an artifact: none of its layers is fetched, and a container reads it right", async () => {

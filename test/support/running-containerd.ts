@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { CriClient } from "@sluice/snapshotter";
+import { CriClient, withSnapshotter } from "@sluice/snapshotter";
+import { type ContainerdSettings, configuration } from "./containerd-settings.js";
 
 const execute = promisify(execFile);
 /** containerd is up within moments; a machine that is busy takes longer. Milliseconds. */
@@ -23,20 +24,19 @@ export class RunningContainerd implements AsyncDisposable {
     this.#child = child;
   }
 
-  /** @param program path of containerd, beside its `ctr` and its shim */
-  static async start(program: string, snapshotter: string): Promise<RunningContainerd> {
+  /**
+   * @param program path of containerd, beside its `ctr` and its shim
+   * @param snapshotter socket of ours, installed as `node install` does it; undefined for containerd's own
+   */
+  static async start(
+    program: string,
+    snapshotter: string | undefined,
+    settings: ContainerdSettings = {},
+  ): Promise<RunningContainerd> {
     const folder = await mkdtemp(join(tmpdir(), "ctr-"));
-    const path = (name: string): string => JSON.stringify(join(folder, name));
-    const cri = program.includes("containerd2")
-      ? '[plugins."io.containerd.cri.v1.images"]\nsnapshotter = "sluice"\ndisable_snapshot_annotations = false\n'
-      : '[plugins."io.containerd.grpc.v1.cri".containerd]\nsnapshotter = "sluice"\ndisable_snapshot_annotations = false\n';
-    const config = [
-      `version = ${program.includes("containerd2") ? 3 : 2}\nroot = ${path("root")}\nstate = ${path("state")}`,
-      `[grpc]\naddress = ${path("c.sock")}`,
-      `[proxy_plugins.sluice]\ntype = "snapshot"\naddress = ${JSON.stringify(snapshotter)}`,
-      cri,
-    ];
-    await writeFile(join(folder, "config.toml"), config.join("\n"));
+    const text = configuration(program, folder, settings);
+    const file = join(folder, "config.toml");
+    await writeFile(file, snapshotter === undefined ? text : withSnapshotter(text, snapshotter, file));
     const running = new RunningContainerd(program, folder, launch(program, folder));
     await running.#answers();
     return running;

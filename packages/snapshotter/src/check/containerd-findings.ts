@@ -1,4 +1,5 @@
-import { snapshotterName, snapshotterSettingOf } from "../install/containerd-config.js";
+import { snapshotterSettingOf } from "../install/containerd-config.js";
+import { snapshotterName } from "../install/snapshotter-name.js";
 import { degraded, type Finding, failing, fine } from "./finding.js";
 import type { MachineProbes } from "./machine-probes.js";
 

@@ -83,6 +83,25 @@ describe("containerd's configuration", () => {
     expect(withoutSnapshotter(changed)).toBeUndefined();
   });
 
+  it("has the transfer service unpack for our snapshotter too, and tell it of which image a layer is", () => {
+    const table = "[[plugins.'io.containerd.transfer.v1.local'.unpack_config]]\n";
+    const other = `${table}platform = "linux/arm64"\nsnapshotter = "native"\n`;
+    const listed = (text: string): unknown => {
+      const tree = parse(text) as Record<string, Record<string, Record<string, { snapshotter: string }[]>>>;
+      return tree["plugins"]?.["io.containerd.transfer.v1.local"]?.["unpack_config"]?.map((one) => one.snapshotter);
+    };
+    expect(listed(install(third))).toEqual(["overlayfs", "sluice"]);
+    expect(listed(install(third + other))).toEqual(["native", "sluice"]);
+    expect(withoutSnapshotter(install(third + other))).toBe(third + other);
+    const byHand = `${third}${table}snapshotter = "sluice"\n`;
+    expect(listed(install(byHand))).toEqual(["sluice"]);
+    const inline = `${third}[plugins."io.containerd.transfer.v1.local"]\nunpack_config = []\n`;
+    expect(listed(install(inline))).toEqual([]);
+    expect(parse(install(third))["proxy_plugins"]).toMatchObject({
+      sluice: { exports: { enable_remote_snapshot_annotations: "true" } },
+    });
+  });
+
   it("keeps what was changed by others since", () => {
     const changed = install(full).replace('default_runtime_name = "runc"', 'default_runtime_name = "crun"');
     expect(withoutSnapshotter(changed)).toBe(full.replace('"runc"', '"crun"'));

@@ -2,10 +2,9 @@ import { readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { parse } from "smol-toml";
 import { isErrno } from "../state/errno.js";
-import { isMarked, type WantedKey, withKeys, withoutMarked } from "./marked-lines.js";
-
-/** The name by which containerd knows our snapshotter. */
-export const snapshotterName = "sluice";
+import { isMarked, type WantedElement, type WantedKey, withKeys, withoutMarked } from "./marked-lines.js";
+import { snapshotterName } from "./snapshotter-name.js";
+import { unpackConfigs, unpackConfigTable } from "./transfer-config.js";
 
 /** containerd's configuration is not such that we can change it and be sure of what we did. */
 export class ContainerdConfigError extends Error {
@@ -34,15 +33,23 @@ export function withSnapshotter(text: string | undefined, address: string, file:
   const before = parsed(original, file);
   const isEmpty = Object.keys(before).length === 0;
   const wanted = wantedKeys(isEmpty ? 2 : versionOf(before, file), address);
+  const unpacking = unpackConfigs(valueAt(before, unpackConfigTable), original);
   // A file without a version would be read as version 1.
-  const changed = isEmpty ? `${withKeys(original, [])}${newFile(original, wanted)}` : withKeys(original, wanted);
-  const meant = wanted.reduce<Table>(
-    (tree, { table, key, value }) => withValue(tree, [...table, key], parse(`it = ${value}`)["it"]),
-    isEmpty ? { version: 2 } : before,
-  );
+  const changed = isEmpty
+    ? `${withKeys(original, [])}${newFile(original, wanted, unpacking)}`
+    : withKeys(original, wanted, unpacking);
+  const meant = meantBy(isEmpty ? { version: 2 } : before, wanted, unpacking);
   if (!isDeepStrictEqual(plain(tryParse(changed)), plain(meant)) || withoutMarked(changed) !== original) {
     throw new ContainerdConfigError(
-      `${file}: written in a form that is not changed safely. Add by hand: ${wanted.map(({ table, key, value }) => `[${table.join(".")}] ${key} = ${value}`).join("; ")}`,
+      `${file}: written in a form that is not changed safely. Add by hand: ${[
+        ...wanted.map(({ table, key, value }) => `[${table.join(".")}] ${key} = ${value}`),
+        ...unpacking.map(
+          ({ array, values }) =>
+            `[[${array.join(".")}]] ${Object.entries(values)
+              .map((entry) => entry.join(" = "))
+              .join(", ")}`,
+        ),
+      ].join("; ")}`,
     );
   }
   return changed;
@@ -100,11 +107,29 @@ function wantedKeys(version: number, address: string): readonly WantedKey[] {
     ]),
     { table: proxy, key: "type", value: '"snapshot"' },
     { table: proxy, key: "address", value: JSON.stringify(address) },
+    // The transfer service of containerd 2 tells a snapshotter of which image a layer is where it says so. Not `capabilities = ["rebase"]`: layers would be prepared
+    // without what they stand on, and a streamed layer is one with all that is below it.
+    { table: [...proxy, "exports"], key: "enable_remote_snapshot_annotations", value: '"true"' },
   ];
 }
 
-function newFile(original: string, wanted: readonly WantedKey[]): string {
-  const block = withKeys("", wanted);
+const readValue = (toml: string): unknown => parse(`it = ${toml}`)["it"];
+
+/** What the file must come to mean. */
+function meantBy(before: Table, wanted: readonly WantedKey[], elements: readonly WantedElement[]): Table {
+  const withKeysSet = wanted.reduce<Table>(
+    (tree, { table, key, value }) => withValue(tree, [...table, key], readValue(value)),
+    before,
+  );
+  return elements.reduce<Table>((tree, { array, values }) => {
+    const others = valueAt(tree, array);
+    const element = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, readValue(value)]));
+    return withValue(tree, array, [...(Array.isArray(others) ? others : []), element]);
+  }, withKeysSet);
+}
+
+function newFile(original: string, wanted: readonly WantedKey[], elements: readonly WantedElement[]): string {
+  const block = withKeys("", wanted, elements);
   const [marker = "", ...rest] = block.split("\n");
   const isOpen = original !== "" && !original.endsWith("\n");
   return `${isOpen ? "\n" : ""}${marker}${isOpen ? " (no newline before)" : ""}\nversion = 2\n\n${rest.join("\n")}`;

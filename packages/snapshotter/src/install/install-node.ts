@@ -3,9 +3,10 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "../state/errno.js";
 import { writeWholeFile } from "../state/whole-file.js";
-import { snapshotterName, withoutSnapshotter, withSnapshotter } from "./containerd-config.js";
+import { withoutSnapshotter, withSnapshotter } from "./containerd-config.js";
 import { type Host, onHost } from "./host.js";
 import { type ServiceOptions, serviceName, serviceUnit } from "./service-unit.js";
+import { snapshotterName } from "./snapshotter-name.js";
 
 /** Something of the installation failed. What was done before it was undone. */
 export class NodeInstallError extends Error {

@@ -20,14 +20,21 @@ export interface WantedKey {
   readonly value: string;
 }
 
+/** One more table of an array of tables. */
+export interface WantedElement {
+  readonly array: readonly string[];
+  /** The TOML of its values, each on one line. */
+  readonly values: Readonly<Record<string, string>>;
+}
+
 /** Whether lines of ours are in a text. */
 export const isMarked = (text: string): boolean => text.includes(begin) || text.includes(was);
 
 /**
  * `text` with these keys set: in place where the key stands on a line of its own, below its table's header where it does not, in tables at the end where there
- * is none. Looks at lines, so the caller must check what the result means. {@link withoutMarked} gives `text` back, byte for byte.
+ * is none; elements of arrays of tables follow at the end. Looks at lines, so the caller must check what the result means. {@link withoutMarked} gives `text` back, byte for byte.
  */
-export function withKeys(text: string, wanted: readonly WantedKey[]): string {
+export function withKeys(text: string, wanted: readonly WantedKey[], elements: readonly WantedElement[] = []): string {
   const lines = linesOf(text);
   const missing: WantedKey[] = [];
   for (const one of wanted) {
@@ -35,7 +42,7 @@ export function withKeys(text: string, wanted: readonly WantedKey[]): string {
     if (header < 0) missing.push(one);
     else setIn(lines, header, one);
   }
-  return lines.join("") + tablesAtEnd(missing, text);
+  return lines.join("") + tablesAtEnd(missing, elements, text);
 }
 
 /** `text` as it was before {@link withKeys}, with whatever others changed in between. */
@@ -88,18 +95,23 @@ function setIn(lines: string[], header: number, { key, value }: WantedKey): void
   lines.splice(at, 1, `${was}${old.slice(0, old.length - newline.length)}\n`, `${own}${replaced}${newline}`);
 }
 
-function tablesAtEnd(missing: readonly WantedKey[], text: string): string {
-  if (missing.length === 0) return "";
+function tablesAtEnd(missing: readonly WantedKey[], elements: readonly WantedElement[], text: string): string {
+  if (missing.length + elements.length === 0) return "";
   const tables = new Map<string, string[]>();
   for (const { table, key, value } of missing) {
-    const header = `[${table.map(quoted).join(".")}]`;
+    const header = `[${pathOf(table)}]`;
     tables.set(header, [...(tables.get(header) ?? []), `${key} = ${value}`]);
   }
-  const body = [...tables].map(([header, keys]) => `${header}\n${keys.join("\n")}\n`).join("\n");
+  const added = elements.map(({ array, values }): [string, string[]] => [
+    `[[${pathOf(array)}]]`,
+    Object.entries(values).map(([key, value]) => `${key} = ${value}`),
+  ]);
+  const body = [...tables, ...added].map(([header, keys]) => `${header}\n${keys.join("\n")}\n`).join("\n");
   const isOpen = text !== "" && !text.endsWith("\n");
   return `${isOpen ? "\n" : ""}${begin}${isOpen ? withoutNewline : ""}\n${body}${end}\n`;
 }
 
+const pathOf = (path: readonly string[]): string => path.map(quoted).join(".");
 const quoted = (key: string): string => (/^[A-Za-z0-9_-]+$/.test(key) ? key : JSON.stringify(key));
 
 /** The path of a `[table]` line; undefined for any other line. */

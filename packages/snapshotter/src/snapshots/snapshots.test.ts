@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sha256Of } from "@sluice/oci";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSilentLog } from "../observe/log.js";
 import { Snapshots } from "./snapshots.js";
@@ -19,12 +20,12 @@ const unpackAll: StreamedLayers = {
 describe("snapshots on disk", () => {
   let root: string;
   let snapshots: Snapshots;
-  const open = async (): Promise<Snapshots> =>
+  const open = async (streamed: StreamedLayers = unpackAll): Promise<Snapshots> =>
     await Snapshots.open({
       folder: join(root, "snapshots"),
       indexFolder: join(root, "index"),
       overlayOptions: ["index=off"],
-      streamed: unpackAll,
+      streamed,
       log: createSilentLog(),
     });
   beforeEach(async () => {
@@ -134,6 +135,22 @@ describe("snapshots on disk", () => {
       code("ALREADY_EXISTS"),
     );
     await expect(snapshots.update("b", {}, ["parent"])).rejects.toThrow(code("INVALID_ARGUMENT"));
+  });
+
+  it("are not active where they are streamed, are views or committed: to commit one is refused as containerd does", async () => {
+    const layer = { artifact: sha256Of(Buffer.from("a")), layers: 1, imageLayers: 1 };
+    await snapshots.close();
+    snapshots = await open({ ...unpackAll, claim: async () => layer });
+    const labels = { "containerd.io/snapshot.ref": "sha256:1" };
+    await expect(prepare("unpack", "", labels)).rejects.toThrow(expect.objectContaining({ code: "ALREADY_EXISTS" }));
+    const [streamed] = snapshots.list([]);
+    await commit("a", "base");
+    await snapshots.create("view", { key: "view", parent: "base", labels: {} });
+    for (const key of [streamed?.name ?? "", "base", "view"]) {
+      await expect(snapshots.commit({ key, name: "new", labels: {}, parent: "" })).rejects.toThrow(
+        expect.objectContaining({ code: "FAILED_PRECONDITION" }),
+      );
+    }
   });
 
   it("let one of many win who prepare the same key at once", async () => {

@@ -91,10 +91,8 @@ export class Snapshots implements SnapshotService {
   }
 
   async commit({ key, name, labels, parent }: CommitRequest): Promise<void> {
-    const { id } = this.#index.must(key);
-    const files = this.#folders.files(id);
-    await stat(files); // a layer without its files must never be committed
-    const usage = await diskUsage(files);
+    const { id, kind } = this.#index.must(key);
+    const usage = kind === "active" ? await this.#written(id) : undefined;
     await this.#index.change(() => {
       const active = this.#index.get(key);
       if (this.#index.get(name)) throw new SnapshotError("ALREADY_EXISTS", `snapshot ${JSON.stringify(name)} exists`);
@@ -178,6 +176,13 @@ export class Snapshots implements SnapshotService {
     if (parent !== "" && this.#index.must(parent).kind !== "committed") {
       throw new SnapshotError("INVALID_ARGUMENT", `parent ${JSON.stringify(parent)} is not committed`);
     }
+  }
+
+  /** @throws where its files are gone: a layer without them must never be committed */
+  async #written(id: number): Promise<SnapshotUsage> {
+    const files = this.#folders.files(id);
+    await stat(files);
+    return await diskUsage(files);
   }
 
   #rebased({ parent, name }: SnapshotRecord, onto: string): string {

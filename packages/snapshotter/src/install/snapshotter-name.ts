@@ -1,0 +1,2 @@
+/** The name by which containerd knows our snapshotter. */
+export const snapshotterName = "sluice";

@@ -186,6 +186,30 @@ describe("a mirror", () => {
     expect(mirror.requests.length).toBeGreaterThan(0);
   });
 
+  it("that rests after a failure is not asked for referrers before the registry, nor when that is away", async () => {
+    const { digest, mirror, repository, server } = await behindOneMirror();
+    for (const registry of [mirror, server]) {
+      registry.store.repository("app").putManifest(artifact.bytes, artifact.mediaType, undefined);
+    }
+    mirror.faults.add({ fault: { kind: "status", status: 500 }, times: 1 });
+    await collect(repository.readBlobRange(digest, range));
+    expect(await repository.referrers(manifest.digest)).toHaveLength(1);
+    server.faults.add({ fault: { kind: "status", status: 401 } });
+    await expect(repository.referrers(manifest.digest)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    expect(mirror.requests).toHaveLength(1);
+  });
+
+  it("that gave no list of referrers is not asked for it again, and the registry is each time", async () => {
+    const { mirror, repository, server } = await behindOneMirror();
+    server.store.repository("app").putManifest(artifact.bytes, artifact.mediaType, undefined);
+    mirror.faults.add({ fault: { kind: "status", status: 503 } });
+    expect(await repository.referrers(manifest.digest)).toHaveLength(1);
+    const asked = mirror.requests.length;
+    expect(await repository.referrers(manifest.digest)).toHaveLength(1);
+    expect(mirror.requests).toHaveLength(asked);
+    expect(server.requestsMatching(/referrers/)).toHaveLength(2);
+  });
+
   it("never sees the credentials of the registry, only its own", async () => {
     const access = { kind: "basic", username: "ann", password: "secret" } as const;
     const [server, mirror] = [await registryWith({ access }), await registryWith({ access })];

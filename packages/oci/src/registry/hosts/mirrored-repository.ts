@@ -15,8 +15,8 @@ import type {
   ReferrersOptions,
   Repository,
 } from "../../repository/repository.js";
-import { RegistryError } from "../errors.js";
 import { RegistryRepository } from "../registry-repository.js";
+import { Attempt } from "./attempt.js";
 import type { Mirror, SessionRoutes } from "./host-sessions.js";
 import type { HostCapability } from "./host-settings.js";
 import type { MirrorSubject } from "./mirror-health.js";
@@ -206,47 +206,6 @@ export class MirroredRepository implements Repository {
       }
     }
     throw attempt.error;
-  }
-}
-
-/** One question to several hosts, and what became of it. */
-class Attempt {
-  readonly #subject: MirrorSubject;
-  readonly #onMirrorFailed: (mirror: string, error: unknown) => void;
-  readonly #signal: AbortSignal | undefined;
-  /** What the registry itself said: it counts for more than what mirrors do. */
-  #ofServer: { readonly error: unknown } | undefined;
-
-  constructor(
-    subject: MirrorSubject,
-    onMirrorFailed: (mirror: string, error: unknown) => void,
-    options: AbortOptions | undefined,
-  ) {
-    this.#subject = subject;
-    this.#onMirrorFailed = onMirrorFailed;
-    this.#signal = options?.signal;
-  }
-
-  /** @throws the caller's own reason when it is the caller that stopped */
-  failed({ mirror }: Candidate, error: unknown): void {
-    this.#signal?.throwIfAborted();
-    if (mirror === undefined) {
-      this.#ofServer = { error };
-      return;
-    }
-    mirror.health.failed(error, this.#subject);
-    this.#onMirrorFailed(mirror.name, error);
-  }
-
-  /** The registry has said no. That it is away decides nothing. */
-  get isOver(): boolean {
-    if (this.#ofServer === undefined) return false;
-    const { error } = this.#ofServer;
-    return !(error instanceof RegistryError && error.retryable);
-  }
-
-  get error(): unknown {
-    return this.#ofServer?.error;
   }
 }
 

@@ -11,6 +11,7 @@ import { mountTable, Registries } from "@sluice/snapshotter";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeptNode } from "../support/kept-node.js";
 import { RunningContainerd } from "../support/running-containerd.js";
+import { RunningService } from "../support/running-service.js";
 import { eventually } from "../support/served-disk.js";
 import { programEntries, pushSmallImage } from "../support/small-image.js";
 
@@ -33,6 +34,7 @@ const isSecond = (program: string): boolean => program.includes("containerd2");
 
 describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (program) => {
   let node: KeptNode;
+  let service: RunningService;
   let containerd: RunningContainerd;
   let streamed: string;
   let plain: string;
@@ -57,12 +59,14 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
     const repository = registries.open({ reference: streamed });
     await convertImage({ repository, target: "1", reference: streamed }, { root: join(node.folder, "c"), threads: 1 });
     await registries.close();
-    await node.must("daemon", "start");
+    service = RunningService.start(node.root, socket);
+    await eventually("the service serves", async () => existsSync(socket), 60_000);
     containerd = await RunningContainerd.start(program, socket);
   });
   afterAll(async () => {
     await containerd?.[Symbol.asyncDispose]();
     await node?.[Symbol.asyncDispose]();
+    await service?.stop();
   });
 
   it.skipIf(!isSecond(program))("streams what `ctr images pull` asks the transfer service for", async () => {
@@ -94,11 +98,26 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
     expect(pulled).toMatchObject({ streamed: false, reason: { code: "NO_ARTIFACT" } });
   });
 
-  it("goes on for a container that writes and reads while the daemon is killed and containerd is restarted", async () => {
+  it("goes on for a container that writes and reads while the service is stopped and started, the daemon killed and containerd restarted", async () => {
     const write = ["/bin/sh", "-c", "echo written > /new; exec /bin/sleep 1000"];
     await containerd.ctr("run", "-d", "--snapshotter", "sluice", streamed, "c", ...write);
     const exec = (id: string, ...command: string[]) => containerd.ctr("task", "exec", "--exec-id", id, "c", ...command);
     await eventually("it wrote", async () => (await exec("w", "/bin/cat", "/new")) === "written\n", 30_000);
+    const mounts = await node.mountIds();
+    const { pid } = await node.status();
+    expect(await service.stop()).toBe(0);
+    expect(await exec("stopped", "/usr/bin/sha256sum", "/top")).toContain(sum(big));
+    service = RunningService.start(node.root, socket);
+    const isReplaced = async (): Promise<boolean> =>
+      ![pid, undefined].includes(
+        await node.status().then(
+          (status) => status.pid,
+          () => undefined,
+        ),
+      );
+    await eventually("the started service has its daemon", isReplaced, 60_000);
+    expect(await exec("started", "/usr/bin/sha256sum", "/top")).toContain(sum(big));
+    expect(await node.mountIds()).toEqual(mounts);
     await node.killDaemon();
     await containerd.restart();
     expect(await exec("r", "/usr/bin/sha256sum", "/top")).toContain(sum(big));

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 
-const program = new URL("../../packages/cli/bin/sluice.js", import.meta.url).pathname;
+export const program: string = new URL("../../packages/cli/bin/sluice.js", import.meta.url).pathname;
 
 export interface Outcome {
   readonly code: number | null;

@@ -23,6 +23,7 @@ export { DaemonClient, DaemonError, DaemonNotRunningError, DaemonVersionError } 
 export { keeperVariable } from "./keeper/keeper-plan.js";
 export { DaemonStartError, type EnsureDaemonOptions, ensureDaemon } from "./process/ensure-daemon.js";
 export { keepDaemon } from "./process/keep-daemon.js";
+export { keepService, type ServiceParts } from "./process/keep-service.js";
 export { DaemonRestartError, type RestartOptions, restartDaemon } from "./process/restart-daemon.js";
 export { DaemonStopError, stopDaemon } from "./process/stop-daemon.js";
 export {

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import type { Context } from "../context.js";
 import { daemonEntry } from "../node/node-daemon.js";
+import { versionOfProgram } from "../program-version.js";
 import { examples, type Runner } from "../verb.js";
 
 interface SnapshotterFlags {
@@ -20,10 +21,13 @@ export function snapshotterCommand(run: Runner): Command {
 
 /** The keeper hands its environment to each daemon that it starts, so that the next one serves the socket too. */
 async function serve(context: Context, { address }: SnapshotterFlags): Promise<number> {
-  const { keepDaemon } = await import("@sluice/snapshotter/client");
+  const { keepService } = await import("@sluice/snapshotter/client");
   const { surroundings, settings } = context;
   context.releaseInterrupts(); // keeper and daemon stop by them in their own way
-  const socket = resolve(surroundings.workingFolder, address);
-  const environment = { ...surroundings.environment, SLUICE_SNAPSHOTTER_ADDRESS: socket };
-  return await keepDaemon(settings.root, daemonEntry(context, settings.root), environment);
+  return await keepService(settings.root, {
+    entry: daemonEntry(context, settings.root),
+    version: versionOfProgram(),
+    environment: { SLUICE_SNAPSHOTTER_ADDRESS: resolve(surroundings.workingFolder, address) },
+    inherited: surroundings.environment,
+  });
 }

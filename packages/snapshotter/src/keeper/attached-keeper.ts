@@ -9,6 +9,7 @@ import {
   type KeptDaemon,
   keeperVariable,
   linkFd,
+  type OnTerm,
 } from "./keeper-plan.js";
 import { startKeeper } from "./start-keeper.js";
 
@@ -45,6 +46,7 @@ export class AttachedKeeper {
       mountpoint: kept.mountpoint,
       log: kept.log,
       devices: kept.devices,
+      onTerm: kept.onTerm,
       running: { pid: process.pid, token: kept.token },
     };
     this.#link = this.#watch(new Socket({ fd: linkFd }));
@@ -56,6 +58,11 @@ export class AttachedKeeper {
     delete env[keeperVariable]; // meant for this process, not for its children
     if (text === undefined || !hasLink()) return undefined;
     return new AttachedKeeper(JSON.parse(text) as KeptDaemon); // keeper.ts gives nothing else
+  }
+
+  /** See {@link KeeperPlan.onTerm}: the daemon does likewise. */
+  get onTerm(): OnTerm {
+    return this.#plan.onTerm ?? "stop";
   }
 
   get pid(): number {

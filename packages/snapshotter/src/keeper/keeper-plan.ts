@@ -10,11 +10,17 @@ export interface KeeperPlan {
   readonly devices: number;
   /** Where the daemon's log goes: to the file in its data root, or where the keeper's own lines go. */
   readonly log: "file" | "stderr";
+  /**
+   * What SIGTERM does: ends the daemon, and with it the mounts; or ends this keeper only, which the daemon replaces by another one, so that mounts go on. `stop` if it does not say.
+   */
+  readonly onTerm?: OnTerm | undefined;
   /** How long daemons may fail to serve. Milliseconds; a minute if it does not say. */
   readonly patienceMs?: number | undefined;
   /** Of a keeper that takes the place of one that died: the daemon that runs, and the name of the descriptors that it gave us. */
   readonly running?: RunningDaemon | undefined;
 }
+
+export type OnTerm = "stop" | "leave";
 
 interface RunningDaemon {
   readonly pid: number;
@@ -34,6 +40,7 @@ export interface KeptDaemon {
   readonly commandFile: string;
   readonly mountpoint: string;
   readonly log: "file" | "stderr";
+  readonly onTerm?: OnTerm | undefined;
 }
 
 /** One for each thread that answers requests: see defaultFuseConfig, which a program that only starts a daemon need not load. */

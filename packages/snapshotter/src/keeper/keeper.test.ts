@@ -60,6 +60,26 @@ describe("a keeper", () => {
     expect((await lives()).length).toBeGreaterThan(3);
   });
 
+  it("ends alone at SIGTERM when it is to leave, and the daemon goes on, hearing that the link is closed", async () => {
+    const script = `echo serving >&3; touch '${folder}/heard'; cat <&3; touch '${folder}/went-on'`;
+    const keeping = runKeeper(plan(script, { onTerm: "leave" }));
+    await expect.poll(() => existsSync(join(folder, "heard")), { timeout: 10_000 }).toBe(true);
+    process.kill(process.pid, "SIGTERM");
+    expect(await keeping).toBe(0);
+    await expect.poll(() => existsSync(join(folder, "went-on")), { timeout: 10_000 }).toBe(true);
+  });
+
+  it("leaves only a daemon that serves: the next one needs its descriptors", async () => {
+    const waits = `while ! [ -e '${folder}/told' ]; do sleep 0.05; done`;
+    const second = `touch '${folder}/2'; ${waits}; echo serving >&3; cat <&3`;
+    const keeping = runKeeper(plan(`[ $N = 1 ] && { echo serving >&3; exit 1; }; ${second}`, { onTerm: "leave" }));
+    await expect.poll(() => existsSync(join(folder, "2")), { timeout: 10_000 }).toBe(true);
+    process.kill(process.pid, "SIGTERM");
+    await writeFile(join(folder, "told"), "");
+    expect(await keeping).toBe(0);
+    expect(await lives()).toHaveLength(2);
+  });
+
   it("starts the command that was left for it at SIGHUP, and the earlier one when that does not serve", async () => {
     await writeFile(join(folder, "next"), JSON.stringify(["sh", "-c", `echo new >> '${folder}/new'; exit 1`]));
     const first = `sleep 0.3; touch '${folder}/heard'; exec sleep 60`; // by then the keeper has heard that it serves

@@ -10,8 +10,8 @@ import { type DaemonEnd, makeUnlikelyVictim, WatchedDaemon } from "./watched-dae
 const maxBadStarts = 2;
 
 /**
- * Keeps a daemon alive: starts one on the descriptors of /dev/fuse that it holds, and the next one on the same when that dies, until one ends because it was told to. SIGTERM
- * and SIGINT are passed on; SIGHUP replaces the daemon by one of the command that was left for it, without taking any mount away.
+ * Keeps a daemon alive: starts one on the descriptors of /dev/fuse that it holds, and the next one on the same when that dies, until one ends because it was told to. SIGINT
+ * is passed on, and SIGTERM, unless the plan says that it ends the keeper alone; SIGHUP replaces the daemon by one of the command that was left for it, without taking any mount away.
  *
  * @param env of the daemon
  * @returns the exit code: the daemon's own, 1 when none lives long enough to serve
@@ -20,8 +20,8 @@ export async function runKeeper(plan: KeeperPlan, env: NodeJS.ProcessEnv = proce
   makeUnlikelyVictim();
   const keeper = new Keeper(plan, env);
   const onSignals: readonly (readonly [NodeJS.Signals, () => void])[] = [
-    ["SIGTERM", () => keeper.stop()],
-    ["SIGINT", () => keeper.stop()],
+    ["SIGTERM", () => keeper.terminate()],
+    ["SIGINT", () => keeper.stop("SIGINT")],
     ["SIGHUP", () => keeper.replace()],
   ];
   for (const [signal, handler] of onSignals) process.on(signal, handler);
@@ -45,6 +45,12 @@ class Keeper {
   #badStarts = 0;
   #stopping = false;
   #everServed: boolean;
+  #leaving = false;
+  #leave: () => void = () => undefined;
+  /** Resolves when the daemon is to go on without us. */
+  readonly #left = new Promise<undefined>((resolve) => {
+    this.#leave = () => resolve(undefined);
+  });
 
   constructor(plan: KeeperPlan, env: NodeJS.ProcessEnv) {
     this.#plan = plan;
@@ -63,7 +69,12 @@ class Keeper {
     const { running } = this.#plan;
     this.#daemon = running ? WatchedDaemon.running(running.pid) : this.#start();
     for (;;) {
-      const end = await this.#daemon.ended;
+      const end = await Promise.race([this.#daemon.ended, this.#left]);
+      if (!end) {
+        say("info", "ends as told; the daemon goes on with another keeper");
+        this.#daemon.letGo();
+        return 0;
+      }
       const code = this.#codeAfter(end);
       if (code !== undefined) return code;
       const next = this.#patience.afterDeath(performance.now(), end.servedMs);
@@ -81,9 +92,19 @@ class Keeper {
     }
   }
 
-  stop(): void {
+  /** A daemon that does not serve holds nothing yet, or needs our descriptors: the next one that does is left. */
+  terminate(): void {
+    if (this.#plan.onTerm !== "leave" || !this.#everServed) {
+      this.stop("SIGTERM");
+      return;
+    }
+    this.#leaving = true;
+    if (this.#daemon?.isServing) this.#leave();
+  }
+
+  stop(signal: "SIGTERM" | "SIGINT"): void {
     this.#stopping = true;
-    this.#daemon?.kill("SIGTERM");
+    this.#daemon?.kill(signal);
   }
 
   /** The daemon dies as in a crash, which is the one way that must always work. */
@@ -124,12 +145,14 @@ class Keeper {
       commandFile: this.#plan.commandFile,
       mountpoint: this.#plan.mountpoint,
       log: this.#plan.log,
+      onTerm: this.#plan.onTerm,
     };
     const env = { ...this.#env, [keeperVariable]: JSON.stringify(kept) };
     const command = this.#command;
     return WatchedDaemon.start(command, env, this.#devices, () => {
       this.#everServed = true;
       this.#goodCommand = command;
+      if (this.#leaving) this.#leave();
     });
   }
 

@@ -25,11 +25,15 @@ const lastWordsMs = 250;
 export class WatchedDaemon {
   readonly pid: number;
   readonly ended: Promise<DaemonEnd>;
+  readonly #link: Duplex;
+  readonly #child: ChildProcess | undefined;
   #word: DaemonWord | undefined;
   #servingSince: number | undefined;
 
   private constructor(pid: number, link: Duplex, child: ChildProcess | undefined, onServing: () => void) {
     this.pid = pid;
+    this.#link = link;
+    this.#child = child;
     this.#listen(link, onServing);
     this.ended = this.#end(link, child);
   }
@@ -58,6 +62,16 @@ export class WatchedDaemon {
     const watched = new WatchedDaemon(pid, new Socket({ fd: linkFd }), undefined, () => undefined);
     watched.#servingSince = performance.now();
     return watched;
+  }
+
+  get isServing(): boolean {
+    return this.#word === "serving" || (this.#word === undefined && this.#servingSince !== undefined);
+  }
+
+  /** It goes on, and hears that its keeper has gone. */
+  letGo(): void {
+    this.#child?.unref();
+    this.#link.destroy();
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -42,7 +42,8 @@ export function keeperPlan(root: string, entry: readonly string[], log: KeeperPl
   };
 }
 
-function realRoot(root: string): string {
+/** The root as the daemon knows it. */
+export function realRoot(root: string): string {
   try {
     return realpathSync(root);
   } catch {

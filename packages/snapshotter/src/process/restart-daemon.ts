@@ -18,6 +18,8 @@ export interface RestartOptions extends AbortOptions {
   readonly entry: readonly string[];
   /** Of that program. */
   readonly version: string;
+  /** Variables that it gets beside those of its keeper. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A daemon that takes longer than this to take over is stuck. Milliseconds. */
@@ -36,7 +38,7 @@ export async function restartDaemon(root: string, options: RestartOptions): Prom
   if (!keeper) throw new DaemonNotRunningError(paths.controlSocket);
   const client = new DaemonClient(paths.controlSocket);
   const before = await pidOf(client, options);
-  await writeWholeFile(paths.nextCommand, JSON.stringify(daemonCommand(options.entry)));
+  await writeWholeFile(paths.nextCommand, JSON.stringify(commandWith(options.environment, options.entry)));
   process.kill(keeper.pid, "SIGHUP");
   const deadline = performance.now() + takeOverTimeoutMs;
   while ((await pidOf(client, options)) === before) {
@@ -60,3 +62,8 @@ async function pidOf(client: DaemonClient, options: AbortOptions): Promise<numbe
     return undefined;
   }
 }
+
+const commandWith = (environment: RestartOptions["environment"], entry: readonly string[]): readonly string[] => {
+  const variables = Object.entries(environment ?? {}).map(([name, value]) => `${name}=${value}`);
+  return [...(variables.length > 0 ? ["/usr/bin/env", ...variables] : []), ...daemonCommand(entry)];
+};

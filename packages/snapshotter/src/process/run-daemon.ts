@@ -5,7 +5,7 @@ import type { Logger } from "../observe/log.js";
 
 /**
  * Runs a daemon in the foreground until it is stopped by its API, SIGTERM or SIGINT. A signal takes away every mount, those in use too; they come
- * back with the next start, as after a restart of the service.
+ * back with the next start, as after a restart of the service. SIGTERM does nothing where the keeper leaves at it: containers stand on the mounts.
  *
  * @returns the exit status: 1 when somebody used a mount that a signal took away
  */
@@ -18,6 +18,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   let status = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
+    if (signal === "SIGTERM" && options.keeper?.onTerm === "leave") {
+      log.warn("SIGTERM does not end what containers stand on: `sluice daemon stop` does");
+      return;
+    }
     log.info({ signal }, "stopping");
     daemon.stop({ busy: "detach", keepMounts: true }).then(
       ({ detached }) => {

@@ -24,6 +24,7 @@ import { runCommand } from "./commands/run.js";
 import { scopeMapCommand } from "./commands/scope-map.js";
 import { serveCommand } from "./commands/serve.js";
 import { snapshotterCommand } from "./commands/snapshotter.js";
+import { repositoryCommand } from "./commands/soft-delete.js";
 import { storeCommand } from "./commands/store.js";
 import { umountCommand } from "./commands/umount.js";
 import { verifyCommand } from "./commands/verify.js";
@@ -86,6 +87,7 @@ function verbs(runner: Runner, program: Command): readonly Command[] {
     operationCommand(runner),
     manifestCommand(runner),
     importCommand(runner),
+    repositoryCommand(runner),
     webhookCommand(runner),
     eventsCommand(runner),
     userCommand(runner),

@@ -2,6 +2,7 @@ import type { BlobStore } from "@sluice/store";
 import type { Logger } from "pino";
 import { defaultMaxFailures } from "./access/attempts.js";
 import { startConversions } from "./conversion-service.js";
+import { purgeDeleted } from "./deleted/purge.js";
 import type { EventListener } from "./events/registry-event.js";
 import { collectGarbage, defaultGraceMs } from "./garbage/collect-garbage.js";
 import { createApp } from "./http/app.js";
@@ -117,13 +118,14 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
 
 /** What a registry does by itself, again and again. */
 function chores(
-  { activities, metadata, blobs, uploads, events, operations }: RegistryPlaces,
+  { activities, deleted, metadata, blobs, uploads, events, operations }: RegistryPlaces,
   log: Logger,
 ): readonly AsyncDisposable[] {
   return [
     repeat(sweepMs, () => uploads.expire(Date.now() - idleUploadMs), log, "expire uploads"),
     repeat(untoldMs, (signal) => events.tellAgain(untoldMs, signal), log, "tell of changes"),
     repeat(sweepMs, (signal) => activities.prune(keptActivities, signal), log, "forget old events"),
+    repeat(collectMs, (signal) => purgeDeleted(metadata, deleted, signal), log, "purge what was deleted"),
     repeat(collectMs, (signal) => collect(metadata, blobs, log, signal), log, "collect garbage"),
     repeat(
       collectMs,

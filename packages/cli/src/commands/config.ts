@@ -3,6 +3,7 @@ import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
 import { table } from "../output/table.js";
 import { examples, type Runner } from "../verb.js";
+import { softDeleteCommand } from "./soft-delete.js";
 
 /** `sluice config`: what is set, by whom, and how to change it for good. */
 export function configCommand(run: Runner): Command {
@@ -18,6 +19,7 @@ export function configCommand(run: Runner): Command {
     .argument("<key=value...>", "such as defaults.registry=127.0.0.1:5000")
     .addHelpText("after", examples("sluice config set defaults.registry=127.0.0.1:5000 store.budget=20GiB"))
     .action(run(set));
+  config.addCommand(softDeleteCommand(run));
   return config.addHelpText(
     "after",
     examples("sluice config show", "sluice config set defaults.registry=127.0.0.1:5000"),

@@ -6,6 +6,7 @@ import { bytes } from "../output/quantities.js";
 import { table } from "../output/table.js";
 import { registryHost } from "../registry-api/registry-api.js";
 import { examples, type Runner } from "../verb.js";
+import { addDeletedManifestVerbs } from "./soft-delete.js";
 
 interface ListFlags extends ImageFlags {
   readonly name: string;
@@ -29,6 +30,7 @@ export function manifestCommand(run: Runner): Command {
       ),
     )
     .action(run(listReferrers));
+  addDeletedManifestVerbs(command, run);
   return command.addHelpText("after", examples("sluice manifest list-referrers -n app:1"));
 }
 

@@ -2,6 +2,7 @@ import type { BlobStore } from "@sluice/store";
 import type { Accounts } from "../access/accounts.js";
 import type { BearerTokens } from "../access/bearer-tokens.js";
 import type { Gatekeeper } from "../access/gatekeeper.js";
+import type { DeletedImages } from "../deleted/deleted-images.js";
 import type { ActivityLog } from "../events/activity-log.js";
 import type { EventOutbox } from "../events/event-outbox.js";
 import type { Imports } from "../import/imports.js";
@@ -20,6 +21,8 @@ export interface RegistryPlaces extends WebhookPlaces {
   readonly imports: Imports;
   readonly events: EventOutbox;
   readonly activities: ActivityLog;
+  /** What can be restored. */
+  readonly deleted: DeletedImages;
   readonly images: StoredImages;
   readonly operations: Operations;
   readonly streamings: RepositoryStreamings;

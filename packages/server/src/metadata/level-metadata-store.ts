@@ -10,6 +10,7 @@ import { KeyedLock } from "./keyed-lock.js";
 import { keyOf, keysBelow, lastPart, partsOf, tagOf, tagOrder } from "./level-keys.js";
 import type {
   ChangeOptions,
+  DeletionOptions,
   ListedManifest,
   MetadataStore,
   NewManifest,
@@ -182,27 +183,37 @@ export class LevelMetadataStore implements MetadataStore {
     }
   }
 
-  async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: ChangeOptions): Promise<boolean> {
+  async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: DeletionOptions): Promise<boolean> {
     return await this.#change(repository, options, async (batch) => {
       const key = keyOf(repository, digest);
       const record = await this.#records.get(key);
       if (record === undefined) return false;
       batch.del(key, { sublevel: this.#records });
       batch.del(key, { sublevel: this.#bytes });
-      for (const blob of record.blobs ?? []) {
-        batch.del(keyOf(repository, blob, digest), { sublevel: this.#usesOfBlob });
-        const isLinked = await this.hasBlob(repository, blob);
-        if (isLinked) batch.put(keyOf(repository, blob), String(Date.now()), { sublevel: this.#blobs });
-      }
+      if (options?.keepsBlobs !== true) await this.#release(batch, repository, digest, record.blobs ?? []);
       if (record.subject !== undefined) {
         batch.del(keyOf(repository, record.subject, digest), { sublevel: this.#referrers });
       }
+      const tags: string[] = [];
       for await (const tagKey of this.#tagsOfManifest.keys(keysBelow([repository, digest]))) {
+        tags.push(lastPart(tagKey));
         batch.del(tagKey, { sublevel: this.#tagsOfManifest });
         batch.del(keyOf(repository, tagOrder(lastPart(tagKey))), { sublevel: this.#tags });
       }
-      this.#addRecords(batch, options?.records?.(false));
+      this.#addRecords(batch, options?.records?.(tags));
       return true;
+    });
+  }
+
+  async releaseBlobs(
+    repository: RepositoryName,
+    manifest: ContentDigest,
+    blobs: readonly ContentDigest[],
+    options?: AbortOptions,
+  ): Promise<void> {
+    await this.#change(repository, options, async (batch) => {
+      if (await this.#records.has(keyOf(repository, manifest))) return;
+      await this.#release(batch, repository, manifest, blobs);
     });
   }
 
@@ -265,6 +276,19 @@ export class LevelMetadataStore implements MetadataStore {
       await batch.write();
     }
     await this.#db.put("version", version, { sync: true });
+  }
+
+  async #release(
+    batch: Batch,
+    repository: RepositoryName,
+    manifest: ContentDigest,
+    blobs: readonly ContentDigest[],
+  ): Promise<void> {
+    for (const blob of blobs) {
+      batch.del(keyOf(repository, blob, manifest), { sublevel: this.#usesOfBlob });
+      const isLinked = await this.hasBlob(repository, blob);
+      if (isLinked) batch.put(keyOf(repository, blob), String(Date.now()), { sublevel: this.#blobs });
+    }
   }
 
   async #isUsed(repository: RepositoryName, digest: ContentDigest): Promise<boolean> {

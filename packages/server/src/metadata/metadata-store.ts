@@ -42,6 +42,14 @@ export interface ChangeOptions extends AbortOptions {
   readonly records?: ((isNew: boolean) => readonly NewRecord[]) | undefined;
 }
 
+/** How a manifest goes. */
+export interface DeletionOptions extends AbortOptions {
+  /** Records that are written in the same step, given the tags that go with the manifest. */
+  readonly records?: ((tags: readonly string[]) => readonly NewRecord[]) | undefined;
+  /** The blobs that it names stay as if it were there, until {@link MetadataStore.releaseBlobs}. */
+  readonly keepsBlobs?: boolean | undefined;
+}
+
 /**
  * What a registry knows about its repositories: which blobs are linked into them, their manifests, tags and referrers.
  *
@@ -95,7 +103,14 @@ export interface MetadataStore extends AsyncDisposable {
   /** By digest. Those that change meanwhile may or may not come. */
   manifests(repository: RepositoryName, options?: AbortOptions): AsyncIterable<ListedManifest>;
   /** Removes a manifest, its tags and its entry among the referrers of its subject. @returns false if it was not there */
-  deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: ChangeOptions): Promise<boolean>;
+  deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: DeletionOptions): Promise<boolean>;
+  /** Lets go of the blobs of a manifest that went with `keepsBlobs`, unless it is there again. Again: nothing. */
+  releaseBlobs(
+    repository: RepositoryName,
+    manifest: ContentDigest,
+    blobs: readonly ContentDigest[],
+    options?: AbortOptions,
+  ): Promise<void>;
 
   resolveTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<ContentDigest | undefined>;
   /** In the order of the specification: letters of both cases together. */

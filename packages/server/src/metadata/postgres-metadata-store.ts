@@ -6,6 +6,7 @@ import type { Tag } from "../registry/manifest-reference.js";
 import type { RepositoryName } from "../registry/repository-name.js";
 import type {
   ChangeOptions,
+  DeletionOptions,
   ListedManifest,
   MetadataStore,
   NewManifest,
@@ -171,19 +172,30 @@ export class PostgresMetadataStore implements MetadataStore {
     for await (const row of rows) yield { digest: text(row, "digest") as ContentDigest, ...storedOf(row) }; // written by putManifest only
   }
 
-  async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: ChangeOptions): Promise<boolean> {
+  async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: DeletionOptions): Promise<boolean> {
     return await this.#change(repository, options, async (query) => {
       const which = [repository, digest];
       const gone = await query("delete from manifests where repository = $1 and digest = $2 returning 1", which);
       if (gone.length === 0) return false;
-      await query("delete from tags where repository = $1 and digest = $2", which);
-      await query(
-        `with released as (delete from uses_of_blobs where repository = $1 and manifest = $2 returning blob)
-         update blobs set since_ms = $3 where repository = $1 and digest in (select blob from released)`,
-        [...which, Date.now()],
-      );
-      await addRecords(query, options?.records?.(false));
+      const tags = await query("delete from tags where repository = $1 and digest = $2 returning tag", which);
+      if (options?.keepsBlobs !== true) await release(query, repository, digest);
+      await addRecords(query, options?.records?.(tags.map((row) => text(row, "tag"))));
       return true;
+    });
+  }
+
+  async releaseBlobs(
+    repository: RepositoryName,
+    manifest: ContentDigest,
+    _blobs: readonly ContentDigest[],
+    options?: AbortOptions,
+  ): Promise<void> {
+    await this.#change(repository, options, async (query) => {
+      const there = await query("select 1 from manifests where repository = $1 and digest = $2", [
+        repository,
+        manifest,
+      ]);
+      if (there.length === 0) await release(query, repository, manifest);
     });
   }
 
@@ -285,6 +297,15 @@ async function addRepository(query: Query, repository: RepositoryName): Promise<
 
 async function addRecords(query: Query, records: readonly NewRecord[] = []): Promise<void> {
   for (const record of records) await addRecord(query, record);
+}
+
+/** The blobs that a manifest names are unused from now on, unless others name them. */
+async function release(query: Query, repository: RepositoryName, manifest: ContentDigest): Promise<void> {
+  await query(
+    `with released as (delete from uses_of_blobs where repository = $1 and manifest = $2 returning blob)
+     update blobs set since_ms = $3 where repository = $1 and digest in (select blob from released)`,
+    [repository, manifest, Date.now()],
+  );
 }
 
 async function missingOf(

@@ -19,7 +19,7 @@ export class LevelRecords implements Records {
     this.#records = db.sublevel<string, Stored>("records", { valueEncoding: "json" });
   }
 
-  /** Adds a record, whose key nobody else can know, to a change that is written as a whole. */
+  /** Writes a record whose key nobody else writes at the same moment, in a change that is written as a whole. */
   add(batch: ChainedBatch<Level<string, string>, string, string>, { kind, key, document }: NewRecord): void {
     batch.put(keyOf(kind, key), { version: 1, document }, { sublevel: this.#records });
   }

@@ -79,9 +79,12 @@ const orderOf = ({ kind, key }: RecordChange): string => `${kind} ${key}`;
 const conflictOf = ({ kind, key, version }: Omit<RecordChange, "document">): RecordConflictError =>
   new RecordConflictError(`${kind} ${key}: version ${version} is not what is there`);
 
-/** Adds a record, whose key nobody else can know, to a transaction. */
+/** Writes a record whose key nobody else writes at the same moment, in a transaction. */
 export async function addRecord(query: Query, { kind, key, document }: NewRecord): Promise<void> {
-  await query("insert into records values ($1, $2, 1, $3)", [kind, key, JSON.stringify(document)]);
+  await query(
+    "insert into records values ($1, $2, 1, $3) on conflict (kind, key) do update set version = records.version + 1, document = $3",
+    [kind, key, JSON.stringify(document)],
+  );
 }
 
 const recordOf = <T>(row: Row): Record<T> => ({

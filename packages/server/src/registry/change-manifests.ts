@@ -1,14 +1,20 @@
-import type { ContentDigest } from "@sluice/oci";
+import { type AbortOptions, type ContentDigest, sluiceMediaTypes } from "@sluice/oci";
+import type { DeletedImages } from "../deleted/deleted-images.js";
 import type { EventOutbox } from "../events/event-outbox.js";
 import type { EventRequest } from "../events/registry-event.js";
-import type { MetadataStore, NewManifest } from "../metadata/metadata-store.js";
+import type { MetadataStore, NewManifest, StoredManifest } from "../metadata/metadata-store.js";
+import type { NewRecord } from "../records/records.js";
+import { streamedImageOf } from "./manifest-description.js";
 import type { Tag } from "./manifest-reference.js";
+import { RegistryError } from "./registry-error.js";
 import type { RepositoryName } from "./repository-name.js";
 
 /** Where manifests change, and who is told. */
 export interface ChangePlaces {
   readonly metadata: MetadataStore;
   readonly events: EventOutbox;
+  /** What can be restored. */
+  readonly deleted: DeletedImages;
 }
 
 /** Who changes something. */
@@ -27,56 +33,116 @@ export interface StoredChange {
   readonly remarks: readonly string[];
 }
 
-/** {@link MetadataStore.putManifest}, told to all who listen. Pushes and imports come this way. */
+/**
+ * {@link MetadataStore.putManifest}, told to all who listen. Pushes and imports come this way.
+ * @throws {RegistryError} when it was deleted and can be restored
+ */
 export async function storeManifest(
-  { metadata, events }: ChangePlaces,
+  places: ChangePlaces,
   repository: RepositoryName,
   manifest: NewManifest,
   tags: readonly Tag[],
   origin: ChangeOrigin,
 ): Promise<StoredChange> {
+  if ((await places.deleted.find(repository, manifest.digest)) !== undefined) {
+    const words = `manifest restore -n ${repository}${tags[0] === undefined ? "" : `:${tags[0]}`} -d ${manifest.digest}`;
+    throw new RegistryError(
+      "UNSUPPORTED",
+      `${repository} has ${manifest.digest} among its deleted manifests: restore it (${words}), or wait until it has expired`,
+      { digest: manifest.digest },
+      { status: 409 },
+    );
+  }
+  return await putTold(places, repository, manifest, tags, origin);
+}
+
+/** As {@link storeManifest}, of one that may be restored right now. @param records to write in the same step */
+export async function putTold(
+  { events, metadata }: ChangePlaces,
+  repository: RepositoryName,
+  manifest: NewManifest,
+  tags: readonly Tag[],
+  origin: ChangeOrigin,
+  records: readonly NewRecord[] = [],
+): Promise<StoredChange> {
   const { digest, mediaType, bytes } = manifest;
   const facts = { action: "push", repository, digest, mediaType, sizeBytes: bytes.byteLength, ...origin } as const;
   const pending = events.begin(facts, tags);
-  const missing = await metadata.putManifest(repository, manifest, tags, { records: pending.records });
+  const missing = await metadata.putManifest(repository, manifest, tags, {
+    records: (isNew) => [...pending.records(isNew), ...records],
+  });
   return { missing, remarks: missing.length > 0 ? [] : await pending.tell() };
 }
 
-/** {@link MetadataStore.deleteManifest}, told to all who listen. @returns false if it was not there */
+/**
+ * {@link MetadataStore.deleteManifest} of a manifest and, for good, of its streaming artifacts, told to all who listen. While soft delete is on,
+ * an original can be restored afterwards.
+ * @returns false if it was not there
+ */
 export async function removeManifest(
-  { metadata, events }: ChangePlaces,
+  places: ChangePlaces,
   repository: RepositoryName,
   digest: ContentDigest,
   origin: ChangeOrigin,
 ): Promise<boolean> {
-  const pending = events.begin(await deletionOf(metadata, repository, digest, origin), []);
-  const wasThere = await metadata.deleteManifest(repository, digest, { records: pending.records });
+  const { deleted, metadata } = places;
+  const manifest = await metadata.manifest(repository, digest);
+  if (manifest === undefined) return false;
+  const isArtifact = streamedImageOf(manifest) !== undefined;
+  const isKept = !isArtifact && (await deleted.policy()).isEnabled;
+  for (const referrer of await metadata.referrers(repository, digest)) {
+    if (referrer.artifactType === sluiceMediaTypes.artifact) {
+      await removeManifest(places, repository, referrer.digest, origin);
+    }
+  }
+  const pending = places.events.begin(deletionOf(repository, digest, manifest, origin), []);
+  const wasThere = await metadata.deleteManifest(repository, digest, {
+    keepsBlobs: isKept,
+    records: (tags) => [
+      ...pending.records(false),
+      ...(isKept ? deleted.recordsOf(repository, manifest, { digest, tags, deletedBy: origin.caller }) : []),
+    ],
+  });
   if (wasThere) await pending.tell();
   return wasThere;
 }
 
 /** {@link MetadataStore.deleteTag}, told to all who listen. @returns false if it was not there */
 export async function removeTag(
-  { metadata, events }: ChangePlaces,
+  { deleted, events, metadata }: ChangePlaces,
   repository: RepositoryName,
   tag: Tag,
   origin: ChangeOrigin,
 ): Promise<boolean> {
   const digest = await metadata.resolveTag(repository, tag);
-  if (digest === undefined) return false;
-  const pending = events.begin(await deletionOf(metadata, repository, digest, origin), [tag]);
-  const wasThere = await metadata.deleteTag(repository, tag, { records: pending.records });
+  const manifest = digest && (await metadata.manifest(repository, digest));
+  if (digest === undefined || manifest === undefined) return false;
+  const { isEnabled } = await deleted.policy();
+  const pending = events.begin(deletionOf(repository, digest, manifest, origin), [tag]);
+  const wasThere = await metadata.deleteTag(repository, tag, {
+    records: () => [...pending.records(false), ...(isEnabled ? [deleted.recordOfTag(repository, tag, digest)] : [])],
+  });
   if (wasThere) await pending.tell();
   return wasThere;
 }
 
-async function deletionOf(
-  metadata: MetadataStore,
+/** {@link removeManifest}, of all that a repository has. May be repeated. @returns how many */
+export async function removeAll(
+  places: ChangePlaces,
+  repository: RepositoryName,
+  origin: ChangeOrigin,
+  options?: AbortOptions,
+): Promise<number> {
+  let removed = 0;
+  for await (const { digest } of places.metadata.manifests(repository, options)) {
+    if (await removeManifest(places, repository, digest, origin)) removed++;
+  }
+  return removed;
+}
+
+const deletionOf = (
   repository: RepositoryName,
   digest: ContentDigest,
+  { bytes, mediaType }: StoredManifest,
   origin: ChangeOrigin,
-) {
-  const manifest = await metadata.manifest(repository, digest);
-  const { mediaType = "", bytes } = manifest ?? {};
-  return { action: "delete", repository, digest, mediaType, sizeBytes: bytes?.byteLength ?? 0, ...origin } as const;
-}
+) => ({ action: "delete", repository, digest, mediaType, sizeBytes: bytes.byteLength, ...origin }) as const;

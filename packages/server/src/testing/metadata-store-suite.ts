@@ -120,9 +120,9 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
     });
 
     it("writes records with a change, and none when nothing changes", async () => {
-      const told: boolean[] = [];
+      const told: unknown[] = [];
       const telling = (key: string) => ({
-        records: (isNew: boolean) => {
+        records: (isNew: unknown) => {
           told.push(isNew);
           return [{ kind: "event", key, document: { key, isNew } }];
         },
@@ -137,7 +137,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       await store.putManifest(app, manifest, [tag("b")], telling("2 again"));
       await store.deleteTag(app, tag("a"), telling("3 tag"));
       await store.deleteManifest(app, manifest.digest, telling("4 manifest"));
-      expect(told).toEqual([true, false, false, false]);
+      expect(told).toEqual([true, false, false, ["b"]]);
       const keys = (await records.list("event", { limit: 10 })).map(({ key, version }) => [key, version]);
       expect(keys).toEqual([
         ["1 new", 1],
@@ -204,6 +204,34 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       expect(await store.unlinkUnusedBlob(app, used, Date.now() - 60_000)).toBe(false);
       expect(await store.unlinkUnusedBlob(app, used, later)).toBe(true);
       expect([await store.hasBlob(app, used), await store.hasBlob(app, unused)]).toEqual([false, true]);
+    });
+
+    it("keeps the blobs of a manifest that went so, until they are released, and not while it is there again", async () => {
+      const blob = sha256Of("blob");
+      const manifest = manifestOf("kept", { blobs: [blob] });
+      const later = Date.now() + 60_000;
+      await store.linkBlob(app, blob);
+      await store.putManifest(app, manifest, [tag("b"), tag("A")]);
+      const tags: (readonly string[])[] = [];
+      const records = (gone: readonly string[]) => {
+        tags.push(gone.toSorted());
+        return [{ kind: "deleted", key: manifest.digest, document: {} }];
+      };
+      expect(await store.deleteManifest(app, manifest.digest, { keepsBlobs: true, records })).toBe(true);
+      expect([await store.manifest(app, manifest.digest), await store.tags(app, { limit: 9 })]).toEqual([
+        undefined,
+        [],
+      ]);
+      expect(await store.unlinkUnusedBlob(app, blob, later)).toBe(false);
+      await store.putManifest(app, manifest, []);
+      await store.releaseBlobs(app, manifest.digest, [blob]);
+      expect(await store.unlinkUnusedBlob(app, blob, later)).toBe(false);
+      await store.deleteManifest(app, manifest.digest, { keepsBlobs: true, records });
+      await store.releaseBlobs(app, manifest.digest, [blob]);
+      await store.releaseBlobs(app, manifest.digest, [blob]);
+      expect(await store.unlinkUnusedBlob(app, blob, Date.now() - 60_000)).toBe(false);
+      expect(await store.unlinkUnusedBlob(app, blob, later)).toBe(true);
+      expect(tags).toEqual([["A", "b"], []]);
     });
 
     it("lets a blob's bytes go only while no repository links it", async () => {

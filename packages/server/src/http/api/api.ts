@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import { RegistryError } from "../../registry/registry-error.js";
 import type { RegistryPlaces } from "../places.js";
 import { addAccountRoutes } from "./account-routes.js";
+import { addDeletedRoutes } from "./deleted-routes.js";
 import { entrances } from "./entrances.js";
 import { addEventRoutes, noteSettings } from "./event-routes.js";
 import { addImportRoutes } from "./import-routes.js";
@@ -47,6 +48,7 @@ export async function addApi(app: FastifyInstance, places: RegistryPlaces): Prom
     addOperationRoutes(api, places, anybody);
     addWebhookRoutes(api, places, admin);
     addEventRoutes(api, places.activities, admin);
+    addDeletedRoutes(api, places, { admin, loggedIn });
   };
   await app.register(routes, { prefix: "/api/v1" });
 }

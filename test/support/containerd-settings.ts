@@ -30,7 +30,7 @@ export function configuration(program: string, folder: string, settings: Contain
 function first({ sandboxImage, hostsFolder, networksFolder }: ContainerdSettings): string[] {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
   return [
-    `[${cri}]`,
+    `[${cri}]\nrestrict_oom_score_adj = true`, // machines of CI may not lower it
     ...line("sandbox_image", sandboxImage),
     `[${cri}.registry]`,
     ...line("config_path", hostsFolder),
@@ -45,6 +45,7 @@ function second({ sandboxImage, hostsFolder, networksFolder }: ContainerdSetting
     ...line("sandbox", sandboxImage),
     '[plugins."io.containerd.cri.v1.images".registry]',
     ...line("config_path", hostsFolder),
+    '[plugins."io.containerd.cri.v1.runtime"]\nrestrict_oom_score_adj = true',
     `[plugins."io.containerd.cri.v1.runtime".cni]\nbin_dirs = ["${networkPrograms}"]`,
     ...line("conf_dir", networksFolder),
   ];

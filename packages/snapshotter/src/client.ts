@@ -7,6 +7,7 @@ export {
   type DiskSummary,
   type DriverChoice,
   type GcResult,
+  type HeldLayers,
   type ImageAddress,
   type KeeperStatus,
   type MountRequest,

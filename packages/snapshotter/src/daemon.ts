@@ -195,6 +195,7 @@ async function compose(
     counts,
     keeper: () => keeper && { pid: keeper.pid, takeOvers: kept?.takeOvers ?? 0 },
     pulled: (reference) => streamed.outcome(reference),
+    layers: (chainId) => containerd?.snapshots.held(chainId) ?? { streamed: 0, unpacked: 0 },
     neededBySnapshots: () => containerd?.snapshots.artifacts() ?? [],
     collectForSnapshots: (needed) => streamed.collect(needed),
     onStopped: () => {

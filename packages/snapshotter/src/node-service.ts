@@ -4,6 +4,7 @@ import type {
   ContainerRequest,
   DaemonStatus,
   GcResult,
+  HeldLayers,
   ImageAddress,
   KeeperStatus,
   MountRequest,
@@ -56,6 +57,8 @@ export interface NodeServiceParts {
   readonly keeper: () => KeeperStatus | undefined;
   /** How containerd's last pull of that name went; undefined when none is remembered. */
   readonly pulled: (reference: string) => PullOutcome | undefined;
+  /** What containerd's snapshots have of an image. */
+  readonly layers: (chainId: string) => HeldLayers;
   /** Artifacts that containerd's snapshots are shown from. */
   readonly neededBySnapshots: () => readonly Digest[];
   /** Frees what was made for the snapshots of other artifacts. */
@@ -121,6 +124,10 @@ export class DaemonService implements NodeService {
       const local = (await diskStore.findByReference(address.reference)) !== undefined;
       return { ...answer, streamed: false, local, reason: { code, message, cure } };
     }
+  }
+
+  async layers(chainId: string): Promise<HeldLayers> {
+    return this.#parts.layers(chainId);
   }
 
   async status(): Promise<DaemonStatus> {

@@ -1,4 +1,4 @@
-import type { WhyAnswer } from "@sluice/snapshotter/client";
+import type { HeldLayers } from "@sluice/snapshotter/client";
 import { Command } from "commander";
 import type { Context } from "../context.js";
 import { type ImageFlags, parseImageReference, withImageFlags } from "../images/opened-image.js";
@@ -20,7 +20,10 @@ interface Pulled {
   /** As containerd reports it. */
   readonly sizeBytes: number | undefined;
   readonly seconds: number;
+  /** None of its layers was fetched. */
   readonly streamed: boolean;
+  /** What the snapshotter has of it; undefined where nobody could be asked. */
+  readonly layers?: HeldLayers | undefined;
   /** Why not, and what helps. */
   readonly reason?: { readonly code: string; readonly message: string; readonly cure: string } | undefined;
 }
@@ -59,31 +62,35 @@ async function pull(context: Context, flags: PullFlags, ref: string): Promise<vo
   const found = await containerd.image(image, { signal });
   const pulled: Pulled = {
     ...{ reference, image, sizeBytes: found?.sizeBytes, seconds: tookSeconds },
-    ...(await streaming(context, flags, reference)),
+    ...(await streaming(context, flags, reference, found?.chainId)),
   };
   output.result(pulled, describe);
 }
 
-/** The daemon knows whether the image can be streamed, containerd's configuration whether it is asked to. */
+/** containerd's configuration says whether the snapshotter is asked at all, the snapshotter which layers it streams, the daemon why it does not. */
 async function streaming(
   context: Context,
   flags: PullFlags,
   reference: string,
-): Promise<Pick<Pulled, "streamed" | "reason">> {
+  chainId: string | undefined,
+): Promise<Pick<Pulled, "streamed" | "layers" | "reason">> {
   const { containerdUsesNode } = await import("@sluice/snapshotter");
-  if (!(await containerdUsesNode(flags.containerdConfig))) {
-    const message = `containerd does not use this node's snapshotter (${flags.containerdConfig})`;
-    return { streamed: false, reason: { code: "NOT_INSTALLED", message, cure: "run sluice node install" } };
-  }
+  const otherSnapshotter = (message: string): Pick<Pulled, "streamed" | "reason"> => ({
+    streamed: false,
+    reason: { code: "NOT_INSTALLED", message, cure: "run sluice node install" },
+  });
+  if (!(await containerdUsesNode(flags.containerdConfig)))
+    return otherSnapshotter(`containerd does not use this node's snapshotter (${flags.containerdConfig})`);
   const { DaemonNotRunningError } = await import("@sluice/snapshotter/client");
   try {
     const daemon = await daemonClient(context);
-    const answer: WhyAnswer = await daemon.why(await imageAddress(context, reference, flags), {
-      signal: context.signal,
-    });
-    return answer.reason === undefined
-      ? { streamed: answer.streamed }
-      : { streamed: answer.streamed, reason: answer.reason };
+    const { signal } = context;
+    const layers = chainId === undefined ? noLayers : await daemon.layers(chainId, { signal });
+    if (layers.unpacked === 0 && layers.streamed > 0) return { streamed: true, layers };
+    if (layers.unpacked === 0)
+      return { ...otherSnapshotter("containerd has the image in another snapshotter"), layers };
+    const { pulled } = await daemon.why(await imageAddress(context, reference, flags), { signal });
+    return { streamed: false, layers, reason: pulled?.reason ?? unpackedBefore };
   } catch (error) {
     if (!(error instanceof DaemonNotRunningError)) throw error;
     const cure = "systemctl start sluice";
@@ -91,13 +98,21 @@ async function streaming(
   }
 }
 
-function describe({ reference, image, sizeBytes, seconds: took, streamed, reason }: Pulled): string {
+const noLayers: HeldLayers = { streamed: 0, unpacked: 0 };
+const unpackedBefore = {
+  code: "UNPACKED_BEFORE",
+  message: "its layers were unpacked by an earlier pull",
+  cure: "remove the image from containerd (crictl rmi) and pull it again",
+};
+
+function describe({ reference, image, sizeBytes, seconds: took, streamed, layers, reason }: Pulled): string {
   return facts([
     ["image", reference],
     ["in containerd", image],
     ["size", sizeBytes === undefined ? undefined : bytes(sizeBytes)],
     ["took", duration(took)],
     ["streamed", streamed ? "yes" : `no: ${reason?.message ?? "for a reason that nobody knows"}`],
+    ["layers", layers && `${layers.streamed} streamed, ${layers.unpacked} unpacked`],
     ["cure", reason?.cure],
   ]);
 }

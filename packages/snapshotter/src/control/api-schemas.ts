@@ -32,6 +32,9 @@ export const containerRequestSchema: z.ZodType<ContainerRequest, unknown> = z.st
   record: z.boolean().optional(),
 });
 export const containerIdSchema: z.ZodType<{ readonly id: string }, unknown> = z.strictObject({ id: z.uuid() });
+export const chainIdSchema: z.ZodType<{ readonly chainId: string }, unknown> = z.strictObject({
+  chainId: z.string().regex(/^[a-z0-9]{1,32}:[0-9a-f]{32,128}$/),
+});
 export const stopRequestSchema: z.ZodType<StopRequest, unknown> = z.strictObject({
   busy: z.enum(["refuse", "detach"]).default("refuse"),
   keepMounts: z.boolean().default(false),

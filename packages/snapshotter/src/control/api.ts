@@ -99,6 +99,13 @@ export interface PullOutcome {
   readonly reason?: { readonly code: string; readonly message: string; readonly cure: string } | undefined;
 }
 
+/** How many layers of an image containerd's snapshots have. None of either: the image is not here. */
+export interface HeldLayers {
+  /** Shown from a streaming artifact: neither fetched nor unpacked. */
+  readonly streamed: number;
+  readonly unpacked: number;
+}
+
 export interface StoreUse {
   readonly bytes: number;
   readonly budgetBytes: number;
@@ -187,6 +194,8 @@ export interface NodeService {
    */
   recording(id: string): Promise<Uint8Array>;
   why(image: ImageAddress, signal: AbortSignal): Promise<WhyAnswer>;
+  /** @param chainId of the topmost layer. OCI image specification, config.md, "Layer ChainID" */
+  layers(chainId: string): Promise<HeldLayers>;
   status(): Promise<DaemonStatus>;
   storeUse(): Promise<StoreUse>;
   storeGc(signal: AbortSignal): Promise<GcResult>;

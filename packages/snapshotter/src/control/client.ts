@@ -11,6 +11,7 @@ import {
   type ContainerRequest,
   type DaemonStatus,
   type GcResult,
+  type HeldLayers,
   type ImageAddress,
   type MountRequest,
   type MountResult,
@@ -105,6 +106,9 @@ export class DaemonClient {
   }
   why(image: ImageAddress, options?: AbortOptions): Promise<WhyAnswer> {
     return this.#call("POST", "/v1/why", image, options);
+  }
+  layers(chainId: string, options?: AbortOptions): Promise<HeldLayers> {
+    return this.#call("GET", `/v1/layers/${encodeURIComponent(chainId)}`, undefined, options);
   }
   storeUse(options?: AbortOptions): Promise<StoreUse> {
     return this.#call("GET", "/v1/store", undefined, options);

@@ -3,6 +3,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import type { Logger } from "../observe/log.js";
 import { apiVersion, apiVersionHeader, type NodeService } from "./api.js";
 import {
+  chainIdSchema,
   containerIdSchema,
   containerRequestSchema,
   imageAddressSchema,
@@ -90,6 +91,7 @@ function addRoutes(server: FastifyInstance, service: NodeService): void {
   server.post("/v1/why", (request, reply) =>
     service.why(imageAddressSchema.parse(request.body), signalOf(request, reply)),
   );
+  server.get("/v1/layers/:chainId", (request) => service.layers(chainIdSchema.parse(request.params).chainId));
   server.get("/v1/store", () => service.storeUse());
   server.post("/v1/store/gc", (request, reply) => service.storeGc(signalOf(request, reply)));
   server.post("/v1/store/scrub", (request, reply) => service.storeScrub(signalOf(request, reply)));

@@ -13,12 +13,17 @@ export class CriError extends Error {
 export interface CriImage {
   readonly id: string;
   readonly sizeBytes: number;
+  /** Of its topmost layer, where containerd tells it. */
+  readonly chainId: string | undefined;
 }
 
 const pulledSchema = z.object({ image_ref: z.string().max(4096) });
 const statusSchema = z.object({
   image: z.object({ id: z.string().max(4096), size: z.string().regex(/^\d{1,19}$/) }).nullable(),
+  info: z.record(z.string(), z.string()),
 });
+/** In a map of JSON texts, which containerd says only to those who ask for more. containerd internal/cri/server/images/image_status.go, verboseImageInfo */
+const infoSchema = z.object({ chainID: z.string().max(256) });
 
 /** containerd's images, through the container runtime interface on its socket. */
 export class CriClient implements Disposable {
@@ -39,8 +44,10 @@ export class CriClient implements Disposable {
 
   /** Undefined when containerd has no such image. @throws {CriError} */
   async image(image: string, options?: AbortOptions): Promise<CriImage | undefined> {
-    const { image: found } = statusSchema.parse(await this.#call("ImageStatus", { image: { image } }, options));
-    return found === null ? undefined : { id: found.id, sizeBytes: Number(found.size) };
+    const request = { image: { image }, verbose: true };
+    const { image: found, info } = statusSchema.parse(await this.#call("ImageStatus", request, options));
+    if (found === null) return undefined;
+    return { id: found.id, sizeBytes: Number(found.size), chainId: chainIdOf(info["info"]) };
   }
 
   [Symbol.dispose](): void {
@@ -78,6 +85,12 @@ export class CriClient implements Disposable {
           : "";
     return new CriError(`${this.#socketPath}: ${name}: ${error.details}${cure}`);
   }
+}
+
+function chainIdOf(info: string | undefined): string | undefined {
+  if (info === undefined) return undefined;
+  const { success, data } = infoSchema.safeParse(JSON.parse(info));
+  return success ? data.chainID : undefined;
 }
 
 const authOf = (credentials: Credentials): object =>

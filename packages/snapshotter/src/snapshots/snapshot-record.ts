@@ -1,6 +1,9 @@
 import { type Digest, parseDigest } from "@sluice/oci";
 import { z } from "zod";
 
+/** containerd names the chain ID of the layer that it is about to unpack. */
+export const targetLabel = "containerd.io/snapshot.ref";
+
 /** containerd's kinds: one that is written to, one that is only read, one that others are built on. */
 export type SnapshotKind = "active" | "view" | "committed";
 

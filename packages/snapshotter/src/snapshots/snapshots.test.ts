@@ -140,11 +140,16 @@ describe("snapshots on disk", () => {
   it("are not active where they are streamed, are views or committed: to commit one is refused as containerd does", async () => {
     const layer = { artifact: sha256Of(Buffer.from("a")), layers: 1, imageLayers: 1 };
     await snapshots.close();
-    snapshots = await open({ ...unpackAll, claim: async () => layer });
+    const lease = { path: root, release: async () => undefined };
+    snapshots = await open({ ...unpackAll, claim: async () => layer, acquire: async () => lease });
     const labels = { "containerd.io/snapshot.ref": "sha256:1" };
     await expect(prepare("unpack", "", labels)).rejects.toThrow(expect.objectContaining({ code: "ALREADY_EXISTS" }));
     const [streamed] = snapshots.list([]);
+    expect(snapshots.held("sha256:1")).toEqual({ streamed: 1, unpacked: 0 });
     await commit("a", "base");
+    await commit("b", "k8s.io/7/sha256:2", streamed?.name);
+    expect(snapshots.held("sha256:2")).toEqual({ streamed: 1, unpacked: 1 });
+    expect(snapshots.held("sha256:3")).toEqual({ streamed: 0, unpacked: 0 });
     await snapshots.create("view", { key: "view", parent: "base", labels: {} });
     for (const key of [streamed?.name ?? "", "base", "view"]) {
       await expect(snapshots.commit({ key, name: "new", labels: {}, parent: "" })).rejects.toThrow(

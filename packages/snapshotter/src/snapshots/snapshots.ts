@@ -1,9 +1,12 @@
 import { stat } from "node:fs/promises";
 import type { AbortOptions, Digest } from "@sluice/oci";
+import type { HeldLayers } from "../control/api.js";
 import { wallClockNanoseconds } from "../fuse/index.js";
 import type { Logger } from "../observe/log.js";
 import { diskUsage } from "./disk-usage.js";
+import { heldLayers } from "./held-layers.js";
 import { mappedRoot } from "./id-mapping.js";
+import { updatedLabels } from "./label-update.js";
 import { LowerHolds } from "./lower-holds.js";
 import { mendSnapshots } from "./mend.js";
 import { notFound, SnapshotError } from "./snapshot-error.js";
@@ -11,12 +14,9 @@ import { parseFilters } from "./snapshot-filter.js";
 import { type Owner, SnapshotFolders } from "./snapshot-folders.js";
 import { SnapshotIndex } from "./snapshot-index.js";
 import { mountsOf, type SnapshotMount } from "./snapshot-mounts.js";
-import { labelsWithoutEmpty, type SnapshotRecord, type SnapshotUsage } from "./snapshot-record.js";
+import { labelsWithoutEmpty, type SnapshotRecord, type SnapshotUsage, targetLabel } from "./snapshot-record.js";
 import type { CommitRequest, NewSnapshot, SnapshotService } from "./snapshot-service.js";
 import type { StreamedLayers } from "./streamed-layers.js";
-
-/** containerd names the chain ID of the layer that it is about to unpack. */
-const targetLabel = "containerd.io/snapshot.ref";
 
 export interface SnapshotsParts {
   /** Of the folders, and of the records. */
@@ -170,6 +170,10 @@ export class Snapshots implements SnapshotService {
     return [...this.#index.all()].flatMap(({ streamed }) => (streamed ? [streamed.artifact] : []));
   }
 
+  held(chainId: string): HeldLayers {
+    return heldLayers(this.#index, chainId);
+  }
+
   /** Whether `request` may be done now. @throws {SnapshotError} */
   #check({ key, parent }: NewSnapshot): void {
     if (this.#index.get(key)) throw new SnapshotError("ALREADY_EXISTS", `snapshot ${JSON.stringify(key)} exists`);
@@ -233,23 +237,4 @@ async function ownerOf(path: string | undefined): Promise<Owner | undefined> {
   if (path === undefined) return undefined;
   const { uid, gid } = await stat(path);
   return { uid, gid };
-}
-
-/** @param fields paths of a field mask; none means all that may be changed, which are the labels */
-function updatedLabels(
-  before: SnapshotRecord,
-  given: Readonly<Record<string, string>>,
-  fields: readonly string[],
-): Record<string, string> {
-  let labels: Record<string, string> = fields.length === 0 ? { ...given } : { ...before.labels };
-  for (const field of fields) {
-    if (field === "labels") labels = { ...given };
-    else if (field.startsWith("labels.")) {
-      const name = field.slice("labels.".length);
-      labels[name] = given[name] ?? "";
-    } else {
-      throw new SnapshotError("INVALID_ARGUMENT", `cannot update ${field} of snapshot ${JSON.stringify(before.name)}`);
-    }
-  }
-  return labels;
 }

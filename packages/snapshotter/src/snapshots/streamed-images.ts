@@ -37,12 +37,12 @@ const chunksAtOnce = 256;
 const maxRemembered = 1000;
 
 export interface StreamedImagesParts {
-  readonly images: ImageLookup;
-  readonly diskStore: DiskStore;
+  readonly images: Pick<ImageLookup, "find">;
+  readonly diskStore: Pick<DiskStore, "load" | "loadUnlessDamaged">;
   readonly store: Pick<ChunkStore, "has">;
-  readonly prefixes: PrefixImages;
-  readonly disks: Disks;
-  readonly lowers: Lowers;
+  readonly prefixes: Pick<PrefixImages, "prepare" | "find" | "collect">;
+  readonly disks: Pick<Disks, "open" | "digests">;
+  readonly lowers: Pick<Lowers, "acquire">;
   /** The one that mounts through the kernel. */
   readonly driver: Driver;
   readonly log: Logger;
@@ -81,9 +81,12 @@ export class StreamedImages implements StreamedLayers {
     const { source, config, artifact } = found.image;
     const chain = chainIds(config.diffIds);
     const at = chain.indexOf(target);
-    if (at < 0 || source.digest !== manifest || source.layers[at]?.digest !== labels[labelNames.layer])
+    const isImages = at >= 0 && source.digest === manifest && source.layers[at]?.digest === labels[labelNames.layer];
+    if (!isImages || (parentChain !== undefined && parentChain !== (chain[at - 1] ?? ""))) {
+      const message = `layer ${target} on ${parentChain || "nothing"} is not as the artifact has it`;
+      this.#note(reference, new NotStreamableError("LAYERS_DIFFER", message));
       return undefined;
-    if (parentChain !== undefined && parentChain !== (chain[at - 1] ?? "")) return undefined;
+    }
     return { artifact: artifact.manifest.digest, layers: at + 1, imageLayers: chain.length };
   }
 

@@ -1,0 +1,195 @@
+import { createHash } from "node:crypto";
+import { type Digest, RegistryClient, sha256Of } from "@sluice/oci";
+import { TestRegistry } from "@sluice/oci/testing";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { StoredDisk } from "../disks/disk-store.js";
+import type { Driver } from "../drivers/index.js";
+import { createSilentLog } from "../observe/log.js";
+import { NotStreamableError } from "../resolve/not-streamable.js";
+import { resolveImage } from "../resolve/resolve-image.js";
+import { createTrustPolicy } from "../resolve/trust.js";
+import { pushArtifact, pushSource } from "../testing/sample-image.js";
+import { StreamedImages, type StreamedImagesParts } from "./streamed-images.js";
+
+const diffIds = ["lower", "middle", "top"].map((name) => sha256Of(name));
+const layers = diffIds.map((digest, at) => ({
+  mediaType: "layer",
+  digest: sha256Of(`blob of ${digest}`),
+  size: at + 1,
+}));
+/** By the formula of the OCI image specification, config.md, "Layer ChainID". */
+const chain: string[] = [];
+for (const diffId of diffIds) {
+  const joined = createHash("sha256")
+    .update(`${chain.at(-1)} ${diffId}`)
+    .digest("hex");
+  chain.push(chain.length === 0 ? diffId : `sha256:${joined}`);
+}
+
+/** An image of three layers that has an artifact. */
+async function sampleDisk(): Promise<StoredDisk> {
+  await using registry = await TestRegistry.start();
+  const client = new RegistryClient();
+  const repository = client.repository(registry.host, "app");
+  await pushArtifact(repository, await pushSource(repository, "1"));
+  const image = await resolveImage(repository, "1", createTrustPolicy({ policy: "repository", pins: [] }));
+  await client.close();
+  const source = Object.assign(Object.create(image.source), { layers });
+  return { image: { ...image, source, config: { ...image.config, diffIds } }, addresses: [] };
+}
+
+const never = (): never => {
+  throw new Error("is not asked here");
+};
+const erofs = (ok: boolean): Driver => ({
+  name: "erofs",
+  probe: async () => ({ ok, reason: "no module" }),
+  mount: never,
+  recover: never,
+  close: never,
+  [Symbol.asyncDispose]: never,
+});
+
+const disk = await sampleDisk();
+const { digest: manifest } = disk.image.source;
+const artifact = disk.image.artifact.manifest.digest;
+const reference = "registry.example/app:1";
+
+function streaming(parts: Partial<StreamedImagesParts>): StreamedImages {
+  return new StreamedImages({
+    images: { find: async () => disk },
+    diskStore: { load: async () => undefined, loadUnlessDamaged: async () => disk },
+    store: { has: async () => true },
+    prefixes: { prepare: async () => undefined, find: never, collect: never },
+    disks: { open: never, digests: [] },
+    lowers: { acquire: never },
+    driver: erofs(true),
+    log: createSilentLog(),
+    ...parts,
+  });
+}
+
+/** What containerd says of layer `at`. */
+const offer = (at: number, changed: Readonly<Record<string, string>> = {}) => ({
+  target: chain[at] ?? "",
+  parentChain: at === 0 ? "" : chain[at - 1],
+  labels: {
+    "containerd.io/snapshot/cri.image-ref": reference,
+    "containerd.io/snapshot/cri.manifest-digest": manifest,
+    "containerd.io/snapshot/cri.layer-digest": layers[at]?.digest ?? "",
+    ...changed,
+  },
+});
+
+describe("the images that containerd pulls", () => {
+  beforeEach(() => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+  afterEach(() => vi.useRealTimers());
+
+  it("are looked up once, by the manifest's digest, for all their layers; each is claimed with those below it", async () => {
+    const find = vi.fn(async () => disk);
+    const images = streaming({ images: { find } });
+    const claims = await Promise.all([0, 1, 2].map((at) => images.claim(offer(at))));
+    expect(claims).toEqual([1, 2, 3].map((count) => ({ artifact, layers: count, imageLayers: 3 })));
+    expect(find.mock.calls).toEqual([
+      [{ reference: `registry.example/app@${manifest}` }, { signal: expect.any(AbortSignal) }],
+    ]);
+    expect(images.counts).toEqual({ streamed: 1 });
+    expect(images.outcome(reference)).toEqual({ streamed: true, reason: undefined });
+  });
+
+  it("are looked up again a minute later: an artifact may have been made meanwhile", async () => {
+    const find = vi
+      .fn<() => Promise<StoredDisk>>()
+      .mockRejectedValueOnce(new NotStreamableError("NO_ARTIFACT", "none"));
+    const images = streaming({ images: { find: find.mockResolvedValue(disk) } });
+    expect(await images.claim(offer(0))).toBeUndefined();
+    expect(images.outcome(reference)).toMatchObject({ streamed: false, reason: { code: "NO_ARTIFACT" } });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await images.claim(offer(0))).toBeDefined();
+    expect(images.counts).toEqual({ NO_ARTIFACT: 1, streamed: 1 });
+  });
+
+  it("are not claimed when a layer stands on something else than in the image, or is of another image; the pull is not called streamed then", async () => {
+    const other = sha256Of("other");
+    const elsewhere = [
+      { ...offer(1), parentChain: chain[1] },
+      { ...offer(1), parentChain: "" },
+      { ...offer(1), target: other },
+      offer(1, { "containerd.io/snapshot/cri.layer-digest": other }),
+      offer(1, { "containerd.io/snapshot/cri.manifest-digest": other }),
+    ];
+    for (const each of elsewhere) {
+      const images = streaming({});
+      expect(await images.claim(each)).toBeUndefined();
+      expect(images.outcome(reference)).toMatchObject({ streamed: false, reason: { code: "LAYERS_DIFFER" } });
+    }
+  });
+
+  it("are claimed on a parent of which nothing is known, and asked for nothing when containerd does not say whose layer it is", async () => {
+    const find = vi.fn(async () => disk);
+    const images = streaming({ images: { find } });
+    expect(await images.claim({ ...offer(0), labels: {} })).toBeUndefined();
+    expect(find).not.toHaveBeenCalled();
+    expect(await images.claim({ ...offer(1), parentChain: undefined })).toMatchObject({ layers: 2 });
+  });
+
+  it("are pulled as usual when the registry does not answer for five seconds, and when anything fails", async () => {
+    const stalled = streaming({
+      images: {
+        find: (_, options) =>
+          new Promise((_resolve, reject) => {
+            options?.signal?.addEventListener("abort", () => reject(options.signal?.reason));
+          }),
+      },
+    });
+    const claim = stalled.claim(offer(0));
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(await claim).toBeUndefined();
+    expect(stalled.counts).toEqual({ REGISTRY_UNREACHABLE: 1 });
+    const failing = streaming({ images: { find: async () => Promise.reject(new Error("disk full")) } });
+    expect(await failing.claim(offer(0))).toBeUndefined();
+    expect(failing.outcome(reference)?.reason).toMatchObject({ code: "REGISTRY_ERROR", message: "Error: disk full" });
+    const without = streaming({ driver: erofs(false), images: { find: never } });
+    expect(await without.claim(offer(0))).toBeUndefined();
+    expect(without.outcome(reference)?.reason).toMatchObject({ code: "DRIVER_UNAVAILABLE", message: "no module" });
+  });
+
+  it("do not wait for each other", async () => {
+    const images = streaming({
+      images: { find: async (address) => (address.reference.includes("slow") ? new Promise(() => undefined) : disk) },
+    });
+    void images.claim(offer(0, { "containerd.io/snapshot/cri.image-ref": "registry.example/slow:1" }));
+    expect(await images.claim(offer(0))).toBeDefined();
+  });
+
+  it("say what is stored of them with the topmost layer, each chunk once, and count again a minute later", async () => {
+    let isStored = true;
+    const has = vi.fn(async (_chunk: Digest) => isStored);
+    const images = streaming({ store: { has } });
+    const whole = { artifact, layers: 3, imageLayers: 3 };
+    expect(await images.usage({ ...whole, layers: 2 })).toEqual({ sizeBytes: 0, inodes: 0 });
+    const { sizeBytes } = await images.usage(whole);
+    expect(sizeBytes).toBeGreaterThan(0);
+    isStored = false;
+    expect(await images.usage(whole)).toEqual({ sizeBytes, inodes: 0 });
+    expect(has).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect((await images.usage(whole)).sizeBytes).toBe(0);
+  });
+
+  it("are asked for again when their artifact is gone from the node", async () => {
+    const lost = streaming({}).acquire({ artifact, layers: 3, imageLayers: 3 });
+    await expect(lost).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: expect.stringContaining("pull the image"),
+    });
+  });
+
+  it("are remembered by their names, the last thousand", async () => {
+    const images = streaming({});
+    const names = Array.from({ length: 1001 }, (_, at) => `registry.example/app${at}:1`);
+    for (const name of names) await images.claim(offer(0, { "containerd.io/snapshot/cri.image-ref": name }));
+    expect(images.outcome(names[0] ?? "")).toBeUndefined();
+    expect(images.outcome(names[1000] ?? "")).toBeDefined();
+  });
+});

@@ -27,6 +27,6 @@ export async function predictStartup(image: PredictableImage): Promise<readonly 
 
 async function predict(prediction: Prediction, image: PredictableImage): Promise<void> {
   const { entrypoint, command } = image.config.container;
+  addSystemFiles(prediction); // first: the loader of the first program reads its cache
   await runCommand([...entrypoint, ...command].map(bytesText), prediction);
-  addSystemFiles(prediction);
 }

@@ -11,7 +11,7 @@ const maxRpath = 100;
 const smallFileBytes = 128 * 1024;
 
 /** The C and C++ libraries, and OpenSSL's, which initialises all its algorithms: every process that has them runs code from all over them. */
-const isOfEveryProcess = /^(libc\.(so\.6|musl)|libcrypto\.|libstdc\+\+\.)/;
+const isOfEveryProcess = /^(libc\.(so\.6|musl)|libm\.so\.6|libcrypto\.|libstdc\+\+\.)/;
 
 interface Mapped {
   readonly inode: number;

@@ -52,9 +52,9 @@ export class ModuleGraph {
   async #load(specifier: string, { directory, kind }: Loading, isMain: boolean): Promise<Loading | undefined> {
     const { files, set, elf } = this.#prediction;
     const found = await this.#resolver.resolve(specifier, directory, kind);
+    for (const { inode } of found?.read ?? []) set.addFile(inode); // also on another way to a module that is there
     if (found === undefined || this.#seen.has(found.inode)) return undefined;
     this.#seen.add(found.inode);
-    for (const { inode } of found.read) set.addFile(inode);
     const path = files.path(found.inode);
     if (path.endsWith(".node")) {
       await elf.load(found.inode, "module");

@@ -32,6 +32,15 @@ describe("the prediction of a Node program", () => {
     ]);
   });
 
+  it("holds every package.json on the way to a module, also to one that is loaded already", async () => {
+    const paths = await predicted({
+      "app/main.js": `require("./lib/part"); require("./part")`,
+      "app/lib/part.js": "1",
+      "app/part/package.json": `{"main": "../lib/part.js"}`,
+    });
+    expect(paths).toEqual(["/app/main.js", "/app/lib/part.js", "/app/part/package.json"]);
+  });
+
   it("follows exports for require and for import, and imports of the package itself", async () => {
     const exports = { ".": { import: "./esm.mjs", require: "./cjs.cjs" } };
     const paths = await predicted({

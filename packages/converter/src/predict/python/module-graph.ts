@@ -1,6 +1,8 @@
+import { dirname } from "node:path/posix";
 import type { Prediction } from "../prediction.js";
 import { extensionImports } from "./extension-imports.js";
 import { ModuleSearch, type PythonModule } from "./module-search.js";
+import { addPackageData } from "./package-data.js";
 import type { PythonInstallation } from "./python-installation.js";
 import { type PythonImport, scanPythonImports } from "./scan-imports.js";
 
@@ -116,6 +118,7 @@ export class PythonModules {
     }
     const compiled = this.#search.compiledOf(inode);
     set.addFile(compiled === -1 ? inode : compiled);
+    addPackageData(name.join("."), directory ?? dirname(files.path(inode)), this.#prediction);
     if (files.sizeBytes(inode) === 0) return;
     const own = directory === undefined ? name.slice(0, -1) : name;
     started.push({ package: own, imports: await this.#importsOf(inode), next: 0, hasFailed: false });

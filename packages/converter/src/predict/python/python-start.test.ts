@@ -74,6 +74,27 @@ describe("the prediction of a Python program", () => {
     ]);
   });
 
+  it("holds the data that a package reads as it is imported", async () => {
+    const site = `${library}/site-packages/matplotlib`;
+    const paths = await predicted({
+      "app/main.py": "import matplotlib.font_manager",
+      [`${site}/__init__.py`]: "1",
+      [`${site}/font_manager.py`]: "1",
+      [`${site}/mpl-data/matplotlibrc`]: "x",
+      [`${site}/mpl-data/fonts/ttf/A.ttf`]: "x",
+      [`${site}/mpl-data/fonts/ttf/B.ttf`]: "x",
+      [`${site}/mpl-data/images/home.png`]: "x",
+    });
+    expect(paths.map((path) => path.replace(`/${site}/`, ""))).toEqual([
+      "/app/main.py",
+      "__init__.py",
+      "mpl-data/matplotlibrc",
+      "font_manager.py",
+      "mpl-data/fonts/ttf/A.ttf",
+      "mpl-data/fonts/ttf/B.ttf",
+    ]);
+  });
+
   it("holds what stands in for a module only where that is missing", async () => {
     const files = {
       "app/main.py": "try:\n  import fast\nexcept ImportError:\n  import slow\n",

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { sha256Of } from "@sluice/oci";
+import { anonymous, RegistryClient, sha256Of } from "@sluice/oci";
+import type { WorkerOptions } from "@sluice/server";
 import { missingPostgres, startPostgres, type TestPostgres } from "@sluice/server/testing";
 import { S3BlobStore, S3Bucket, S3UploadStore } from "@sluice/store/s3";
 import {
@@ -14,7 +15,11 @@ import {
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { allCases } from "../conformance/all-cases.js";
 import { Target } from "../conformance/target.js";
+import { freezeConverting } from "../support/converting-process.js";
+import { noiseFile, pushImage, tarOf } from "../support/pushed-image.js";
+import { askApi, endOf } from "../support/registry-api.js";
 import { type RunningRegistry, startRegistry } from "../support/running-registry.js";
+import { startQuickWorker, startWorkerProgram } from "../support/worker-process.js";
 
 const missing = [missingObjectStorage, missingPostgres].filter((text) => text !== "").join("; ");
 
@@ -101,11 +106,13 @@ describe.skipIf(missing !== "")(`in an S3 bucket ${missing}`, () => {
     let postgres: TestPostgres;
     let registries: readonly RunningRegistry[];
     let target: Target;
+    let configuration: { readonly storage: WorkerOptions["shared"]; readonly conversions: number };
     beforeAll(async () => {
       postgres = await startPostgres();
       const { bucket, endpoint, credentials } = storage;
       const shared = { postgres: await postgres.newDatabase(), s3: { bucket, endpoint, prefix: "registry/" } };
-      registries = await Promise.all([1, 2].map(() => startRegistry({ storage: shared }, { ...credentials })));
+      configuration = { storage: shared, conversions: 0 };
+      registries = await Promise.all([1, 2].map(() => startRegistry(configuration, { ...credentials })));
       target = new Target({
         rootUrl: registries.map(({ host }) => `http://${host}`),
         namespace: "conformance/one",
@@ -130,6 +137,30 @@ describe.skipIf(missing !== "")(`in an S3 bucket ${missing}`, () => {
       await one?.stop("SIGKILL");
       expect(await (await fetch(`http://${two?.host}/v2/killed/blobs/${digest}`)).text()).toBe("kept by both");
       await one?.restart();
+    });
+
+    it("they have images converted by workers, of which each takes up what another one died over", async () => {
+      const [one, two] = registries.map(({ host }) => host);
+      if (one === undefined || two === undefined) throw new Error("two were started");
+      await using client = new RegistryClient({ credentials: anonymous });
+      const { digest } = await pushImage(client.repository(one, "shared"), [await tarOf([noiseFile("a", 8_000_000)])], {
+        tag: "1",
+      });
+      const wish = { repository: "shared", reference: "1" };
+      const asked = await Promise.all([one, two].map((host) => askApi(host, "POST", "/operations", wish)));
+      const [id, ...others] = new Set(asked.map(({ body }) => body.id));
+      expect(others).toEqual([]);
+      await using dying = await startWorkerProgram(`${registries[0]?.root}/sluice.yaml`);
+      const converting = await freezeConverting(dying.pid);
+      for (const pid of [dying.pid, converting ?? 0]) process.kill(pid, "SIGKILL");
+      await using _living = await startQuickWorker(configuration.storage);
+      await using _other = await startQuickWorker(configuration.storage);
+      const ended = await endOf(two, id);
+      expect(ended).toMatchObject({ status: "Succeeded", digest });
+      for (const host of [one, two]) {
+        const artifacts = await client.repository(host, "shared").referrers(digest);
+        expect(artifacts.map((artifact) => artifact.digest)).toEqual([ended.artifactDigest]);
+      }
     });
   });
 });

@@ -1,3 +1,4 @@
+export { backUp, restoreBackup } from "./backup/back-up.js";
 export { ListenAddressError } from "./http/listen-address.js";
 export { RootInUseError, type SharedStorage } from "./open-stores.js";
 export type { ConversionsConfig } from "./operations/conversions-config.js";

@@ -83,7 +83,8 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     const imports = new Imports({ events, deleted, metadata, blobs, uploads }, addresses, log);
     const kept = { metadata, blobs, uploads, events, activities, deleted, images, operations, streamings };
     const outgoing = { imports, webhooks, notices, deliveryQueue, addresses };
-    const places = { ...kept, ...outgoing, accounts, tokens, gatekeeper, publicUrl };
+    const { snapshots } = stores;
+    const places = { ...kept, ...outgoing, snapshots, accounts, tokens, gatekeeper, publicUrl };
     return { places, isShared, [Symbol.asyncDispose]: () => opened.close() };
   } catch (error) {
     await opened.close();

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type BlobStore, FileSystemBlobStore, FileSystemUploadStore, type UploadStore } from "@sluice/store";
+import { Snapshots } from "./backup/snapshots.js";
 import type { MetadataStore } from "./metadata/metadata-store.js";
 import type { Records } from "./records/records.js";
 
@@ -34,6 +35,8 @@ export interface Stores extends AsyncDisposable {
   readonly uploads: UploadStore;
   /** Other processes use them at the same time. */
   readonly isShared: boolean;
+  /** Undefined where the storage has means of its own for that. */
+  readonly snapshots?: Snapshots | undefined;
 }
 
 /** Files below `root`, for one process. @throws {RootInUseError} */
@@ -45,7 +48,10 @@ export async function openFiles(root: string): Promise<Stores> {
     const metadata = await LevelMetadataStore.open(join(folder, "metadata"));
     const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
     const uploads = await FileSystemUploadStore.open(join(folder, "blobs/uploads"), blobs);
-    return { metadata, blobs, uploads, isShared: false, [Symbol.asyncDispose]: () => metadata[Symbol.asyncDispose]() };
+    const snapshots = new Snapshots(metadata, root);
+    await snapshots.clear();
+    const close = () => metadata[Symbol.asyncDispose]();
+    return { metadata, blobs, uploads, isShared: false, snapshots, [Symbol.asyncDispose]: close };
   } catch (error) {
     if (isLocked(error)) throw new RootInUseError(root, { cause: error });
     throw error;
@@ -72,7 +78,8 @@ export async function openShared({ postgres, s3 }: SharedStorage): Promise<Store
   };
 }
 
-function isLocked(error: unknown): boolean {
+/** Another process has a level database open. */
+export function isLocked(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause instanceof Error && "code" in cause && cause.code === "LEVEL_LOCKED";
 }

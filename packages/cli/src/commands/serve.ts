@@ -4,6 +4,7 @@ import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
 import { untilStopped } from "../until-stopped.js";
 import { examples, type Runner } from "../verb.js";
+import { addBackupVerbs } from "./backup.js";
 import { conversionsAt, conversionsConfig } from "./worker.js";
 
 interface ServeOptions {
@@ -20,7 +21,7 @@ const defaultListen = "127.0.0.1:5000";
 
 /** `sluice serve`: the registry service, in the foreground, until Ctrl-C or SIGTERM. */
 export function serveCommand(run: Runner): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description("the registry service; files below the data root")
     .helpGroup("Registry:")
     .option("--listen <host:port>", `where to listen; port 0 picks one (default: "${defaultListen}")`)
@@ -41,6 +42,8 @@ export function serveCommand(run: Runner): Command {
     )
     .addHelpText("after", examples("sluice serve --listen 127.0.0.1:5000", "sluice serve --listen 127.0.0.1:0 -o json"))
     .action(run(serve));
+  addBackupVerbs(command, run);
+  return command;
 }
 
 async function serve(context: Context, options: ServeOptions): Promise<void> {

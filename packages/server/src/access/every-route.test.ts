@@ -44,6 +44,7 @@ const routes: readonly (readonly [method: string, path: string, allowed: readonl
   ["GET", "/api/v1/operations/{operation}", ["reader", "admin"]],
   ["POST", "/api/v1/operations/{operation}/cancel", ["writer", "admin"]],
   ["GET", "/api/v1/events", ["admin"]],
+  ["POST", "/api/v1/snapshots", ["admin"]],
   ["GET", "/api/v1/settings/soft-delete", ["admin"]],
   ["PATCH", "/api/v1/settings/soft-delete", ["admin"]],
   ["GET", "/api/v1/deleted-repositories", ["reader", "writer", "deleter", "elsewhere", "admin"]],

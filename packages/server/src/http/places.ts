@@ -2,6 +2,7 @@ import type { BlobStore } from "@sluice/store";
 import type { Accounts } from "../access/accounts.js";
 import type { BearerTokens } from "../access/bearer-tokens.js";
 import type { Gatekeeper } from "../access/gatekeeper.js";
+import type { Snapshots } from "../backup/snapshots.js";
 import type { DeletedImages } from "../deleted/deleted-images.js";
 import type { ActivityLog } from "../events/activity-log.js";
 import type { EventOutbox } from "../events/event-outbox.js";
@@ -26,6 +27,8 @@ export interface RegistryPlaces extends WebhookPlaces {
   readonly images: StoredImages;
   readonly operations: Operations;
   readonly streamings: RepositoryStreamings;
+  /** Undefined where the storage has means of its own for backups. */
+  readonly snapshots: Snapshots | undefined;
   readonly accounts: Accounts;
   readonly tokens: BearerTokens;
   readonly gatekeeper: Gatekeeper;

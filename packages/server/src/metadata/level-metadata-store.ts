@@ -29,6 +29,10 @@ interface ManifestRecord {
 /** Of the keys and values. Raised when what an older program wrote must be changed before it is used. */
 const version = "2";
 
+/** Entries of a copy that are written together. */
+const copiedAtOnce = 1000;
+const rawEncoding = { keyEncoding: "view", valueEncoding: "view" } as const;
+
 type Db = Level<string, string>;
 type Batch = ChainedBatch<Db, string, string>;
 
@@ -257,6 +261,25 @@ export class LevelMetadataStore implements MetadataStore {
 
   async removeUpload(id: string): Promise<void> {
     await this.#uploads.del(id);
+  }
+
+  /** Copies what there is at one moment into a folder that is not there; writes go on meanwhile. Durable when it returns. */
+  async copyTo(folder: string): Promise<void> {
+    const copy = new Level<Uint8Array, Uint8Array>(folder, rawEncoding);
+    await copy.open({ errorIfExists: true });
+    try {
+      let batch = copy.batch();
+      // An iterator sees the database as it was when it was made.
+      for await (const [key, value] of this.#db.iterator<Uint8Array, Uint8Array>(rawEncoding)) {
+        batch.put(key, value);
+        if (batch.length < copiedAtOnce) continue;
+        await batch.write();
+        batch = copy.batch();
+      }
+      await batch.write({ sync: true });
+    } finally {
+      await copy.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

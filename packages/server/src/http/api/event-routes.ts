@@ -32,7 +32,7 @@ export function addEventRoutes(api: FastifyInstance, activities: ActivityLog, au
 }
 
 /** Requests of the API that leave a trace of their own, or change no setting. */
-const notSettings = /^\/(?:imports|operations|garbage-collections)(?:\/|$)|\/ping$/;
+const notSettings = /^\/(?:imports|operations|garbage-collections|snapshots)(?:\/|$)|\/ping$/;
 
 /** Notes what changes settings, before the answer goes. */
 export function noteSettings(

@@ -1,9 +1,9 @@
-import type { BlobStore } from "@sluice/store";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { collectGarbage, defaultGraceMs } from "../../garbage/collect-garbage.js";
 import { measureUsage } from "../../garbage/usage.js";
-import type { MetadataStore } from "../../metadata/metadata-store.js";
+import { RegistryError } from "../../registry/registry-error.js";
+import type { RegistryPlaces } from "../places.js";
 import { type Authorize, addApiRoute } from "./api-route.js";
 
 const bytes = z.number().int().nonnegative();
@@ -11,7 +11,7 @@ const bytes = z.number().int().nonnegative();
 /** What the registry's bytes are, and how to have fewer: for administrators. */
 export function addStorageRoutes(
   api: FastifyInstance,
-  { metadata, blobs }: { readonly metadata: MetadataStore; readonly blobs: BlobStore },
+  { metadata, blobs, snapshots }: Pick<RegistryPlaces, "metadata" | "blobs" | "snapshots">,
   authorize: Authorize,
 ): void {
   addApiRoute(
@@ -57,6 +57,25 @@ export function addStorageRoutes(
       answer: z.object({ unlinkedBlobs: bytes, removedBlobs: bytes, removedBytes: bytes, dryRun: z.boolean() }),
       run: async ({ body, signal }) =>
         await collectGarbage(metadata, blobs, { dryRun: body.dryRun, graceMs: body.graceSeconds * 1000, signal }),
+    },
+    authorize,
+  );
+  addApiRoute(
+    api,
+    {
+      method: "POST",
+      path: "/snapshots",
+      summary:
+        "Copies the metadata as it is at one moment to registry/snapshots/NAME below the data root, for `serve backup`.",
+      answer: z.object({ name: z.string() }),
+      status: 201,
+      run: async () => {
+        if (snapshots !== undefined) return { name: await snapshots.take() };
+        throw new RegistryError(
+          "UNSUPPORTED",
+          "this registry is on PostgreSQL and S3: back up these, with their own means",
+        );
+      },
     },
     authorize,
   );

@@ -13,6 +13,8 @@ export interface Start extends AbortOptions {
   readonly command: readonly string[];
   readonly ready: ReadyCondition;
   readonly timeoutMs: number;
+  /** Called when the container is ready; it goes on until the promise has settled. */
+  readonly onReady?: (() => Promise<void>) | undefined;
 }
 
 /** Starts the image on the lazy mount of a node's daemon. @returns seconds from the request to ready */
@@ -100,7 +102,9 @@ async function timeToReady(start: Start, run: RunContainer): Promise<number> {
   });
   try {
     await Promise.race([watch.ready, running.then(() => watch.ready), timeout]);
-    return (performance.now() - startedAtMs) / 1000;
+    const seconds = (performance.now() - startedAtMs) / 1000;
+    await start.onReady?.();
+    return seconds;
   } finally {
     stop.abort();
     await running.catch(() => undefined); // told by the race, or ended by the line above

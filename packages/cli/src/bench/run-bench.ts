@@ -49,9 +49,7 @@ export async function runBench(request: BenchRequest, around: BenchSurroundings)
       const add: AddSample = async (mode, start, client) => {
         if (!modes.includes(mode)) return;
         around.onStep(`${mode}, run ${run} of ${request.runs}`);
-        const facts = client && (await nodeFacts(client));
-        const sample = await measured(stage, start);
-        samples.get(mode)?.push({ ...sample, ...(await facts?.()) });
+        samples.get(mode)?.push(await measured(stage, request, start, client));
       };
       if (modes.includes("full") || modes.includes("overlay")) {
         await inFolder(join(dir, `unpacked-${run}`), (folder) => onUnpacked(stage, folder, request, add));
@@ -90,7 +88,8 @@ async function record(
   });
 }
 
-type AddSample = (mode: BenchMode, start: () => Promise<number>, client?: DaemonClient) => Promise<void>;
+type StartOnce = (start: Start) => Promise<number>;
+type AddSample = (mode: BenchMode, start: StartOnce, client?: DaemonClient) => Promise<void>;
 
 /** Call before the start, and what it returns after it. */
 async function nodeFacts(client: DaemonClient): Promise<() => Promise<NodeFacts>> {
@@ -112,10 +111,10 @@ async function onUnpacked(stage: Stage, dir: string, request: BenchRequest, add:
     unpacked ??= unpack(stage, dir, { signal });
     return unpacked;
   };
-  await add("full", () => startUnpacked(unpackOnce, join(dir, "first"), request));
+  await add("full", (start) => startUnpacked(unpackOnce, join(dir, "first"), start));
   if (!request.modes.includes("overlay")) return;
   await unpackOnce(request.signal);
-  await add("overlay", () => startUnpacked(unpackOnce, join(dir, "second"), request));
+  await add("overlay", (start) => startUnpacked(unpackOnce, join(dir, "second"), start));
 }
 
 interface BenchedNode {
@@ -134,25 +133,30 @@ async function onNode(
   add: AddSample,
 ): Promise<void> {
   const client = await around.daemonOf(root);
-  const start = (): Promise<number> => startStreamed(image, root, client, request);
+  const startOnce: StartOnce = (start) => startStreamed(image, root, client, start);
   try {
-    if (request.modes.includes(mode)) await add(mode, start, client);
-    else await start();
-    if (withWarm) await add("warm", start, client);
+    if (request.modes.includes(mode)) await add(mode, startOnce, client);
+    else await startOnce(request);
+    if (withWarm) await add("warm", startOnce, client);
   } finally {
     await stopDaemon(client, { busy: "detach", keepMounts: false });
   }
 }
 
-async function measured(stage: Stage, start: () => Promise<number>): Promise<Sample> {
+/** What a start needed until it was ready; what comes while the container is ended is not the start's. */
+async function measured(stage: Stage, request: Start, start: StartOnce, client?: DaemonClient): Promise<Sample> {
   await dropCaches();
+  const facts = client && (await nodeFacts(client));
   const before = { bytes: stage.link.bytesToNode(), requests: await stage.requests() };
-  const seconds = await start();
-  return {
-    seconds,
-    bytes: stage.link.bytesToNode() - before.bytes,
-    requests: (await stage.requests()) - before.requests,
+  let taken: Omit<Sample, "seconds"> | undefined;
+  const onReady = async (): Promise<void> => {
+    const bytes = stage.link.bytesToNode() - before.bytes;
+    const requests = (await stage.requests()) - before.requests;
+    taken = { bytes, requests, ...(await facts?.()) };
   };
+  const seconds = await start({ ...request, onReady });
+  if (taken === undefined) throw new TypeError("the start was ready, and nobody was told");
+  return { seconds, ...taken };
 }
 
 /** The files of earlier runs leave the page cache (proc(5), drop_caches). */

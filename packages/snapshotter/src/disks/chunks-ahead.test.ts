@@ -49,9 +49,10 @@ function testDisk(count: number, startup: readonly number[] = []) {
     all.find((chunk) => Buffer.from(idOf(chunk)).toString("hex") === id.slice(7)) ?? -1;
   /** What a stream does before it brings everything. */
   const stream = { before: async (): Promise<void> => undefined };
-  const open = (): ChunksAhead => {
+  const open = (isRecorded = false): ChunksAhead => {
     const map = new DiskMap(toc, { slots }, { isStored: (slot) => stored.has(slot - 1000) });
     return new ChunksAhead(map, {
+      isRecorded,
       store: { mark: (slot) => marked.add(slot) },
       chunks: {
         fetch: async (place, cause, use) => {
@@ -136,8 +137,16 @@ describe("a start", () => {
     expect(asked).toEqual(["stream 8"]);
   });
 
-  it("has the link for itself and the readers", async () => {
-    const { ahead, asked, stream } = testDisk(4, [2, 7]);
+  it("that was predicted misses more, and what is around it", async () => {
+    const { ahead, asked, stream } = testDisk(4, [2]);
+    stream.before = () => ahead.get(5, () => undefined);
+    await ahead.start();
+    expect(asked.slice(1)).toEqual(["demand 5", "read-ahead 6"]);
+  });
+
+  it("that was recorded has the link for itself and the readers", async () => {
+    const { open, asked, stream } = testDisk(4, [2, 7]);
+    const ahead = open(true);
     let go: () => void = () => undefined;
     stream.before = () =>
       new Promise((resolve) => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Toc } from "@sluice/disk";
 import type { AbortOptions, Digest } from "@sluice/oci/content";
 import {
@@ -22,6 +23,8 @@ export interface ChunkGetter {
 export interface ChunksAheadParts {
   readonly store: Pick<ChunkStore, "mark">;
   readonly chunks: ChunkGetter;
+  /** See `MountableDisk.isRecorded`: then nothing is guessed while the start streams in. */
+  readonly isRecorded?: boolean | undefined;
   /** A chunk that nobody had asked for came into the store. @returns whether it goes to the page cache at once, where nobody sees its readers */
   readonly onArrived?: ((chunk: number) => boolean) | undefined;
   /** A stream ended early; what it did not bring comes when it is read. */
@@ -44,6 +47,7 @@ export class ChunksAhead implements DiskChunks {
   constructor(map: DiskMap, parts: ChunksAheadParts) {
     this.#map = map;
     this.#parts = parts;
+    setMaxListeners(0, this.#stop.signal); // one for each chunk that is fetched ahead
     this.#readAhead = new ReadAhead({
       compressedSize: sizesWithoutHidden(map),
       endOfRegion: (row) => endOfRegion(map.toc, row),
@@ -103,11 +107,11 @@ export class ChunksAhead implements DiskChunks {
   }
 
   /**
-   * While a start streams in, the link is its own and the readers'. What lies behind a startup chunk on the disk is no guess worth paying for: what follows it
+   * While a recorded start streams in, the link is its own and the readers'; one that was predicted misses more, and what is around it. What lies behind a startup chunk on the disk is no guess worth paying for: what follows it
    * in the stream is.
    */
   #guesses(chunk: number): boolean {
-    return this.#streams === 0 && !this.#map.isStartup(chunk);
+    return (this.#streams === 0 || this.#parts.isRecorded !== true) && !this.#map.isStartup(chunk);
   }
 
   async #stream(wanted: readonly number[], onBroken: () => void = () => undefined): Promise<void> {

@@ -139,7 +139,9 @@ export class Disks {
     const forget = stored.addresses.map((address) => places.add(blobs, openRepository(address)));
     const map = new DiskMap(toc, binding, store);
     const arrivals = new Arrivals(map);
+    const isRecorded = stored.image.artifact.recordings > 0;
     const ahead = new ChunksAhead(map, {
+      isRecorded,
       store,
       chunks,
       onArrived: (chunk) => arrivals.add(chunk),
@@ -148,7 +150,8 @@ export class Disks {
     const watch = quiet || resumed ? undefined : this.#parts.watchStart?.(stored, map);
     const disk = {
       ...createOpenDisk(digest, map, ahead, (listener) => arrivals.listen(listener)),
-      isRecorded: stored.image.artifact.recordings > 0,
+      isRecorded,
+      isStreaming: map.startChunks().startup.some((chunk) => !map.isStored(chunk)),
     };
     let isUnaskedFetched = false;
     const opened: Opened = {

@@ -21,6 +21,8 @@ export interface OpenDisk {
   readonly digest: Digest;
   /** See `MountableDisk.isRecorded`. */
   readonly isRecorded?: boolean | undefined;
+  /** See `MountableDisk.isStreaming`. */
+  readonly isStreaming?: boolean | undefined;
   readonly sizeBytes: number;
   /** Columns of the disk's pieces; see `DiskFile`. */
   readonly startBlock: Uint32Array;

@@ -21,6 +21,8 @@ export interface MountableDisk {
 
   /** The start is known page by page: what the kernel reads ahead of it is what nobody wants. */
   readonly isRecorded?: boolean | undefined;
+  /** What its start is expected to read is on its way. Each page that the kernel reads ahead of somebody may be one that nobody expected and that he has to wait for. */
+  readonly isStreaming?: boolean | undefined;
 
   /**
    * Tells of blocks that a start needs and that are in the store: at once of those that are there, later of others as they come in. Until the answer is called. For

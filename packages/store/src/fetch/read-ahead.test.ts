@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type ChunkRows, ReadAhead, type ReadAheadConfig } from "./read-ahead.js";
 
 const config: ReadAheadConfig = {
@@ -8,6 +8,7 @@ const config: ReadAheadConfig = {
   maxWindowBytes: 1200,
   maxWastedShare: 0.2,
   freeBytes: 400,
+  nearbyBytes: 0,
 };
 
 /** A disk of chunks of 100 compressed bytes; what is fetched is stored at once. */
@@ -113,3 +114,44 @@ it("never wastes more than its budget, whatever is read", () => {
     }),
   );
 });
+
+describe("where misses lie close together", () => {
+  const nearby = { ...config, freeBytes: 0, maxWastedShare: 0, nearbyBytes: 10_000 };
+
+  it("fetches ever more of what is around them, on both sides", () => {
+    const disk = new Disk(1000, nearby);
+    expect(disk.want(133)).toEqual([]);
+    expect(disk.want(135)).toEqual([132, 134]);
+    expect(disk.want(141)).toEqual([...rows(128, 132), ...rows(136, 141), 142, 143]);
+    expect(disk.want(150)).toEqual([]);
+    expect(disk.want(170)).toHaveLength(64 - 18);
+  });
+
+  it("fetches nothing around misses that lie apart", () => {
+    const disk = new Disk(10_000, nearby);
+    for (let row = 0; row < 10_000; row += 64) expect(disk.want(row)).toEqual([]);
+  });
+
+  it("leaves out other regions, zero chunks, and what is here or on its way", () => {
+    const disk = new Disk(135, nearby);
+    disk.compressedSize.fill(0, 133, 134);
+    disk.stored.add(131);
+    disk.readAhead.fetching(128);
+    disk.want(134);
+    disk.want(132);
+    expect(disk.want(129)).toEqual([130]);
+  });
+
+  it("never wastes more than its own budget, and gets back what is read", () => {
+    const disk = new Disk(100_000, nearby);
+    for (let row = 0; row < 50_000; row += 13) disk.want(row);
+    const wasted = disk.bytesOf(disk.fetched) - disk.bytesOf(disk.read);
+    expect(wasted).toBeGreaterThan(nearby.nearbyBytes - 100 * 64);
+    expect(wasted).toBeLessThanOrEqual(nearby.nearbyBytes);
+    for (const row of disk.fetched) disk.want(row);
+    disk.want(60_001);
+    expect(disk.want(60_002)).toEqual([60_000, 60_003]);
+  });
+});
+
+const rows = (start: number, end: number): number[] => Array.from({ length: end - start }, (_, i) => start + i);

@@ -1,3 +1,5 @@
+import { Neighbourhoods, type RowRange } from "./neighbourhoods.js";
+
 /** What read-ahead has to know of the chunks of one disk. Rows are in disk order. */
 export interface ChunkRows {
   /** Bytes of each frame; 0 for zero chunks, which are never fetched. */
@@ -20,6 +22,8 @@ export interface ReadAheadConfig {
   readonly maxWastedShare: number;
   /** … and this much before anything is known. */
   readonly freeBytes: number;
+  /** So much may be fetched because misses lay close to it, and not be read. Apart from the others, so that readers who go on do not pay for it. */
+  readonly nearbyBytes: number;
 }
 
 export const defaultReadAhead: ReadAheadConfig = {
@@ -28,18 +32,22 @@ export const defaultReadAhead: ReadAheadConfig = {
   maxWindowBytes: 4 * 1024 * 1024,
   maxWastedShare: 0.15,
   freeBytes: 512 * 1024,
+  nearbyBytes: 16 * 1024 * 1024, // 1.3 s of a link of 100 Mbit/s that would wait for one round trip after the other: 40 of them
 };
 
 interface Guess {
   readonly sizeBytes: number;
   /** How many right guesses led to this one. */
   readonly run: number;
+  /** Made because misses lay close to it. */
+  readonly isNearby: boolean;
 }
 
 /**
  * Which chunks of one disk to fetch before they are asked for. Files that are used together lie together, so what follows a chunk that is
  * read will often be read soon; how often, every disk's readers teach anew: guesses that nobody read are paid for out of a budget that grows
- * only with what is read. So a sequential reader gets far ahead of himself and a random one fetches little that he does not need.
+ * only with what is read. So a sequential reader gets far ahead of himself and a random one fetches little that he does not need. Where several misses lie close together, in whatever
+ * order, the chunks around them are fetched at once, out of a budget of their own: one who uses a large library everywhere waits for a few round trips.
  */
 export class ReadAhead {
   readonly #rows: ChunkRows;
@@ -47,7 +55,9 @@ export class ReadAhead {
   /** Fetched, or on their way, and not read yet. */
   readonly #guesses: Map<number, Guess> = new Map();
   readonly #coming: Set<number> = new Set();
+  readonly #neighbourhoods = new Neighbourhoods();
   #guessedBytes = 0;
+  #nearbyBytes = 0;
   #readBytes = 0;
   /** Of guesses that left the store unread. */
   #lostBytes = 0;
@@ -67,10 +77,14 @@ export class ReadAhead {
     const sizeBytes = this.#rows.compressedSize[row] ?? 0;
     if (guess !== undefined) this.#forget(row, guess);
     if (guess !== undefined || !this.#rows.isStored(row)) this.#readBytes += sizeBytes;
+    const isMiss = guess === undefined && sizeBytes > 0 && !this.#rows.isStored(row);
     const run = guess === undefined ? 0 : guess.run + 1;
     const wanted = this.#missingBehind(row, this.#windowBytes(run));
-    for (const next of wanted) this.#remember(next, run);
-    return wanted;
+    for (const next of wanted) this.#remember(next, run, false);
+    const group = isMiss ? this.#neighbourhoods.onMiss(row) : undefined;
+    const nearby = group ? this.#missingIn(group, row) : [];
+    for (const next of nearby) this.#remember(next, 0, true);
+    return [...wanted, ...nearby].sort((a, b) => a - b);
   }
 
   /** `row` is on its way, whoever asked for it. Call {@link landed} when it has come or failed. */
@@ -92,6 +106,22 @@ export class ReadAhead {
   #windowBytes(run: number): number {
     const { minRun, firstWindowBytes, maxWindowBytes } = this.#config;
     return run < minRun ? 1 : Math.min(firstWindowBytes * 2 ** (run - minRun), maxWindowBytes);
+  }
+
+  /** What a group has in the region of one of its rows, as far as the budget goes. */
+  #missingIn({ start, end }: RowRange, around: number): number[] {
+    const region = this.#rows.endOfRegion(around);
+    let allowance = this.#config.nearbyBytes - this.#nearbyBytes;
+    const missing: number[] = [];
+    for (let row = start; row < Math.min(end, region); row++) {
+      const sizeBytes = this.#rows.compressedSize[row] ?? 0;
+      const isKnown = row === around || this.#coming.has(row) || this.#guesses.has(row);
+      if (sizeBytes === 0 || isKnown || this.#rows.isStored(row) || this.#rows.endOfRegion(row) !== region) continue;
+      if (sizeBytes > allowance) break;
+      allowance -= sizeBytes;
+      missing.push(row);
+    }
+    return missing;
   }
 
   /** Nothing while more than half of the window is there already: few large requests, not many small ones. */
@@ -116,21 +146,23 @@ export class ReadAhead {
     return hereBytes > windowBytes / 2 ? [] : missing;
   }
 
-  #remember(row: number, run: number): void {
+  #remember(row: number, run: number, isNearby: boolean): void {
     const sizeBytes = this.#rows.compressedSize[row] ?? 0;
-    this.#guesses.set(row, { sizeBytes, run });
-    this.#guessedBytes += sizeBytes;
+    this.#guesses.set(row, { sizeBytes, run, isNearby });
+    if (isNearby) this.#nearbyBytes += sizeBytes;
+    else this.#guessedBytes += sizeBytes;
   }
 
   #forget(row: number, guess: Guess): void {
     this.#guesses.delete(row);
-    this.#guessedBytes -= guess.sizeBytes;
+    if (guess.isNearby) this.#nearbyBytes -= guess.sizeBytes;
+    else this.#guessedBytes -= guess.sizeBytes;
   }
 
-  /** Guesses that failed to come or were evicted. */
+  /** Guesses that failed to come or were evicted. Those of a neighbourhood stay in its budget. */
   #dropLost(): void {
     for (const [row, guess] of this.#guesses) {
-      if (this.#coming.has(row) || this.#rows.isStored(row)) continue;
+      if (guess.isNearby || this.#coming.has(row) || this.#rows.isStored(row)) continue;
       this.#forget(row, guess);
       this.#lostBytes += guess.sizeBytes;
     }

@@ -31,8 +31,8 @@ export interface ResumedDisk {
   readonly disk: MountableDisk;
 }
 
-/** For so long a recorded start goes without read-ahead. docs/adr/0009-startup.md Milliseconds. */
-const recordedStartMs = 30_000;
+/** For so long a start that is recorded or streams in goes without read-ahead of EROFS. docs/adr/0009-startup.md Milliseconds. */
+const startMs = 30_000;
 
 /** EROFS in the kernel, on a file that a {@link FuseSession} serves. The session is opened with the first disk. */
 export class ErofsDriver implements Driver {
@@ -85,8 +85,8 @@ export class ErofsDriver implements Driver {
     try {
       const mount = (): Promise<void> => this.#mountFile(session.pathOf(file), mountpoint);
       if (this.#options.readAheadBytes === 0) await mountWithoutReadAhead(mountpoint, mount);
-      else if (disk.isRecorded)
-        await mountReadingAheadLater(mountpoint, () => this.#opening.around(mount), recordedStartMs);
+      else if (disk.isRecorded) await mountReadingAheadLater(mountpoint, () => this.#opening.around(mount), startMs);
+      else if (disk.isStreaming) await mountReadingAheadLater(mountpoint, mount, startMs);
       else await mount();
     } catch (error) {
       stopPushing();

@@ -155,7 +155,7 @@ describe("streaming operations of a registry", () => {
     expect(await runJson("convert", "index:1", "--wait")).toMatchObject({ alreadyConverted: true, digest: amd.digest });
   });
 
-  it("does not convert a streaming artifact again, nor what is not there", async () => {
+  it("AS23: converts neither a streaming artifact nor what is not there, and anew what `convert delete` took the artifact of", async () => {
     const { digest } = await push("twice");
     const { artifactDigest } = await runJson("convert", "twice:1", "--on-server");
     for (const [reference, code] of [
@@ -171,6 +171,15 @@ describe("streaming operations of a registry", () => {
       artifactDigest,
       alreadyConverted: false,
     });
+  });
+
+  it("AS18: treats what is imported like what is pushed", async () => {
+    const { digest } = await push("import-from");
+    await api("PATCH", "/repository?name=imported", { streaming: "Active" });
+    await runJson("import", "--source", `${registry.host}/import-from:1`, "-t", "imported:1");
+    const [operation, ...others] = await operationsIn("imported");
+    expect([operation?.cause, operation?.digest, operation?.tag, others]).toEqual(["import", digest, "1", []]);
+    expect(await endOf(registry.host, operation?.id)).toMatchObject({ status: "Succeeded" });
   });
 
   it("AS34: says so in one message where streaming is turned off for the whole registry", async () => {

@@ -2,12 +2,22 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { sha256Of } from "@sluice/oci";
+import {
+  createImageManifest,
+  type Descriptor,
+  type Digest,
+  descriptorOfManifest,
+  emptyDescriptor,
+  ociMediaTypes,
+  sha256Of,
+  sluiceMediaTypes,
+} from "@sluice/oci";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startConversions } from "./conversion-service.js";
 import { type OpenRegistry, openRegistry } from "./open-registry.js";
 import type { Operation } from "./operations/operation.js";
+import { parseRepositoryName } from "./registry/repository-name.js";
 
 const log = pino({ level: "silent" });
 const wish = {
@@ -106,10 +116,42 @@ describe("a converting process", () => {
     expect(await ended(state)).toMatchObject({ status: "Failed", error });
   });
 
-  it("is believed when it says that it is done only if its artifact is listed", async () => {
-    const state = await begin(
-      `await tell({ kind: "done", artifact: "${sha256Of("nowhere")}" }); process.disconnect();`,
+  /** Puts manifests into the repository, without anything that they would need. */
+  const put = async (digest: Digest, bytes: Uint8Array, referrer?: Descriptor): Promise<Digest> => {
+    const manifest = { digest, bytes, mediaType: ociMediaTypes.manifest, blobs: [], manifests: [] };
+    const subject = wish.digest;
+    await registry.places.metadata.putManifest(
+      parseRepositoryName("app"),
+      { ...manifest, referrer: referrer && { subject, descriptor: referrer } },
+      [],
     );
-    expect((await ended(state))?.error?.message).toContain("is not listed");
+    return digest;
+  };
+  const putImage = (): Promise<Digest> => put(wish.digest, Buffer.from("image"));
+  const putArtifact = (): Promise<Digest> => {
+    const artifactType = sluiceMediaTypes.artifact;
+    const subject = { mediaType: ociMediaTypes.manifest, digest: wish.digest, size: 5 };
+    const manifest = createImageManifest({ artifactType, subject, config: emptyDescriptor, layers: [emptyDescriptor] });
+    return put(manifest.digest, manifest.bytes, { ...descriptorOfManifest(manifest), artifactType });
+  };
+  const done = (artifact: Digest): string =>
+    `await tell({ kind: "done", artifact: "${artifact}" }); process.disconnect();`;
+
+  it("is believed when it says that it is done, if its artifact is listed with its image", async () => {
+    await putImage();
+    const artifact = await putArtifact();
+    expect(await ended(await begin(done(artifact)))).toMatchObject({ status: "Succeeded", artifactDigest: artifact });
+  });
+
+  it("is not believed when its artifact is listed nowhere", async () => {
+    await putImage();
+    expect((await ended(await begin(done(sha256Of("nowhere")))))?.error?.message).toContain("is not listed");
+  });
+
+  it("leaves no artifact of an image that was deleted while it was converted", async () => {
+    const artifact = await putArtifact();
+    const error = { code: "RESOURCE_NOT_FOUND", message: expect.stringContaining("was deleted") };
+    expect(await ended(await begin(done(artifact)))).toMatchObject({ status: "Failed", error });
+    expect(await registry.places.metadata.manifest(parseRepositoryName("app"), artifact)).toBeUndefined();
   });
 });

@@ -7,6 +7,7 @@ import { createApp } from "./http/app.js";
 import { ServerMetrics } from "./http/metrics.js";
 import type { OpenRegistry } from "./open-registry.js";
 import { Opened } from "./opened.js";
+import { checkPublished } from "./operations/check-published.js";
 import { Conversions } from "./operations/conversions.js";
 import { type ConversionsConfig, defaultConversions } from "./operations/conversions-config.js";
 import { ProcessRunner } from "./operations/process-runner.js";
@@ -36,7 +37,7 @@ export async function startConversions(
     ...(!isShared && { leaseMs: 0 }),
     ...conversions,
   };
-  const { accounts, tokens, uploads, operations, images } = places;
+  const { accounts, tokens, uploads, operations } = places;
   const opened = new Opened();
   try {
     const access = new LentAccess(accounts, tokens);
@@ -53,7 +54,7 @@ export async function startConversions(
       },
       script,
     );
-    opened.add(new Conversions({ operations, images, runner, log }, config));
+    opened.add(new Conversions({ operations, check: checkPublished(places), runner, log }, config));
     return { [Symbol.asyncDispose]: () => opened.close() };
   } catch (error) {
     await opened.close();

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
+import type { CheckPublished } from "./check-published.js";
 import type { ConversionRunner } from "./conversion-runner.js";
 import type { Operations } from "./operations.js";
-import type { StoredImages } from "./stored-images.js";
 
 /** How a process converts. */
 export interface ConversionsConfig {
@@ -30,7 +30,7 @@ export const defaultConversions: Omit<ConversionsConfig, "worker"> = {
 /** What conversions work with. */
 export interface ConversionsPlaces {
   readonly operations: Operations;
-  readonly images: Pick<StoredImages, "isListed">;
+  readonly check: CheckPublished;
   readonly runner: ConversionRunner;
   readonly log: Logger;
 }

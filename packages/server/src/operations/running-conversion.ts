@@ -1,6 +1,5 @@
 import type { Digest } from "@sluice/oci";
 import { RecordConflictError } from "../records/records.js";
-import type { RepositoryName } from "../registry/repository-name.js";
 import { type AttemptFailure, failureOf } from "./conversion-failure.js";
 import type { ConversionsConfig, ConversionsPlaces } from "./conversions-config.js";
 import { isOngoing, type Operation } from "./operation.js";
@@ -68,7 +67,7 @@ export class RunningConversion {
   }
 
   async #attempt(): Promise<Digest | AttemptFailure> {
-    const { runner, images } = this.#places;
+    const { runner, check } = this.#places;
     const { document: operation } = this.#known;
     try {
       const artifact = await runner.run(operation, {
@@ -77,9 +76,7 @@ export class RunningConversion {
           this.#progressPercent = Math.floor(Math.min(Math.max(fraction, 0), 1) * 99);
         },
       });
-      const repository = operation.repository as RepositoryName; // of an image that was found there
-      if (await images.isListed(repository, operation.digest, artifact)) return artifact;
-      return passing(`${artifact} was pushed and is not listed among what refers to ${operation.digest}`);
+      return (await check(operation, artifact)) ?? artifact;
     } catch (error) {
       return await failureOf(error);
     }
@@ -152,5 +149,3 @@ export class RunningConversion {
     return { status: "NotStarted", worker: undefined, progressPercent: 0, error, notBefore };
   }
 }
-
-const passing = (message: string): AttemptFailure => ({ code: "UNKNOWN_ERROR", message, isPassing: true });

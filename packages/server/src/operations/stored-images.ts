@@ -71,11 +71,6 @@ export class StoredImages {
     return (await findAttached(this.#reader(repository), image, options)).artifact?.digest;
   }
 
-  /** Whether an artifact is listed among what refers to an image: only then a node finds it. */
-  async isListed(repository: RepositoryName, image: Digest, artifact: Digest): Promise<boolean> {
-    return (await this.#metadata.referrers(repository, image)).some(({ digest }) => digest === artifact);
-  }
-
   #reader(repository: RepositoryName): ImageReader {
     const [metadata, blobs] = [this.#metadata, this.#blobs];
     return {

@@ -1,7 +1,7 @@
 import { type Digest, sha256Of } from "@sluice/oci";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ConversionFailedError } from "../operations/conversion-failure.js";
+import { type AttemptFailure, ConversionFailedError } from "../operations/conversion-failure.js";
 import type { RunOptions } from "../operations/conversion-runner.js";
 import { Conversions } from "../operations/conversions.js";
 import { type ConversionsConfig, defaultConversions } from "../operations/conversions-config.js";
@@ -41,12 +41,12 @@ export function operationsSuite(name: string, open: () => Promise<OpenedRecords>
   describe(`operations, kept by ${name}`, () => {
     let opened: OpenedRecords;
     let operations: Operations;
-    let isListed: boolean;
+    let unpublished: AttemptFailure | undefined;
     const running: Conversions[] = [];
     beforeEach(async () => {
       opened = await open();
       operations = new Operations(opened.records);
-      isListed = true;
+      unpublished = undefined;
     });
     afterEach(async () => {
       for (const conversions of running.splice(0)) await conversions[Symbol.asyncDispose]();
@@ -56,10 +56,10 @@ export function operationsSuite(name: string, open: () => Promise<OpenedRecords>
     /** Another process. */
     const convert = (config: Partial<ConversionsConfig> = {}): LedRuns => {
       const runs = new LedRuns();
-      const images = { isListed: async () => isListed };
+      const check = async () => unpublished;
       const log = pino({ level: "silent" });
       const own = new Operations(opened.records);
-      const places = { operations: own, images, runner: runs, log };
+      const places = { operations: own, check, runner: runs, log };
       const defaults = { ...defaultConversions, worker: `worker ${running.length}`, pollMs: 20, backOffMs: 1 };
       running.push(new Conversions(places, { ...defaults, ...config }));
       return runs;
@@ -107,7 +107,7 @@ export function operationsSuite(name: string, open: () => Promise<OpenedRecords>
     });
 
     it("does not call one done whose artifact nobody can find", async () => {
-      isListed = false;
+      unpublished = { code: "UNKNOWN_ERROR", message: "it is not listed", isPassing: true };
       const id = await request("a");
       const runs = convert({ maxAttempts: 1 });
       await until(() => expect(runs.begun).toHaveLength(1));

@@ -87,7 +87,7 @@ describe.skipIf(why !== "").each(programs)(`the suite of the container runtime i
         const settings = { sandboxImage, ...(await writeSettings(scratch, node.registry.host)) };
         await node.must("daemon", "start");
         const results = [];
-        for (const snapshotter of [socket, undefined]) {
+        for (const snapshotter of [{ address: socket, dataRoot: node.root }, undefined]) {
           await using containerd = await RunningContainerd.start(program, snapshotter, settings);
           results.push(await runSuite(suite, containerd.socket, scratch));
         }

@@ -61,7 +61,7 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
     await registries.close();
     service = RunningService.start(node.root, socket);
     await eventually("the service serves", async () => existsSync(socket), 60_000);
-    containerd = await RunningContainerd.start(program, socket);
+    containerd = await RunningContainerd.start(program, { address: socket, dataRoot: node.root });
   });
   afterAll(async () => {
     await containerd?.[Symbol.asyncDispose]();

@@ -30,7 +30,7 @@ export function configuration(program: string, folder: string, settings: Contain
 function first({ sandboxImage, hostsFolder, networksFolder }: ContainerdSettings): string[] {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
   return [
-    `[${cri}]\nrestrict_oom_score_adj = true`, // machines of CI may not lower it
+    `[${cri}]\nstats_collect_period = 1\nrestrict_oom_score_adj = true`, // machines of CI may not lower it
     ...line("sandbox_image", sandboxImage),
     `[${cri}.registry]`,
     ...line("config_path", hostsFolder),
@@ -41,6 +41,7 @@ function first({ sandboxImage, hostsFolder, networksFolder }: ContainerdSettings
 
 function second({ sandboxImage, hostsFolder, networksFolder }: ContainerdSettings): string[] {
   return [
+    '[plugins."io.containerd.cri.v1.images"]\nstats_collect_period = 1',
     '[plugins."io.containerd.cri.v1.images".pinned_images]',
     ...line("sandbox", sandboxImage),
     '[plugins."io.containerd.cri.v1.images".registry]',

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { CriClient, withSnapshotter } from "@sluice/snapshotter";
+import { CriClient, type SnapshotterPlace, withSnapshotter } from "@sluice/snapshotter";
 import { type ContainerdSettings, configuration } from "./containerd-settings.js";
 
 const execute = promisify(execFile);
@@ -26,11 +26,11 @@ export class RunningContainerd implements AsyncDisposable {
 
   /**
    * @param program path of containerd, beside its `ctr` and its shim
-   * @param snapshotter socket of ours, installed as `node install` does it; undefined for containerd's own
+   * @param snapshotter ours, installed as `node install` does it; undefined for containerd's own
    */
   static async start(
     program: string,
-    snapshotter: string | undefined,
+    snapshotter: SnapshotterPlace | undefined,
     settings: ContainerdSettings = {},
   ): Promise<RunningContainerd> {
     const folder = await mkdtemp(join(tmpdir(), "ctr-"));
@@ -57,6 +57,25 @@ export class RunningContainerd implements AsyncDisposable {
     const words = ["-a", this.socket, "-n", "k8s.io", ...args];
     const { stdout } = await execute(join(dirname(this.#program), "ctr"), words, { maxBuffer: 64e6, env: this.#env });
     return stdout;
+  }
+
+  /** What a snapshot has other than what it stands on, as a tar archive of a layer. */
+  async diff(snapshot: string): Promise<Buffer> {
+    const type = ["--media-type", "application/vnd.oci.image.layer.v1.tar"];
+    const words = [
+      "-a",
+      this.socket,
+      "-n",
+      "k8s.io",
+      "snapshots",
+      "--snapshotter",
+      "sluice",
+      "diff",
+      ...type,
+      snapshot,
+    ];
+    const settings = { maxBuffer: 64e6, env: this.#env, encoding: "buffer" } as const;
+    return (await execute(join(dirname(this.#program), "ctr"), words, settings)).stdout;
   }
 
   /** A container's program to its end, by runc on the snapshotter. @returns its stdout */

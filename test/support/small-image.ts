@@ -22,6 +22,8 @@ export interface SmallEntry extends Partial<Omit<Header, "size">> {
 export interface SmallImage {
   /** Lowest first. */
   readonly layers: readonly (readonly SmallEntry[])[];
+  /** Layers on top of these, as tar archives. */
+  readonly tars?: readonly Buffer[] | undefined;
   /** `config` of the image configuration: Cmd, Env, User and so on. */
   readonly config?: Readonly<Record<string, unknown>> | undefined;
   readonly architecture?: string | undefined;
@@ -29,7 +31,7 @@ export interface SmallImage {
 
 /** Pushes an image of plain tar layers and tags it. */
 export async function pushSmallImage(repository: Repository, tag: string, image: SmallImage): Promise<ImageManifest> {
-  const tars = await Promise.all(image.layers.map(tarOf));
+  const tars = [...(await Promise.all(image.layers.map(tarOf))), ...(image.tars ?? [])];
   const layers = await Promise.all(tars.map((tar) => push(repository, ociMediaTypes.layer, tar)));
   const config = Buffer.from(
     JSON.stringify({

@@ -10,7 +10,12 @@ export { type Daemon, type DaemonOptions, startDaemon } from "./daemon.js";
 export { Registries, type RegistriesOptions, RelativeLayoutError } from "./disks/registries.js";
 export * from "./drivers/index.js";
 export * from "./fuse/index.js";
-export { ContainerdConfigError, containerdUsesNode, withSnapshotter } from "./install/containerd-config.js";
+export {
+  ContainerdConfigError,
+  containerdUsesNode,
+  type SnapshotterPlace,
+  withSnapshotter,
+} from "./install/containerd-config.js";
 export { localHost } from "./install/host.js";
 export { type InstallStep, installNode, NodeInstallError, type NodeInstallOptions } from "./install/install-node.js";
 export { type NodeUninstallOptions, SnapshotsInUseError, uninstallNode } from "./install/uninstall-node.js";

@@ -166,7 +166,9 @@ export class DaemonService implements NodeService {
     await this.#parts.collectForSnapshots(needed);
     const wanted = new Set([...disks.digests, ...mounts.awaited, ...needed]);
     const unused = (await diskStore.list()).filter((digest) => !wanted.has(digest));
-    for (const digest of unused) await diskStore.remove(digest);
+    for (const digest of unused) {
+      if (!this.#parts.neededBySnapshots().includes(digest)) await diskStore.remove(digest); // claimed meanwhile
+    }
     return { freedBytes: await store.gc({ signal }), removedDisks: unused.length };
   }
 

@@ -90,7 +90,8 @@ async function busyboxLayer(): Promise<SmallEntry[]> {
     {
       name: "etc/passwd",
       mtime,
-      content: "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/:/bin/sh\ndefault-user:x:1000:1000::/:/bin/sh\n",
+      content:
+        "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/:/bin/sh\ndefault-user:x:1000:1000::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
     },
     {
       name: "etc/group",

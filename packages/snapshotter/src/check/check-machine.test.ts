@@ -11,7 +11,11 @@ const options: CheckOptions = {
   registries: ["r.example"],
   containerd: { socket: "/run/containerd/containerd.sock", config: "/etc/containerd/config.toml" },
 };
-const config = withSnapshotter("version = 2\n", "/run/sluice/snapshotter.sock", "config.toml");
+const config = withSnapshotter(
+  "version = 2\n",
+  { address: "/run/sluice/snapshotter.sock", dataRoot: "/d" },
+  "config.toml",
+);
 const files: Readonly<Record<string, string>> = {
   "/etc/os-release": 'ID=ubuntu\nVERSION_ID="22.04"\nPRETTY_NAME="Ubuntu 22.04 LTS"\n',
   "/proc/filesystems": "nodev\toverlay\n",

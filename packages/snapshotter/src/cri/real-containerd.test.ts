@@ -101,7 +101,11 @@ describe.skipIf(why !== "")(`containerd itself${why === "" ? "" : ` (${why})`}`,
 
     it("reads the configuration that install writes, as it is meant", async () => {
       // Without runtimes: containerd 2 would not take the snapshotter over.
-      const text = withSnapshotter('version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n', "/run/s.sock", "it");
+      const text = withSnapshotter(
+        'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n',
+        { address: "/run/s.sock", dataRoot: "/d" },
+        "it",
+      );
       await writeFile(at("installed.toml"), text);
       const dump = execFileSync(program, ["-c", at("installed.toml"), "config", "dump"], { encoding: "utf8" });
       expect(dump).toMatch(/snapshotter = ["']sluice["']/);

@@ -9,7 +9,8 @@ import {
 } from "./containerd-config.js";
 
 const socket = "/run/sluice/snapshotter.sock";
-const install = (text: string | undefined): string => withSnapshotter(text, socket, "/etc/containerd/config.toml");
+const install = (text: string | undefined): string =>
+  withSnapshotter(text, { address: socket, dataRoot: "/var/lib/sluice" }, "/etc/containerd/config.toml");
 const ours = { address: socket, isDefault: true, hasAnnotations: true };
 
 const debian = `version = 2
@@ -98,7 +99,7 @@ describe("containerd's configuration", () => {
     const inline = `${third}[plugins."io.containerd.transfer.v1.local"]\nunpack_config = []\n`;
     expect(listed(install(inline))).toEqual([]);
     expect(parse(install(third))["proxy_plugins"]).toMatchObject({
-      sluice: { exports: { enable_remote_snapshot_annotations: "true" } },
+      sluice: { exports: { enable_remote_snapshot_annotations: "true", root: "/var/lib/sluice" } },
     });
   });
 

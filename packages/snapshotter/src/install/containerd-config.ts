@@ -12,6 +12,14 @@ export class ContainerdConfigError extends Error {
   readonly code = "CONTAINERD_CONFIG";
 }
 
+/** Where containerd finds us. */
+export interface SnapshotterPlace {
+  /** Of the socket. */
+  readonly address: string;
+  /** What images take is on the file system of this folder. */
+  readonly dataRoot: string;
+}
+
 /** A real one is a few hundred lines. Characters. */
 const maxConfigLength = 1024 * 1024;
 
@@ -26,13 +34,13 @@ const isTable = (value: unknown): value is Table =>
  * @param text undefined when there is no file
  * @throws {ContainerdConfigError} naming `file` and the lines to add by hand
  */
-export function withSnapshotter(text: string | undefined, address: string, file: string): string {
+export function withSnapshotter(text: string | undefined, place: SnapshotterPlace, file: string): string {
   const original = withoutMarked(text ?? "");
   if (original.length > maxConfigLength)
     throw new ContainerdConfigError(`${file}: larger than ${maxConfigLength} bytes`);
   const before = parsed(original, file);
   const isEmpty = Object.keys(before).length === 0;
-  const wanted = wantedKeys(isEmpty ? 2 : versionOf(before, file), address);
+  const wanted = wantedKeys(isEmpty ? 2 : versionOf(before, file), place);
   const unpacking = unpackConfigs(valueAt(before, unpackConfigTable), original);
   // A file without a version would be read as version 1.
   const changed = isEmpty
@@ -82,6 +90,12 @@ export function snapshotterSettingOf(text: string, file: string): SnapshotterSet
   };
 }
 
+/** The folder of containerd itself. @throws {ContainerdConfigError} */
+export function containerdRootOf(text: string | undefined, file: string): string {
+  const { root } = parsed(text ?? "", file);
+  return typeof root === "string" && root !== "" ? root : "/var/lib/containerd"; // defaults.DefaultRootDir
+}
+
 /** Whether containerd, by its configuration file, asks our snapshotter for the images of CRI. False without the file. @throws {ContainerdConfigError} */
 export async function containerdUsesNode(file: string): Promise<boolean> {
   const text = await readFile(file, "utf8").catch((error: unknown) => {
@@ -96,7 +110,7 @@ export async function containerdUsesNode(file: string): Promise<boolean> {
 const criTable = ["plugins", "io.containerd.grpc.v1.cri", "containerd"];
 const imagesTable = ["plugins", "io.containerd.cri.v1.images"];
 
-function wantedKeys(version: number, address: string): readonly WantedKey[] {
+function wantedKeys(version: number, { address, dataRoot }: SnapshotterPlace): readonly WantedKey[] {
   // containerd 2 takes over the keys of version 2 only from a file that names runtimes; containerd 1 passes over tables of plugins that it does not have.
   const tables = version === 2 ? [criTable, imagesTable] : [imagesTable];
   const proxy = ["proxy_plugins", snapshotterName];
@@ -110,6 +124,8 @@ function wantedKeys(version: number, address: string): readonly WantedKey[] {
     // The transfer service of containerd 2 tells a snapshotter of which image a layer is where it says so. Not `capabilities = ["rebase"]`: layers would be prepared
     // without what they stand on, and a streamed layer is one with all that is below it.
     { table: [...proxy, "exports"], key: "enable_remote_snapshot_annotations", value: '"true"' },
+    // What the kubelet is told of the file system of images, and looks for: containerd 2. See link-folder.ts for the others.
+    { table: [...proxy, "exports"], key: "root", value: JSON.stringify(dataRoot) },
   ];
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -51,17 +51,32 @@ const host = (failing: RegExp = /^$/, outputs: CommandResult = { exitCode: 0, ou
 const uninstall = (waitMs = 0) => uninstallNode(host(), { ...options, waitMs, keepData: false });
 
 describe("a node", () => {
+  it("leads the kubelet of containerd 1 to the file system of the data root, below the root that containerd has", async () => {
+    const name = "io.containerd.snapshotter.v1.sluice";
+    await put(config, `root = "/mnt/containerd"\n${toml}`);
+    await installNode(host(), options);
+    expect(await readlink(join(root, "mnt/containerd", name))).toBe("/var/lib/sluice");
+    await uninstall();
+    expect(await readdir(join(root, "mnt/containerd"))).toEqual([]);
+    await put(`/var/lib/containerd/${name}/own`, "somebody else's");
+    await put(config, toml);
+    await put(options.socket, "");
+    await installNode(host(), options);
+    await uninstall();
+    expect(await get(`/var/lib/containerd/${name}/own`)).toBe("somebody else's");
+  });
+
   it("is installed and uninstalled twice over, and leaves the machine as it was", async () => {
     const before = await files();
     const first = await installNode(host(), options);
-    expect(first.map(({ done }) => done)).toEqual(["written", "started", "written", "restarted", "checked"]);
+    expect(first.map(({ done }) => done)).toEqual(["written", "started", "written", "written", "restarted", "checked"]);
     const installed = await get(config);
     expect(commands.indexOf("systemctl restart containerd.service")).toBeGreaterThan(
       commands.indexOf("systemctl enable --now sluice.service"),
     );
     commands = [];
     const second = await installNode(host(), options);
-    expect(second.map(({ done }) => done)).toEqual(["unchanged", "started", "unchanged", "checked"]);
+    expect(second.map(({ done }) => done)).toEqual(["unchanged", "started", "unchanged", "unchanged", "checked"]);
     expect(await get(config)).toBe(installed);
     expect(commands).not.toContain("systemctl restart containerd.service");
     expect((await uninstall()).map(({ done }) => done)).toEqual(["restored", "restarted", "stopped", "removed"]);

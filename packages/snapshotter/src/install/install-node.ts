@@ -3,8 +3,9 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "../state/errno.js";
 import { writeWholeFile } from "../state/whole-file.js";
-import { withoutSnapshotter, withSnapshotter } from "./containerd-config.js";
+import { containerdRootOf, withoutSnapshotter, withSnapshotter } from "./containerd-config.js";
 import { type Host, onHost } from "./host.js";
+import { linkFolder, linkPathOf } from "./link-folder.js";
 import { type ServiceOptions, serviceName, serviceUnit } from "./service-unit.js";
 import { snapshotterName } from "./snapshotter-name.js";
 
@@ -43,7 +44,7 @@ const serviceTimeoutMs = 30_000;
 export async function installNode(host: Host, options: NodeInstallOptions): Promise<readonly InstallStep[]> {
   const configPath = onHost(host, options.containerdConfig);
   const before = await textOf(configPath);
-  const after = withSnapshotter(before, options.socket, options.containerdConfig); // refuses before anything is written
+  const after = withSnapshotter(before, { ...options, address: options.socket }, options.containerdConfig); // refuses before anything is written
   const unit = await put(onHost(host, unitPath), serviceUnit(options));
   const steps: InstallStep[] = [{ what: unitPath, done: unit }];
   const isChanged = before !== after;
@@ -51,6 +52,8 @@ export async function installNode(host: Host, options: NodeInstallOptions): Prom
     await copyFile(configPath, onHost(host, backupPathOf(options.containerdConfig)));
   }
   if (options.activate) steps.push(...(await startService(host, options, unit === "written")));
+  const link = linkPathOf(containerdRootOf(before, options.containerdConfig));
+  steps.push({ what: link, done: await linkFolder(host, link, options.dataRoot) });
   if (isChanged) await writeLike(configPath, after);
   steps.push({ what: options.containerdConfig, done: isChanged ? "written" : "unchanged" });
   if (!options.activate) return steps;

@@ -1,6 +1,6 @@
 import { rm, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { withoutSnapshotter } from "./containerd-config.js";
+import { containerdRootOf, withoutSnapshotter } from "./containerd-config.js";
 import { type Host, onHost } from "./host.js";
 import {
   backupPathOf,
@@ -12,6 +12,7 @@ import {
   unitPath,
   writeLike,
 } from "./install-node.js";
+import { linkPathOf, unlinkFolder } from "./link-folder.js";
 import { serviceName } from "./service-unit.js";
 
 /** Containers still stand on snapshots of ours. */
@@ -57,6 +58,8 @@ export async function uninstallNode(host: Host, options: NodeUninstallOptions): 
       steps.push({ what: "containerd.service", done: "restarted" });
     }
   }
+  const link = linkPathOf(containerdRootOf(after, options.containerdConfig));
+  await unlinkFolder(host, link, options.dataRoot);
   await rm(onHost(host, backupPathOf(options.containerdConfig)), { force: true });
   const unit = onHost(host, unitPath);
   if ((await textOf(unit)) !== undefined) {

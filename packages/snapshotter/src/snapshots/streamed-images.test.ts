@@ -109,6 +109,16 @@ describe("the images that containerd pulls", () => {
     expect(images.counts).toEqual({ NO_ARTIFACT: 1, streamed: 1 });
   });
 
+  it("are looked up again when the node was rid of images in between: what was found may have gone with them", async () => {
+    const find = vi.fn(async () => disk);
+    const prefixes = { prepare: async () => undefined, find: never, collect: async () => undefined };
+    const images = streaming({ images: { find }, prefixes });
+    await images.claim(offer(0));
+    await images.collect([]);
+    await images.claim(offer(0));
+    expect(find).toHaveBeenCalledTimes(2);
+  });
+
   it("are not claimed when a layer stands on something else than in the image, or is of another image; the pull is not called streamed then", async () => {
     const other = sha256Of("other");
     const elsewhere = [

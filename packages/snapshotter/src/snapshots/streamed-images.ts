@@ -114,6 +114,7 @@ export class StreamedImages implements StreamedLayers {
 
   async collect(needed: readonly Digest[]): Promise<void> {
     const { prefixes, disks } = this.#parts;
+    this.#lookups.clear(); // what was found for images that were removed since goes from the node now
     await prefixes.collect(new Set(needed), (artifact) => disks.digests.includes(artifact));
   }
 

@@ -32,7 +32,7 @@ describe("a FUSE session", () => {
       mountpoint: join(work, "disks"),
       chunks,
       readerModule: fileChunksModule,
-      readMiss: (disk, offset, length, signal) => readMiss(disk, offset, length, signal),
+      readMiss: (...asked) => readMiss(...asked),
       onEvent: (event) => events.push(event),
       ...options,
     });
@@ -181,7 +181,7 @@ describe("a FUSE session", () => {
     await eventually("the answer is counted, which comes after it", () => session.stats().hits === 1);
     const stats = session.stats();
     expect(stats).toMatchObject({ hits: 1, misses: 0, errors: 0, opens: 1, reads: 1, readBytes: chunkBytes });
-    expect(stats.hitLatency.reduce((sum, hits) => sum + hits, 0)).toBe(1);
+    expect(stats.times.hit.buckets.reduce((sum, hits) => sum + hits, 0)).toBe(1);
   });
 
   it("is busy while somebody has a file open, and then serves on", async () => {

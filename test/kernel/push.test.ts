@@ -39,7 +39,7 @@ describe("pages that are pushed", () => {
       mountpoint: join(work, "disks"),
       chunks,
       readerModule: fileChunksModule,
-      readMiss: (disk, offset, length, signal) => readMiss(disk, offset, length, signal),
+      readMiss: (...asked) => readMiss(...asked),
       onEvent: (event) => events.push(event),
       push,
     });

@@ -1,6 +1,6 @@
 import type { ChunkFetcher, ChunkStore } from "@sluice/store";
 import type { Disks } from "./disks/disks.js";
-import { type FuseSessionStats, noPushes } from "./fuse/index.js";
+import { type FuseSessionStats, noLatency, noPushes } from "./fuse/index.js";
 import type { NodeMounts } from "./mounts/node-mounts.js";
 import type { NodeCounts } from "./observe/metrics.js";
 import type { StreamedImages } from "./snapshots/streamed-images.js";
@@ -24,6 +24,7 @@ export function collectCounts(parts: CountedParts): NodeCounts {
   const store = parts.store.stats();
   const fetch = parts.fetcher.stats();
   const session = parts.session();
+  const { hit: hitTimes = noLatency(), ...operationTimes } = session?.times ?? {};
   return {
     mounts: parts.mounts.count,
     disks: parts.disks.count,
@@ -35,8 +36,10 @@ export function collectCounts(parts: CountedParts): NodeCounts {
     },
     fuseRequests: session?.requests ?? 0,
     push: session?.push ?? noPushes(),
-    hitLatency: session?.hitLatency ?? [0],
-    hitSeconds: (session?.hitMicroseconds ?? 0) / 1e6,
+    hitTimes,
+    missTimes: session?.missTimes ?? noLatency(),
+    operationTimes,
+    deadlinesMissed: session?.deadlinesMissed ?? 0,
     pulls: parts.streamed.counts,
     takeOvers: parts.takeOvers,
     resentRequests: session?.resent ?? 0,

@@ -24,6 +24,7 @@ export { EvictionStuckError, StoreLockedError } from "./chunk/store-errors.js";
 export type { ChunkStoreEvent } from "./chunk/store-health.js";
 export type { BlobRangeSource } from "./fetch/blob-ranges.js";
 export { ChunkFetcher, type ChunkFetcherOptions, type StreamOptions } from "./fetch/chunk-fetcher.js";
+export { type ChunkWait, type FetchOptions, type WaitStage, waitStages } from "./fetch/chunk-wait.js";
 export { defaultFetchConfig, type FetchConfig } from "./fetch/fetch-config.js";
 export { ChunkFetchError, FetcherClosedError } from "./fetch/fetch-errors.js";
 export type { ChunkPlace, FetchCause } from "./fetch/fetch-request.js";

@@ -1,10 +1,11 @@
 import { setMaxListeners } from "node:events";
 import type { Toc } from "@sluice/disk";
-import type { AbortOptions, Digest } from "@sluice/oci/content";
+import type { Digest } from "@sluice/oci/content";
 import {
   type ChunkPlace,
   type ChunkStore,
   type FetchCause,
+  type FetchOptions,
   ReadAhead,
   type StreamOptions,
   type UseBytes,
@@ -16,7 +17,7 @@ import type { DiskChunks } from "./open-disk.js";
 /** Brings chunks, from the store or the network. `ChunkFetcher` of `@sluice/store` is one. */
 export interface ChunkGetter {
   /** @param use gets the bytes, verified; not to be written into, and to be copied at once */
-  fetch(place: ChunkPlace, cause: FetchCause, use: UseBytes, options?: AbortOptions): Promise<void>;
+  fetch(place: ChunkPlace, cause: FetchCause, use: UseBytes, options?: FetchOptions): Promise<void>;
   stream(places: readonly ChunkPlace[], options?: StreamOptions): Promise<void>;
 }
 
@@ -55,7 +56,7 @@ export class ChunksAhead implements DiskChunks {
     });
   }
 
-  async get(chunk: number, use: UseBytes, options?: AbortOptions): Promise<void> {
+  async get(chunk: number, use: UseBytes, options?: FetchOptions): Promise<void> {
     this.#marked.delete(this.#map.slots[chunk] ?? -1);
     const { chunks } = this.#parts;
     const place = chunkPlace(this.#map.toc, chunk);

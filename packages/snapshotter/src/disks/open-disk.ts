@@ -1,6 +1,6 @@
 import { blockSizeBytes, type DiskRun } from "@sluice/disk";
-import type { AbortOptions, Digest } from "@sluice/oci";
-import type { UseBytes } from "@sluice/store";
+import type { Digest } from "@sluice/oci";
+import type { FetchOptions, UseBytes } from "@sluice/store";
 import { tableOf } from "./chunk-place.js";
 import type { DiskMap, DiskPart } from "./disk-map.js";
 
@@ -12,7 +12,12 @@ export interface DiskChunks {
    * Gives the uncompressed bytes of a chunk, verified, to `use`, which must not write into them and copies what it wants at once. Rejects with what `use` throws,
    * or with the signal's reason once it fires.
    */
-  get(chunk: number, use: UseBytes, options?: AbortOptions): Promise<void>;
+  get(chunk: number, use: UseBytes, options?: FetchOptions): Promise<void>;
+}
+
+export interface ReadOptions extends FetchOptions {
+  /** When the reader began to wait, of `performance.now()`; if it is not said, now. Milliseconds. */
+  readonly sinceMs?: number | undefined;
 }
 
 /** A disk whose chunks have slots in the store: its columns for the threads that answer hits, and `read` for what they miss. */
@@ -36,7 +41,7 @@ export interface OpenDisk {
    */
   onArrived(listener: (runs: readonly DiskRun[]) => void): () => void;
   /** Exactly `length` verified bytes at `offset`; the range lies inside the disk. */
-  read(offset: number, length: number, options?: AbortOptions): Promise<Uint8Array>;
+  read(offset: number, length: number, options?: ReadOptions): Promise<Uint8Array>;
 }
 
 /** The bytes have the digest that the TOC names and not the length: the TOC is wrong, and what it shows there is not the image. */
@@ -75,7 +80,7 @@ async function readDisk(
   chunks: DiskChunks,
   offset: number,
   length: number,
-  options?: AbortOptions,
+  options?: FetchOptions,
 ): Promise<Uint8Array> {
   if (offset < 0 || length < 0 || offset + length > map.sizeBytes) {
     throw new RangeError(`disk of ${map.sizeBytes} bytes: ${length} bytes at ${offset} lie outside`);
@@ -99,7 +104,7 @@ async function copyPart(
   part: DiskPart,
   into: Uint8Array,
   offset: number,
-  options?: AbortOptions,
+  options?: FetchOptions,
 ): Promise<void> {
   if (!map.isStartup(part.chunk)) return await copyFromChunk(map, chunks, part, into, offset, options);
   const late = new AbortController();
@@ -123,7 +128,7 @@ async function copyFromChunk(
   part: DiskPart,
   into: Uint8Array,
   offset: number,
-  options?: AbortOptions,
+  options?: FetchOptions,
 ): Promise<void> {
   if ((map.slots[part.chunk] ?? -1) < 0) return; // zeros
   const { table, row } = tableOf(map.toc, part.chunk);

@@ -33,8 +33,14 @@ export interface MountableDisk {
   /**
    * Exactly `length` verified bytes at `offset`, which lie inside the disk, from the store or from the network. Rejects with the signal's reason once
    * it fires.
+   *
+   * @param options `sinceMs`: when the reader began to wait, of `performance.now()`; if it is not said, now
    */
-  read(offset: number, length: number, options?: AbortOptions): Promise<Uint8Array>;
+  read(
+    offset: number,
+    length: number,
+    options?: AbortOptions & { readonly sinceMs?: number | undefined },
+  ): Promise<Uint8Array>;
 }
 
 /** Whether a driver works on this machine, in words for the user. */

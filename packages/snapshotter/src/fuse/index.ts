@@ -16,6 +16,7 @@ export { noPushes, type PushCounts } from "./push/push-counts.js";
 export type { PushLimits } from "./push/pusher.js";
 export type { FuseStats } from "./serve/counters.js";
 export type { DiskFile } from "./serve/disk-file.js";
+export { type LatencyCounts, noLatency } from "./serve/latency.js";
 export { noChunks, noChunksModule } from "./serve/no-chunks.js";
 export type { NewDisk } from "./session/disk-directory.js";
 export type { FuseEvent } from "./session/fuse-events.js";

@@ -7,8 +7,10 @@ const counts = (hits: number): NodeCounts => ({
   reads: { hits, misses: 5, errors: 1, bytes: 4096 },
   fuseRequests: 20,
   push: { stores: 4, storedBytes: 8192, absentBytes: 1, busyBytes: 2, unknownBytes: 3, droppedBytes: 5 },
-  hitLatency: [1, 0, 4],
-  hitSeconds: 0.25,
+  hitTimes: { seconds: 0.25, buckets: [1, 0, 4] },
+  missTimes: { seconds: 3, buckets: [0, 2] },
+  operationTimes: { lookup: { seconds: 1, buckets: [0, 7] } },
+  deadlinesMissed: 1,
   pulls: { streamed: 2 },
   takeOvers: 3,
   resentRequests: 17,
@@ -52,6 +54,14 @@ describe("the metrics of a node", () => {
     expect(text).toMatch(/^sluice_read_hit_seconds_bucket\{le="\+Inf"\} 5$/m);
     expect(text).toMatch(/^sluice_read_hit_seconds_sum 0.25$/m);
     expect(text).toMatch(/^sluice_read_hit_seconds_count 5$/m);
+    expect(text).toMatch(/^# TYPE sluice_read_hit_seconds histogram$/m);
+  });
+
+  it("have histograms of misses, and of the other requests by operation", async () => {
+    const text = await new NodeMetrics(() => counts(1)).text();
+    expect(text).toMatch(/^sluice_read_miss_seconds_count 2$/m);
+    expect(text).toMatch(/^sluice_fuse_request_seconds_count\{operation="lookup"\} 7$/m);
+    expect(text).toMatch(/^sluice_read_deadlines_missed_total 1$/m);
   });
 
   it("tell of the process as well", async () => {

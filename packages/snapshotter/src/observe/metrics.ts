@@ -1,5 +1,5 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import type { PushCounts } from "../fuse/index.js";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type MetricValueWithName, Registry } from "prom-client";
+import type { LatencyCounts, PushCounts } from "../fuse/index.js";
 
 /** What the parts of the daemon have counted since they started; read when somebody asks. */
 export interface NodeCounts {
@@ -11,9 +11,12 @@ export interface NodeCounts {
   /** Of every kind, that the kernel has made. */
   readonly fuseRequests: number;
   readonly push: PushCounts;
-  /** Hits by latency: bucket `i` took less than 2^(i+1) microseconds; the last is open. */
-  readonly hitLatency: readonly number[];
-  readonly hitSeconds: number;
+  readonly hitTimes: LatencyCounts;
+  /** From when they had to wait. */
+  readonly missTimes: LatencyCounts;
+  /** Of requests that are no reads, by operation. */
+  readonly operationTimes: Readonly<Record<string, LatencyCounts>>;
+  readonly deadlinesMissed: number;
   readonly waitingReads: number;
   readonly takeOvers: number;
   readonly resentRequests: number;
@@ -49,6 +52,7 @@ const values: readonly (readonly [
   ["counter", "sluice_read_hits_total", "Reads of disks answered from the store", (c) => c.reads.hits],
   ["counter", "sluice_read_misses_total", "Reads of disks that had to wait for a fetch", (c) => c.reads.misses],
   ["counter", "sluice_read_errors_total", "Reads of disks answered with EIO", (c) => c.reads.errors],
+  ["counter", "sluice_read_deadlines_missed_total", "Of these, reads that waited too long", (c) => c.deadlinesMissed],
   ["counter", "sluice_read_bytes_total", "Bytes of disks given to readers", (c) => c.reads.bytes],
   ["counter", "sluice_fuse_requests_total", "Requests of the kernel, reads and all others", (c) => c.fuseRequests],
   ["counter", "sluice_push_bytes_total", "Bytes put into the page cache unasked", (c) => c.push.storedBytes],
@@ -104,7 +108,11 @@ export class NodeMetrics {
         for (const [outcome, count] of Object.entries(counts().pulls)) pulls.inc({ outcome }, count);
       },
     });
-    this.#addHitLatency(counts);
+    this.#addTimes("sluice_read_hit_seconds", "Hits by time from request to answer", () => [[{}, counts().hitTimes]]);
+    this.#addTimes("sluice_read_miss_seconds", "Misses by time until their answer", () => [[{}, counts().missTimes]]);
+    this.#addTimes("sluice_fuse_request_seconds", "Requests that are no reads, by time from request to answer", () =>
+      Object.entries(counts().operationTimes).map(([operation, times]) => [{ operation }, times]),
+    );
   }
 
   text(): Promise<string> {
@@ -128,25 +136,27 @@ export class NodeMetrics {
     });
   }
 
-  /** A histogram whose buckets the worker threads filled; prom-client can only fill one by observing, so its lines are made as gauges. */
-  #addHitLatency(counts: () => NodeCounts): void {
-    const registers = [this.#registry];
-    const name = "sluice_read_hit_seconds";
-    const bucket = new Gauge({
-      name: `${name}_bucket`,
-      help: "Hits by time from request to answer, cumulative",
-      labelNames: ["le"],
-      registers,
-      collect() {
-        let sum = 0;
-        const latency = counts().hitLatency;
-        latency.forEach((count, i) => {
-          sum += count;
-          bucket.set({ le: i === latency.length - 1 ? "+Inf" : String(2 ** (i + 1) / 1e6) }, sum);
-        });
-      },
+  /** Histograms that others filled, while prom-client can only fill them by observing. */
+  #addTimes(name: string, help: string, times: () => readonly (readonly [Labels, LatencyCounts])[]): void {
+    const histogram = new Histogram({ name, help, registers: [this.#registry] });
+    const get = async () => ({
+      ...{ name, help, type: "histogram", aggregator: "sum" },
+      values: times().flatMap(([labels, counts]) => linesOf(name, labels, counts)),
     });
-    this.#add("counter", `${name}_sum`, "Seconds of all hits", () => counts().hitSeconds);
-    this.#add("counter", `${name}_count`, "Hits", () => counts().hitLatency.reduce((a, b) => a + b, 0));
+    // prom-client 15 asks the second of a histogram when it makes its text (lib/registry.js).
+    Object.assign(histogram, { get, getForPromString: get });
   }
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+function linesOf(name: string, labels: Labels, { seconds, buckets }: LatencyCounts): MetricValueWithName<string>[] {
+  let count = 0;
+  const lines = buckets.map((more, i) => {
+    count += more;
+    const le = i === buckets.length - 1 ? "+Inf" : 2 ** (i + 1) / 1e6;
+    return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: count };
+  });
+  const sum = { metricName: `${name}_sum`, labels, value: seconds };
+  return [...lines, sum, { metricName: `${name}_count`, labels, value: count }];
 }

@@ -29,7 +29,38 @@ describe("the watch on reads", () => {
       return new Uint8Array(length);
     });
     expect(await disk.read(4096, 10)).toHaveLength(10);
-    expect(lines).toEqual([{ disk: sha256Of("disk"), offset: 4096, length: 10, ms: expect.any(Number) }]);
+    expect(lines).toMatchObject([{ disk: sha256Of("disk"), offset: 4096, length: 10, ms: expect.any(Number) }]);
+  });
+
+  it("names what most of the longest wait went into", async () => {
+    const none = { disk: 0, queue: 0, retry: 0, registry: 0, transfer: 0, decompression: 0, daemon: 0 };
+    const wait = { totalMs: 40, stagesMs: { ...none, retry: 30, registry: 10 }, joined: undefined, failure: "503" };
+    const { lines, disk } = watched(async (_offset, length, options) => {
+      options?.onWaited?.({ totalMs: 1, stagesMs: { ...none, disk: 1 }, joined: undefined, failure: undefined });
+      options?.onWaited?.(wait);
+      await sleep(40);
+      return new Uint8Array(length);
+    });
+    await disk.read(0, 10);
+    const cause = "requests to the registry failed and were made again (503)";
+    expect(lines).toMatchObject([{ cause, stagesMs: { retry: 30, registry: 10 }, failure: "503" }]);
+  });
+
+  it("names a fetch that was under way when the reader came", async () => {
+    const stagesMs = { disk: 0, queue: 0, retry: 0, registry: 0, transfer: 50, decompression: 0, daemon: 0 };
+    const { lines, disk } = watched(async (_offset, length, options) => {
+      options?.onWaited?.({ totalMs: 50, stagesMs, joined: "startup", failure: undefined });
+      await sleep(40);
+      return new Uint8Array(length);
+    });
+    await disk.read(0, 10);
+    expect(lines).toMatchObject([{ cause: "the bytes came slowly for a fetch that was under way (startup)" }]);
+  });
+
+  it("counts a read that a killed daemon left from the start of its successor", async () => {
+    const { lines, disk } = watched(async (_offset, length) => new Uint8Array(length));
+    await disk.read(0, 10, { sinceMs: performance.now() - 500 });
+    expect(lines).toMatchObject([{ cause: "the daemon was restarted" }]);
   });
 
   it("is silent about quick reads and about those that fail", async () => {

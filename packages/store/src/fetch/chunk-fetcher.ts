@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import { ChunkMissingError } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";
 import type { BlobRangeSource } from "./blob-ranges.js";
+import { type FetchOptions, stagesOf } from "./chunk-wait.js";
 import { checkFetchConfig, defaultFetchConfig, type FetchConfig } from "./fetch-config.js";
 import { ChunkFetchError, FetcherClosedError } from "./fetch-errors.js";
 import { type ChunkPlace, type FetchCause, rankOf } from "./fetch-request.js";
@@ -84,15 +85,21 @@ export class ChunkFetcher {
    *
    * @throws {ChunkFetchError} when the attempts are used up, also if that was a moment ago. A reader (`demand`) whom a failure meets that may pass waits until its signal fires
    */
-  async fetch(place: ChunkPlace, cause: FetchCause, use: UseBytes, options?: AbortOptions): Promise<void> {
+  async fetch(place: ChunkPlace, cause: FetchCause, use: UseBytes, options?: FetchOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     if (this.#isClosed) throw new FetcherClosedError();
     const remembered = this.#carrier.remembered(place.id);
     if (remembered !== undefined) return use(remembered);
     const failed = this.#failed.get(place.id);
     if (failed?.blob === place.blob) throw failed;
+    const sinceMs = performance.now();
+    const joined = this.#flights.get(place.id)?.cause;
     const flight = this.#join(place, cause) ?? this.#begin(place, cause);
-    await this.#wait(flight, use, options);
+    try {
+      await this.#wait(flight, use, options);
+    } finally {
+      tellOfWait(flight, sinceMs, joined, options);
+    }
   }
 
   /**
@@ -197,6 +204,7 @@ export class ChunkFetcher {
       this.#forget(flight);
     } catch (error) {
       if (!(error instanceof ChunkMissingError)) this.#onStoreError(error);
+      flight.passed.lookedUp = performance.now();
       if (!flight.settled && this.#flights.get(flight.place.id) === flight) this.#runner.schedule(flight);
     }
   }
@@ -233,3 +241,16 @@ export class ChunkFetcher {
 /** A place that readers depend on is not forgotten for one that they can do without. */
 const betterOf = (place: ChunkPlace, known: ChunkPlace | undefined): ChunkPlace =>
   known !== undefined && place.isReplaceable === true ? known : place;
+
+function tellOfWait(flight: Flight, sinceMs: number, joined: FetchCause | undefined, options?: FetchOptions): void {
+  if (options?.onWaited === undefined) return;
+  const nowMs = performance.now();
+  const cause = flight.failure?.cause;
+  const failure = cause instanceof Error ? cause.message : cause;
+  options.onWaited({
+    totalMs: nowMs - sinceMs,
+    stagesMs: stagesOf(flight.passed, sinceMs, nowMs),
+    joined,
+    failure: failure === undefined ? undefined : String(failure),
+  });
+}

@@ -1,4 +1,5 @@
 import type { AbortOptions, ByteRange, Digest } from "@sluice/oci/content";
+import { type Milestones, noMilestones } from "./chunk-wait.js";
 import type { ChunkPlace, FetchCause } from "./fetch-request.js";
 
 /**
@@ -35,6 +36,7 @@ export class Flight {
   stream: Stream | undefined;
   /** Called once it is in the store; not when the store could not keep it. */
   onStored: (() => void) | undefined;
+  readonly passed: Milestones = noMilestones();
   readonly #waiting: Set<Waiter> = new Set();
   #bytes: Uint8Array | undefined;
   #failed: { readonly error: unknown } | undefined;
@@ -68,6 +70,7 @@ export class Flight {
 
   /** Everybody has used the bytes when this returns. They stay as they are for as long as the flight is the chunk's. */
   land(bytes: Uint8Array): void {
+    this.passed.landed = performance.now();
     this.#bytes = bytes;
     for (const { use, resolve, reject } of this.#waiting) {
       try {

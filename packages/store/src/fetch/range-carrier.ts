@@ -5,6 +5,7 @@ import { type VerifiedChunk, verifyChunk } from "../chunk/chunk-source.js";
 import type { ChunkStore } from "../chunk/chunk-store.js";
 import type { BlobRangeSource } from "./blob-ranges.js";
 import { BufferPool, type PooledBuffer } from "./buffer-pool.js";
+import { noteAsked } from "./chunk-wait.js";
 import type { FetchConfig } from "./fetch-config.js";
 import { ShortRangeError, StalledRangeError } from "./fetch-errors.js";
 import type { ChunkPlace } from "./fetch-request.js";
@@ -73,9 +74,12 @@ export class RangeCarrier {
     let failure: Error | undefined;
     counted.requests++;
     counters.inFlight++;
+    const askedMs = performance.now();
+    for (const { passed } of flights) noteAsked(passed, askedMs);
     try {
       for await (const { of, bytes } of this.#frames(request, range, flights)) {
         if (of.flight.settled) continue; // somebody was faster
+        of.flight.passed.arrived = performance.now();
         const opened = this.#open(of.flight.place, bytes);
         if (opened instanceof Error) {
           failure = opened;
@@ -103,12 +107,12 @@ export class RangeCarrier {
     flights: readonly Flight[],
   ): AsyncGenerator<{ of: { frame: ByteRange; flight: Flight }; bytes: Uint8Array }> {
     const frames = flights.map((flight) => ({ frame: flight.place.frame, flight }));
-    const received = yield* splitFrames(this.#read(request, range), range.start, frames, this.#pool);
+    const received = yield* splitFrames(this.#read(request, range, flights), range.start, frames, this.#pool);
     if (received !== undefined) throw new ShortRangeError(request.blob, range, received);
   }
 
   /** The source's bytes, until they stop coming or nobody wants them. */
-  async *#read(request: RangeRequest, range: ByteRange): AsyncGenerator<Uint8Array> {
+  async *#read(request: RangeRequest, range: ByteRange, flights: readonly Flight[]): AsyncGenerator<Uint8Array> {
     const { source, config, counters } = this.#parts;
     const stalled = new AbortController();
     const stall = (): void => stalled.abort(new StalledRangeError(request.blob, range, config.stallTimeoutMs));
@@ -119,6 +123,7 @@ export class RangeCarrier {
     try {
       for await (const piece of source.read(request.blob, range, { signal })) {
         clearTimeout(timer); // the time that we take is not the source's
+        if (progress.bytes === 0) noteFirstByte(flights);
         counters.of(request.cause).bytes += piece.byteLength;
         progress.bytes += piece.byteLength;
         yield piece;
@@ -195,6 +200,11 @@ export class RangeCarrier {
       this.#add(opened, () => undefined);
     }
   }
+}
+
+function noteFirstByte(flights: readonly Flight[]): void {
+  const nowMs = performance.now();
+  for (const { passed } of flights) passed.firstByte ??= nowMs;
 }
 
 /** From the first frame to the last. */

@@ -147,10 +147,10 @@ export class ErofsDriver implements Driver {
       ...rest,
       asyncDirectReads: this.#isOnLoop,
       ...kept,
-      readMiss: async (file, offset, length, signal) => {
+      readMiss: async (file, offset, length, signal, isResent) => {
         const disk = this.#disks.get(file.inode);
         if (disk === undefined) throw new Error(`${file.name} is not mounted any more`);
-        return await disk.read(offset, length, { signal });
+        return await disk.read(offset, length, { signal, ...(isResent && { sinceMs: 0 }) }); // at the latest
       },
       onEvent: (event) => onEvent({ driver: "erofs", kind: event.kind, error: event.error }),
     });

@@ -1,3 +1,5 @@
+import { Latency, type LatencyCounts, latencyColumns, sumLatency } from "./latency.js";
+
 /** Names of what one thread counts; the order is that of the columns. Operations, then facts about READ. Bytes where the name says so; `resent`: requests that came a second time. */
 const counterNames = [
   "lookups",
@@ -12,17 +14,18 @@ const counterNames = [
   "hits",
   "misses",
   "errors",
-  "hitMicroseconds",
   "resent",
 ] as const;
 
 export type CounterName = (typeof counterNames)[number];
 
-/** Bucket `i` of the histogram holds hits that took less than 2^(i+1) µs and not less than 2^i (the first: less than 2). The last is open. */
-const latencyBuckets = 20;
+/** Requests whose time is kept, from the end of read(2) to the end of write(2): hits, and the operations that are no reads. */
+const timedNames = ["hit", "lookup", "getattr", "open", "readdir", "other"] as const;
+
+export type TimedName = (typeof timedNames)[number];
 
 /** Cache lines to itself for every thread. Bytes. */
-const strideBytes: number = Math.ceil(((counterNames.length + latencyBuckets) * 8) / 64) * 64;
+const strideBytes: number = Math.ceil(((counterNames.length + timedNames.length * latencyColumns) * 8) / 64) * 64;
 
 /** Room for the counters of `threads` threads. */
 export const createCounters = (threads: number): SharedArrayBuffer => new SharedArrayBuffer(threads * strideBytes);
@@ -30,30 +33,30 @@ export const createCounters = (threads: number): SharedArrayBuffer => new Shared
 /** One thread's counters: only that thread adds, anybody reads. Plain doubles: a reader may see a sum that is one request old, never half of one. */
 export class ThreadCounters {
   readonly #values: Float64Array;
+  readonly times: Readonly<Record<TimedName, Latency>>;
 
   constructor(shared: SharedArrayBuffer, thread: number) {
-    this.#values = new Float64Array(shared, thread * strideBytes, counterNames.length + latencyBuckets);
+    const start = thread * strideBytes;
+    this.#values = new Float64Array(shared, start, counterNames.length);
+    const times = timedNames.map((name, i) => {
+      const offset = start + (counterNames.length + i * latencyColumns) * 8;
+      return [name, new Latency(new Float64Array(shared, offset, latencyColumns))] as const;
+    });
+    this.times = Object.fromEntries(times) as Record<TimedName, Latency>; // every name is in the list
   }
 
   add(column: number, amount: number): void {
     this.#values[column] = (this.#values[column] ?? 0) + amount;
   }
 
-  /** A hit that took this long from the end of read(2) to the end of write(2). */
+  /** A hit that took this long. */
   addHit(milliseconds: number): void {
-    const microseconds = milliseconds * 1000;
     this.add(counterColumn.hits, 1);
-    this.add(counterColumn.hitMicroseconds, microseconds);
-    const bucket = 31 - Math.clz32(microseconds);
-    this.add(counterNames.length + Math.min(Math.max(bucket, 0), latencyBuckets - 1), 1);
+    this.times.hit.add(milliseconds);
   }
 
   get(column: number): number {
     return this.#values[column] ?? 0;
-  }
-
-  bucket(index: number): number {
-    return this.get(counterNames.length + index);
   }
 }
 
@@ -64,8 +67,7 @@ export const counterColumn: Readonly<Record<CounterName, number>> = Object.fromE
 
 /** The sum over all threads. */
 export interface FuseStats extends Readonly<Record<CounterName, number>> {
-  /** Hits by latency; see {@link latencyBuckets}. */
-  readonly hitLatency: readonly number[];
+  readonly times: Readonly<Record<TimedName, LatencyCounts>>;
 }
 
 export function sumCounters(shared: SharedArrayBuffer, threads: number): FuseStats {
@@ -75,6 +77,8 @@ export function sumCounters(shared: SharedArrayBuffer, threads: number): FuseSta
   const named = counterNames.map((name, column) => [name, sum((counters) => counters.get(column))] as const);
   return {
     ...(Object.fromEntries(named) as Record<CounterName, number>), // every name is in the list
-    hitLatency: Array.from({ length: latencyBuckets }, (_, index) => sum((counters) => counters.bucket(index))),
+    times: Object.fromEntries(
+      timedNames.map((name) => [name, sumLatency(all.map(({ times }) => times[name].counts()))] as const),
+    ) as Record<TimedName, LatencyCounts>, // every name is in the list
   };
 }

@@ -13,7 +13,7 @@ import {
 } from "../protocol/constants.js";
 import { direntType, ReplyBuffer } from "../protocol/reply.js";
 import { RequestView } from "../protocol/request.js";
-import { counterColumn, ThreadCounters } from "./counters.js";
+import { counterColumn, ThreadCounters, type TimedName } from "./counters.js";
 import { receive, send } from "./device.js";
 import { type DiskFile, diskFileMode, rootMode } from "./disk-file.js";
 import { type DiskChange, DiskFiles } from "./disk-files.js";
@@ -64,8 +64,7 @@ export class FuseServer {
         if ((request.uniqueHigh & resentBitHigh) !== 0) this.#count(counterColumn.resent);
         this.#drainChanges();
         if (request.opcode === opcode.read) this.#serveRead();
-        else if (request.opcode === opcode.open) this.#serveOpen();
-        else this.#send(this.#outcome());
+        else this.#serveOther();
       } catch (error) {
         this.#count(counterColumn.errors);
         this.#send(-errno.EIO);
@@ -101,6 +100,13 @@ export class FuseServer {
     if (outcome < 0) return;
     this.#counters.addHit(performance.now() - started);
     if (outcome === blockSizeBytes) this.#tellOfPage();
+  }
+
+  #serveOther(): void {
+    const started = performance.now();
+    if (this.#request.opcode === opcode.open) this.#serveOpen();
+    else this.#send(this.#outcome());
+    this.#counters.times[timedNameOf(this.#request.opcode)].add(performance.now() - started);
   }
 
   #tellOfPage(): void {
@@ -238,6 +244,21 @@ export class FuseServer {
 
   #count(column: number): void {
     this.#counters.add(column, 1);
+  }
+}
+
+function timedNameOf(of: number): TimedName {
+  switch (of) {
+    case opcode.lookup:
+      return "lookup";
+    case opcode.getattr:
+      return "getattr";
+    case opcode.open:
+      return "open";
+    case opcode.readdir:
+      return "readdir";
+    default:
+      return "other";
   }
 }
 

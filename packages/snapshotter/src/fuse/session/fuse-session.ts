@@ -16,6 +16,7 @@ import type { FuseStats } from "../serve/counters.js";
 import { sendPieces } from "../serve/device.js";
 import type { DiskFile } from "../serve/disk-file.js";
 import type { DiskChange } from "../serve/disk-files.js";
+import type { LatencyCounts } from "../serve/latency.js";
 import type { MissMessage, WorkerMessage } from "../serve/messages.js";
 import { OpenHandles } from "../serve/open-handles.js";
 import { DiskDirectory, type NewDisk } from "./disk-directory.js";
@@ -87,6 +88,9 @@ export const defaultFuseConfig: {
 export interface FuseSessionStats extends FuseStats {
   /** Misses that wait for their answer now. */
   readonly waiting: number;
+  readonly missTimes: LatencyCounts;
+  /** Misses that were answered with EIO because their deadline had passed. */
+  readonly deadlinesMissed: number;
   /** Of every kind, that the kernel has made. */
   readonly requests: number;
   readonly push: PushCounts;
@@ -271,7 +275,8 @@ export class FuseSession implements AsyncDisposable {
     const counts = this.#pool.stats();
     const { lookups, getattrs, opens, readdirs, forgets, interrupts, others, reads } = counts;
     const requests = lookups + getattrs + opens + readdirs + forgets + interrupts + others + reads;
-    return { ...counts, waiting: this.#misses.count, requests, push: this.#pushes.stats() };
+    const { count: waiting, times: missTimes, deadlinesMissed } = this.#misses;
+    return { ...counts, waiting, missTimes, deadlinesMissed, requests, push: this.#pushes.stats() };
   }
 
   #hear(thread: number, message: WorkerMessage): void {

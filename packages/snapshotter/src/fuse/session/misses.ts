@@ -2,6 +2,7 @@ import { constants } from "node:os";
 import { resentBitHigh } from "../protocol/constants.js";
 import { emptyReply, replyHeader } from "../protocol/reply.js";
 import type { DiskFile } from "../serve/disk-file.js";
+import { Latency, type LatencyCounts } from "../serve/latency.js";
 import type { MissMessage } from "../serve/messages.js";
 import { isDying } from "./waiting-thread.js";
 
@@ -10,8 +11,16 @@ const { errno } = constants;
 /**
  * The bytes of a disk, from wherever they are to be had, verified: exactly `length` of them, which lie inside the disk. Must give up when the signal fires;
  * its result is ignored then.
+ *
+ * @param isResent the kernel asked an earlier process for it, too
  */
-export type ReadMiss = (disk: DiskFile, offset: number, length: number, signal: AbortSignal) => Promise<Uint8Array>;
+export type ReadMiss = (
+  disk: DiskFile,
+  offset: number,
+  length: number,
+  signal: AbortSignal,
+  isResent: boolean,
+) => Promise<Uint8Array>;
 
 /** A read was answered with EIO. The cause says why. */
 export class ReadFailedError extends Error {
@@ -83,6 +92,8 @@ const keyOf = (low: number, high: number): number => (high & ~resentBitHigh) * 2
 export class Misses {
   readonly #options: MissOptions;
   readonly #pending: Map<number, Pending> = new Map();
+  readonly #times = new Latency();
+  #deadlinesMissed = 0;
 
   constructor(options: MissOptions) {
     this.#options = options;
@@ -92,9 +103,20 @@ export class Misses {
     return this.#pending.size;
   }
 
+  /** Of the misses that were answered, whatever with: from when they came here. */
+  get times(): LatencyCounts {
+    return this.#times.counts();
+  }
+
+  /** Misses that were answered with EIO because their deadline had passed. */
+  get deadlinesMissed(): number {
+    return this.#deadlinesMissed;
+  }
+
   /** Answers one miss; never rejects. */
   async serve(miss: MissMessage, disk: DiskFile, answer: Answer): Promise<void> {
     const key = keyOf(miss.uniqueLow, miss.uniqueHigh);
+    const cameMs = performance.now();
     const stop = new AbortController();
     const { deadlineMs, readMiss } = this.#options;
     const timer = setTimeout(() => stop.abort(new ReadDeadlineError(deadlineMs)), deadlineMs);
@@ -102,7 +124,9 @@ export class Misses {
     this.#pending.set(key, pending);
     const onAnswered = this.#options.onWaiting?.(miss);
     try {
-      const bytes = await orAborted(readMiss(disk, miss.offset, miss.length, stop.signal), stop.signal);
+      const isResent = (miss.uniqueHigh & resentBitHigh) !== 0;
+      const read = readMiss(disk, miss.offset, miss.length, stop.signal, isResent);
+      const bytes = await orAborted(read, stop.signal);
       if (bytes.byteLength !== miss.length) {
         throw new RangeError(`asked for ${miss.length} bytes, the source gave ${bytes.byteLength}`);
       }
@@ -111,6 +135,8 @@ export class Misses {
       this.#fail(miss, disk, answer, error);
     } finally {
       clearTimeout(timer);
+      this.#times.add(performance.now() - cameMs);
+      if (stop.signal.reason instanceof ReadDeadlineError) this.#deadlinesMissed++;
       onAnswered?.();
       pending.answered = true;
       if (this.#pending.get(key) === pending) this.#pending.delete(key); // else it came again meanwhile

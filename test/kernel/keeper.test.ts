@@ -4,6 +4,7 @@ import { isMountpoint } from "@sluice/snapshotter";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CheckingReaders } from "../support/checking-readers.js";
 import { KeptNode, type NoiseImage } from "../support/kept-node.js";
+import { endByMemory, whyNoMemoryLimit } from "../support/memory-limit.js";
 import { output, sha256Of, started } from "../support/other-process.js";
 import { eventually } from "../support/served-disk.js";
 
@@ -11,6 +12,8 @@ import { eventually } from "../support/served-disk.js";
 const kills = Number(process.env["SLUICE_KILLS"] ?? 3);
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const noMemoryLimit = await whyNoMemoryLimit();
 
 describe("a node with a keeper", () => {
   let node: KeptNode;
@@ -47,6 +50,21 @@ describe("a node with a keeper", () => {
     expect((await node.client.mounts()).map((mount) => mount.mountpoint).sort()).toEqual([mountpoint, writable].sort());
     expect(await output("cat", [join(writable, "written")])).toBe("kept");
   });
+
+  it.skipIf(noMemoryLimit !== "")(
+    `answers every read right when the kernel kills its daemon for its memory ${noMemoryLimit}`,
+    async () => {
+      const before = await node.mountIds();
+      const { pid, keeper } = await node.status();
+      const reading = await readers(4);
+      await endByMemory(pid, () => node.client.mounts().catch(() => undefined));
+      const passes = reading.passes;
+      await eventually("reading goes on", () => reading.passes > passes + 4, 60_000);
+      expect(await reading.stop()).toMatchObject(right);
+      expect((await node.status()).keeper?.takeOvers).toBe((keeper?.takeOvers ?? 0) + 1);
+      expect(await node.mountIds()).toEqual(before);
+    },
+  );
 
   it("replaces its keeper when that is killed, and that one its daemon", async () => {
     const before = await node.mountIds();

@@ -88,6 +88,25 @@ describe.skipIf(missing !== "")(
       await store.close();
     });
 
+    it("the chunk store has nothing while reading its disk fails, throws in nobody's way, and serves nothing wrong", async () => {
+      const store = await openStore();
+      const chunks = Array.from({ length: 20 }, (_, i) => seededChunk(i, 500_000));
+      const { ids, lengths } = claimsOf(chunks);
+      const { slots } = await store.bind(ids, lengths);
+      for (const chunk of chunks) expect(await store.put(chunk)).toBe("stored");
+      run("sync", "-f", join(folder, "disk"));
+      const segments = join(folder, "disk", "chunks", "segments");
+      for (const name of await readdir(segments)) forgetPages(join(segments, name));
+      expect(countMisses(store, slots, chunks.slice(0, 1))).toBe(0);
+
+      run("truncate", "-s", "1M", join(folder, "image")); // what lies behind it gives EIO
+      for (const name of await readdir(segments)) forgetPages(join(segments, name));
+      expect(() => run("dd", `if=${device}`, "of=/dev/null", "skip=64", "bs=1M", "count=1", "iflag=direct")).toThrow();
+      expect(countMisses(store, slots, chunks)).toBe(chunks.length);
+      for (const chunk of chunks) await expect(store.get(chunk.id)).rejects.toMatchObject({ code: "CHUNK_MISSING" });
+      await store.close().catch(() => undefined); // its index is on the same disk
+    });
+
     it("the chunk store serves what it has and takes nothing while its disk is read-only, and throws in nobody's way", async () => {
       const store = await openStore();
       const chunks = Array.from({ length: 10 }, (_, i) => seededChunk(i, 100_000));

@@ -15,7 +15,7 @@ export interface DiskChunks {
   get(chunk: number, use: UseBytes, options?: FetchOptions): Promise<void>;
 }
 
-export interface ReadOptions extends FetchOptions {
+interface ReadOptions extends FetchOptions {
   /** When the reader began to wait, of `performance.now()`; if it is not said, now. Milliseconds. */
   readonly sinceMs?: number | undefined;
 }

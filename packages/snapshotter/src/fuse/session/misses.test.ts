@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { DiskFile } from "../serve/disk-file.js";
 import type { MissMessage } from "../serve/messages.js";
 import { Misses, type ReadFailedError, type ReadMiss } from "./misses.js";
@@ -41,6 +41,19 @@ async function served(
 }
 
 describe("a miss", () => {
+  afterEach(() => vi.useRealTimers());
+
+  it.each([-86_400_000, 86_400_000])(
+    "keeps its deadline when the clock of the machine jumps by %i ms",
+    async (jumpMs) => {
+      vi.useFakeTimers({ toFake: ["Date"] });
+      const since = performance.now();
+      const { answers } = await served(never, () => vi.setSystemTime(Date.now() + jumpMs));
+      expect(answers).toEqual([[-5, 0]]);
+      expect(performance.now() - since).toBeGreaterThan(45);
+    },
+  );
+
   it("is answered with the bytes", async () => {
     const { answers, failures } = await served(async (_disk, _offset, length) => new Uint8Array(length));
     expect({ answers, failures }).toEqual({ answers: [[0, 10]], failures: [] });

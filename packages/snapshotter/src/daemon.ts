@@ -23,8 +23,10 @@ import { MountJournal, type MountRecord } from "./mounts/mount-journal.js";
 import { NodeMounts } from "./mounts/node-mounts.js";
 import { DaemonService } from "./node-service.js";
 import { openNodeStore } from "./node-store.js";
+import { traceFirstRead } from "./observe/first-read.js";
 import type { Logger } from "./observe/log.js";
 import { watchSlowReads } from "./observe/slow-reads.js";
+import { Tracing } from "./observe/tracing.js";
 import { MergeThreads } from "./prefixes/merge-threads.js";
 import { PrefixImages } from "./prefixes/prefix-images.js";
 import { readDaemonFile, refuseSecondDaemon, removeDaemonFile, writeDaemonFile } from "./process/daemon-file.js";
@@ -118,6 +120,7 @@ async function compose(
   const store = opened.add("chunk store", await openNodeStore(paths, config, log, previous), (it) => it.close());
   opened.add("daemon file", await writeDaemonFile(paths, version, keeper?.pid), () => removeDaemonFile(paths));
 
+  const tracer = new Tracing();
   const pulls = new PullCredentials();
   const registries = opened.add("registries", createRegistries(config, pulls, log), (it) => it.close());
   const openRepository = registries.open.bind(registries);
@@ -125,13 +128,14 @@ async function compose(
   const fetcher = opened.add("fetcher", createFetcher(places, store, config, log), (it) => it.close());
   const diskStore = new DiskStore(paths);
   const pool = config.pool === undefined ? undefined : { name: config.pool, file: config.poolFile };
-  const images = new ImageLookup({ disks: diskStore, trust, openRepository, pool, log });
+  const images = new ImageLookup({ disks: diskStore, trust, openRepository, pool, tracer, log });
   const disks = new Disks({
     store,
     places,
     openRepository,
     chunks: fetcher,
-    around: (disk) => watchSlowReads(disk, log),
+    around: (disk) => traceFirstRead(watchSlowReads(disk, log), tracer),
+    tracer,
     background: createBackground(fetcher, store, config),
     watchStart: createOffers(store, openRepository, paths, config, log),
     onFilled: (artifact, outcome) => {
@@ -152,9 +156,11 @@ async function compose(
   const { left, takenOver } = await settleEarlierLife(parts);
   opened.add("recordings", recordings.driver, (it) => it.close({ force: true }));
   for (const driver of drivers) opened.add(`driver ${driver.name}`, driver, (it) => it.close({ force: true }));
-  const mounts = new NodeMounts({ paths, journal, images, disks, lowers, recordings, drivers, log });
+  const mounts = new NodeMounts({ paths, journal, images, disks, lowers, recordings, drivers, tracer, log });
   for (const { record, stored } of takenOver) await mounts.adopt(record, stored);
-  const containers = opened.add("containers", new Containers({ paths, images, mounts, log }), (it) => it.close());
+  const containers = opened.add("containers", new Containers({ paths, images, mounts, tracer, log }), (it) =>
+    it.close(),
+  );
   for (const { id, owner } of left) {
     if (owner) containers.adopt(id, owner);
   }
@@ -176,6 +182,7 @@ async function compose(
   const { NodeMetrics } = await import("./observe/metrics.js");
   const { serveControl } = await import("./control/server.js");
   const metrics = new NodeMetrics(counts);
+  await startTracing(tracer, config.telemetry.endpoint, version, opened);
   let end: () => void = () => undefined;
   const stopAsked = new Promise<void>((resolve) => {
     end = resolve;
@@ -245,6 +252,14 @@ async function compose(
     stop: (request) => service.stop(request),
     stopped: stopAsked.then(() => opened.close(log)).then(() => log.info("daemon stopped")),
   };
+}
+
+/** Loads what sends spans where somebody wants them, and nowhere else. */
+async function startTracing(tracing: Tracing, endpoint: string | undefined, version: string, opened: Opened) {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: all, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces } = process.env;
+  if (endpoint === undefined && !all && !traces) return;
+  const { OtlpTracer } = await import("./observe/otlp-tracer.js");
+  tracing.use(opened.add("tracer", new OtlpTracer(endpoint, version), (it) => it.close()));
 }
 
 async function loadRecorded(diskStore: DiskStore, record: MountRecord): Promise<StoredDisk> {

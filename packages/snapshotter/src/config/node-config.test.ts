@@ -23,6 +23,7 @@ describe("the configuration of a node", () => {
       cri: { address: undefined, containerd: "/run/containerd/containerd.sock" },
       log: { level: "info" },
       metrics: { listen: undefined },
+      telemetry: { endpoint: undefined },
       snapshotter: { address: undefined },
     });
   });
@@ -64,6 +65,7 @@ describe("the configuration of a node", () => {
       "cri",
       "log",
       "metrics",
+      "telemetry",
       "snapshotter",
     ]);
   });
@@ -82,6 +84,7 @@ describe("the configuration of a node", () => {
     [{ trust: { pins: ["sha256:12"] } }, /^trust\.pins\.0/],
     [{ mirrors: { "docker.io": ["ftp://x"] } }, /^mirrors\.docker\.io\.0/],
     [{ certsDir: "certs.d" }, /^certsDir: expected an absolute path/],
+    [{ telemetry: { endpoint: "collector:4318" } }, /^telemetry\.endpoint: /],
     [{ metrics: { listen: "9100" } }, /^metrics\.listen: expected host:port/],
   ])("refuses %j, naming the key", (input, message) => {
     expect(issuesOf(input)[0]).toMatch(message);

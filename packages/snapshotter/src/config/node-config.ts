@@ -57,6 +57,10 @@ export interface NodeConfig {
     /** `host:port` for Prometheus besides the control socket; undefined is none. */
     readonly listen: string | undefined;
   };
+  readonly telemetry: {
+    /** Where OpenTelemetry spans of starts go, as OTLP over HTTP; undefined: where OTEL_EXPORTER_OTLP_ENDPOINT says, if it does. */
+    readonly endpoint: string | undefined;
+  };
   readonly snapshotter: {
     /** Path of the unix socket on which containerd finds its snapshotter; undefined is none. */
     readonly address: string | undefined;
@@ -134,7 +138,7 @@ export const nodeConfigSchema: z.ZodObject = z.strictObject(sections());
  */
 export function parseNodeConfig(tree: unknown): NodeConfig {
   const parsed = z.object(sections()).parse(tree);
-  const { store, fetch, push, startup, background, trust, log, metrics, snapshotter } = parsed;
+  const { store, fetch, push, startup, background, trust, log, metrics, telemetry, snapshotter } = parsed;
   const { mirrors, certsDir, pool, poolFile, credentials, cri } = parsed;
   return {
     store,
@@ -151,6 +155,7 @@ export function parseNodeConfig(tree: unknown): NodeConfig {
     cri: { address: cri.address, containerd: cri.containerd },
     log,
     metrics: { listen: metrics.listen },
+    telemetry: { endpoint: telemetry.endpoint },
     snapshotter: { address: snapshotter.address },
   };
 }
@@ -186,6 +191,7 @@ function sections() {
       .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info") })
       .prefault({}),
     metrics: z.strictObject({ listen: z.string().regex(hostPort, "expected host:port").optional() }).prefault({}),
+    telemetry: z.strictObject({ endpoint: z.url({ protocol: /^https?$/ }).optional() }).prefault({}),
     snapshotter: z
       .strictObject({ address: z.string().startsWith("/", "expected the absolute path of a socket").optional() })
       .prefault({}),

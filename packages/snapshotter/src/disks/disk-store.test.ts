@@ -5,6 +5,7 @@ import { RegistryClient, type Repository } from "@sluice/oci";
 import { TestRegistry } from "@sluice/oci/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSilentLog } from "../observe/log.js";
+import { Tracing } from "../observe/tracing.js";
 import { type ResolvedImage, resolveImage } from "../resolve/resolve-image.js";
 import { createTrustPolicy } from "../resolve/trust.js";
 import { NodePaths } from "../state/node-paths.js";
@@ -106,7 +107,13 @@ describe("the images that a node remembers", () => {
 
 describe("looking an image up", () => {
   const lookup = (): ImageLookup =>
-    new ImageLookup({ disks: store, trust, openRepository: () => repository, log: createSilentLog() });
+    new ImageLookup({
+      disks: store,
+      trust,
+      openRepository: () => repository,
+      tracer: new Tracing(),
+      log: createSilentLog(),
+    });
 
   it("keeps it, and needs no registry the next time", async () => {
     await lookup().find(address);

@@ -1,6 +1,7 @@
 import type { Digest, Repository } from "@sluice/oci";
 import type { ChunkStore } from "@sluice/store";
 import type { ImageAddress } from "../control/api.js";
+import type { Tracer } from "../observe/tracing.js";
 import type { StartWatch } from "../recording/start-offers.js";
 import { Arrivals } from "./arrivals.js";
 import type { BackgroundFill, FillOutcome } from "./background-fill.js";
@@ -28,6 +29,7 @@ export interface DisksParts {
   readonly watchStart?: ((stored: StoredDisk, map: DiskMap) => StartWatch | undefined) | undefined;
   /** Fetches the rest of each disk when its start is over. */
   readonly background?: BackgroundFill | undefined;
+  readonly tracer?: Tracer | undefined;
   readonly onFilled?: ((artifact: Digest, outcome: FillOutcome) => void) | undefined;
   readonly onStreamBroken?: ((artifact: Digest, error: unknown) => void) | undefined;
 }
@@ -124,8 +126,9 @@ export class Disks {
   }
 
   async #fetchUnasked(digest: Digest, map: DiskMap, ahead: ChunksAhead): Promise<void> {
-    const { background, onFilled } = this.#parts;
-    await ahead.start();
+    const { background, tracer, onFilled } = this.#parts;
+    const start = (): Promise<void> => ahead.start();
+    await (tracer?.step("startup", { "artifact.digest": digest }, start) ?? start());
     const outcome = await background?.fill(map, ahead.signal).catch(() => undefined); // the disk was closed
     if (outcome !== undefined) onFilled?.(digest, outcome);
   }

@@ -1,6 +1,7 @@
 import { type AbortOptions, parseReference, type Repository, targetOf } from "@sluice/oci";
 import type { ImageAddress } from "../control/api.js";
 import type { Logger } from "../observe/log.js";
+import type { Tracer } from "../observe/tracing.js";
 import { type PoolConfig, requireStreamingPool } from "../pool/pool-membership.js";
 import { NotStreamableError } from "../resolve/not-streamable.js";
 import { resolveImage } from "../resolve/resolve-image.js";
@@ -13,6 +14,7 @@ export interface ImageLookupParts {
   readonly openRepository: (address: ImageAddress) => Repository;
   /** Undefined for a node of no pool. */
   readonly pool?: PoolConfig | undefined;
+  readonly tracer: Tracer;
   readonly log: Logger;
 }
 
@@ -28,14 +30,19 @@ export class ImageLookup {
    *
    * @throws {NotStreamableError}
    */
-  async find(address: ImageAddress, options?: AbortOptions): Promise<StoredDisk> {
-    const { disks, trust, openRepository, pool, log } = this.#parts;
+  find(address: ImageAddress, options?: AbortOptions): Promise<StoredDisk> {
+    return this.#parts.tracer.step("resolve", { reference: address.reference }, () => this.#find(address, options));
+  }
+
+  async #find(address: ImageAddress, options?: AbortOptions): Promise<StoredDisk> {
+    const { disks, trust, openRepository, pool, tracer, log } = this.#parts;
     await requireStreamingPool(pool);
     try {
       const repository = openRepository(address);
       let isKept = false;
       const image = await resolveImage(repository, targetOf(parseReference(address.reference)), trust, {
         ...options,
+        tracer,
         known: async (artifact) => {
           const known = (await disks.loadUnlessDamaged(artifact))?.image;
           isKept = known !== undefined;

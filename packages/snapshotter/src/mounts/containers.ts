@@ -6,6 +6,7 @@ import type { ContainerRequest, PreparedContainer } from "../control/api.js";
 import type { ImageLookup } from "../disks/image-lookup.js";
 import { MountBusyError } from "../fuse/index.js";
 import type { Logger } from "../observe/log.js";
+import type { Tracer } from "../observe/tracing.js";
 import { deleteContainer } from "../run/runc.js";
 import type { NodePaths } from "../state/node-paths.js";
 import { identifyProcess, isAlive, type ProcessIdentity } from "../state/process-identity.js";
@@ -15,6 +16,7 @@ export interface ContainersParts {
   readonly paths: NodePaths;
   readonly images: ImageLookup;
   readonly mounts: NodeMounts;
+  readonly tracer: Tracer;
   readonly log: Logger;
 }
 
@@ -45,7 +47,12 @@ export class Containers {
     return this.#owners;
   }
 
-  async prepare(request: ContainerRequest, options?: AbortOptions): Promise<PreparedContainer> {
+  prepare(request: ContainerRequest, options?: AbortOptions): Promise<PreparedContainer> {
+    const { reference } = request;
+    return this.#parts.tracer.step("start", { reference, kind: "container" }, () => this.#prepare(request, options));
+  }
+
+  async #prepare(request: ContainerRequest, options?: AbortOptions): Promise<PreparedContainer> {
     const { paths, images, mounts } = this.#parts;
     const owner = await identifyProcess(request.ownerPid);
     if (!owner) throw new OwnerGoneError(`process ${request.ownerPid}, which asked for the container, is gone`);

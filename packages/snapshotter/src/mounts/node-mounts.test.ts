@@ -7,6 +7,7 @@ import type { StoredDisk } from "../disks/disk-store.js";
 import type { DiskLease, Disks } from "../disks/disks.js";
 import type { ImageLookup } from "../disks/image-lookup.js";
 import { createSilentLog } from "../observe/log.js";
+import { Tracing } from "../observe/tracing.js";
 import { NotRecordedError, Recordings } from "../recording/recordings.js";
 import { NodePaths } from "../state/node-paths.js";
 import { Lowers } from "./lowers.js";
@@ -44,6 +45,7 @@ describe("a recorded mount that fails", () => {
     const journal = new MountJournal(paths.mounts);
     const mounts = new NodeMounts({
       paths,
+      tracer: new Tracing(),
       journal,
       images: {} as ImageLookup,
       disks: { open: async () => lease } as unknown as Disks,

@@ -10,6 +10,7 @@ import type { ImageLookup } from "../disks/image-lookup.js";
 import type { Driver } from "../drivers/index.js";
 import { mountTable } from "../fuse/index.js";
 import type { Logger } from "../observe/log.js";
+import type { Tracer } from "../observe/tracing.js";
 import { RecordingDriverError, type Recordings } from "../recording/recordings.js";
 import type { NodePaths } from "../state/node-paths.js";
 import type { ProcessIdentity } from "../state/process-identity.js";
@@ -40,6 +41,7 @@ export interface NodeMountsParts {
   readonly recordings: Recordings;
   /** Best first. */
   readonly drivers: readonly Driver[];
+  readonly tracer: Tracer;
   readonly log: Logger;
 }
 
@@ -95,7 +97,12 @@ export class NodeMounts {
     return this.#restores?.artifacts ?? [];
   }
 
-  async mount(request: MountRequest, options?: AbortOptions): Promise<MountResult> {
+  mount(request: MountRequest, options?: AbortOptions): Promise<MountResult> {
+    const { reference } = request;
+    return this.#parts.tracer.step("start", { reference, kind: "mount" }, () => this.#mount(request, options));
+  }
+
+  async #mount(request: MountRequest, options?: AbortOptions): Promise<MountResult> {
     const id = request.id ?? randomUUID();
     const before = await this.#madeBefore(id, request.mountpoint);
     if (before) return resultOf(before);
@@ -132,8 +139,9 @@ export class NodeMounts {
       since: new Date().toISOString(),
       ...(mount.owner && { owner: mount.owner }),
     };
-    const live = await this.#show(record, stored, driver, "new", options);
-    return resultOf(live);
+    const facts = { "artifact.digest": record.artifact, driver: driver.name };
+    const show = (): Promise<LiveMount> => this.#show(record, stored, driver, "new", options);
+    return resultOf(await this.#parts.tracer.step("ready", facts, show));
   }
 
   /** @throws {RecordingDriverError} */

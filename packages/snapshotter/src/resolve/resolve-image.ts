@@ -8,6 +8,7 @@ import {
   type Repository,
   sluiceMediaTypes,
 } from "@sluice/oci";
+import type { Tracer } from "../observe/tracing.js";
 import { findTrustedArtifact } from "./find-artifact.js";
 import { matchToc } from "./match-toc.js";
 import { invalid, notStreamableBecause } from "./not-streamable.js";
@@ -33,6 +34,7 @@ export const maxTocBlobBytes: number = maxTocBytes + 2 ** 20;
 export interface ResolveOptions extends AbortOptions {
   /** An image that was resolved before, by the digest of its artifact: then its TOC is not fetched again. */
   readonly known?: ((artifact: Digest) => Promise<ResolvedImage | undefined>) | undefined;
+  readonly tracer?: Tracer | undefined;
 }
 
 /**
@@ -57,9 +59,13 @@ export async function resolveImage(
     const known = await options?.known?.(artifact.digest);
     if (known) return known;
     const what = `TOC of ${repository.name}@${artifact.digest}`;
-    const tocBytes = await readSmallBlob(repository, artifact.toc, maxTocBlobBytes, what, options);
-    const toc = decodeTocOf(artifact, tocBytes);
-    return { source, config, configBytes, artifact, tocBytes, toc };
+    const readToc = async () => {
+      const tocBytes = await readSmallBlob(repository, artifact.toc, maxTocBlobBytes, what, options);
+      return { tocBytes, toc: decodeTocOf(artifact, tocBytes) };
+    };
+    const facts = { "artifact.digest": artifact.digest, "toc.bytes": artifact.toc.size };
+    const read = await (options?.tracer?.step("toc", facts, readToc) ?? readToc());
+    return { source, config, configBytes, artifact, ...read };
   } catch (error) {
     options?.signal?.throwIfAborted();
     throw notStreamableBecause(error, `${repository.name}:${target}`);

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { verifyImage } from "@sluice/converter";
 import { anonymous, RegistryClient, sluiceMediaTypes } from "@sluice/oci";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { freezeConverting, isAlive } from "../support/converting-process.js";
+import { freezeConverting, isAlive, isAskedToEnd } from "../support/converting-process.js";
 import { noiseFile, pushImage, tarOf } from "../support/pushed-image.js";
 import { askApi, endOf } from "../support/registry-api.js";
 import { type RunningRegistry, startRegistry } from "../support/running-registry.js";
+import { sluice } from "../support/sluice.js";
 
 describe("an operation whose process is killed", () => {
   let registry: RunningRegistry;
@@ -77,6 +78,28 @@ describe("an operation whose process is killed", () => {
     expect(await client.repository(registry.host, "child").referrers(digest)).toEqual([]);
     await expectConverted("child", id, digest);
     expect(openUploads()).toBe(uploadsBefore);
+  });
+
+  it("AS28: by a cancel ends as Canceled, leaves nothing, and cannot be cancelled again", async () => {
+    const uploadsBefore = openUploads();
+    const { id = "", digest, pid } = await caught("cancelled", "upload");
+    const cancel = (...which: readonly string[]) =>
+      sluice(["operation", "cancel", ...which, "--registry", registry.host]);
+    const cancelling = cancel("--repository", "cancelled", "--id", id);
+    await vi.waitFor(() => expect(isAskedToEnd(pid)).toBe(true), { timeout: 30_000 });
+    process.kill(pid, "SIGCONT");
+    expect(await cancelling).toMatchObject({ code: 0, stdout: expect.stringMatching(/^STATUS: +Canceled$/m) });
+    expect([isAlive(pid), openUploads()]).toEqual([false, uploadsBefore]);
+    expect(await client.repository(registry.host, "cancelled").referrers(digest)).toEqual([]);
+    for (const which of [
+      ["--image", "cancelled:1"],
+      ["--repository", "cancelled", "--id", id],
+    ]) {
+      const { code, stderr } = await cancel(...which);
+      expect([code, stderr]).toEqual([1, expect.stringContaining(`Operation ID: ${id} is finished (Canceled)`)]);
+    }
+    const none = await cancel("--image", "cancelled:none");
+    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining("has no image none")]);
   });
 
   it("by a stop of the registry goes on at the next start", async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
+import { constants } from "node:os";
 
 /** Ids of the converting processes that `parent` has started. */
 async function convertingProcesses(parent: number): Promise<readonly number[]> {
@@ -29,6 +30,13 @@ export async function freezeConverting(
     return pid;
   }
   return undefined;
+}
+
+/** Whether a process that stands still has been asked to end, and will be as soon as it goes on. */
+export function isAskedToEnd(pid: number): boolean {
+  const [, mask = "0"] = /^ShdPnd:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  const ofTerm = 1n << BigInt(constants.signals.SIGTERM - 1);
+  return (BigInt(`0x${mask}`) & ofTerm) !== 0n;
 }
 
 /** Whether there is a process of this id that is no corpse. */

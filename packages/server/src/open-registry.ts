@@ -9,6 +9,7 @@ import { ActivityLog } from "./events/activity-log.js";
 import { EventOutbox } from "./events/event-outbox.js";
 import type { EventListener } from "./events/registry-event.js";
 import { removeOrphans } from "./garbage/collect-garbage.js";
+import { Quota } from "./garbage/quota.js";
 import type { RegistryPlaces } from "./http/places.js";
 import { Imports } from "./import/imports.js";
 import type { MetadataStore } from "./metadata/metadata-store.js";
@@ -59,7 +60,9 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     const { metadata, blobs, isShared } = stores;
     const { records } = metadata;
     if (!isShared) await removeLost(metadata, blobs, log);
-    const uploads = await Uploads.open(stores.uploads, blobs, metadata, { ...defaultUploadLimits, ...options.limits });
+    const quota = new Quota(records, blobs);
+    const limits = { ...defaultUploadLimits, ...options.limits };
+    const uploads = await Uploads.open(stores.uploads, blobs, metadata, limits, quota);
     const accounts = new Accounts(records);
     const tokens = await BearerTokens.open(records);
     const gatekeeper = new Gatekeeper(accounts, tokens, options.access);
@@ -74,6 +77,7 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     const webhooks = new Webhooks(records);
     const deliveryQueue = new DeliveryQueue(records);
     const notices = new Notices(metadata, webhooks, deliveryQueue);
+    events.listen(({ action }) => (action === "push" ? quota.remark() : Promise.resolve(undefined)));
     const activities = new ActivityLog(records);
     events.listen((event) => activities.noteEvent(event));
     events.listen((event) => notices.note(event));
@@ -81,7 +85,7 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     if (!isShared) await events.tellAgain(0);
     const deleted = new DeletedImages(records);
     const imports = new Imports({ events, deleted, metadata, blobs, uploads }, addresses, log);
-    const kept = { metadata, blobs, uploads, events, activities, deleted, images, operations, streamings };
+    const kept = { metadata, blobs, uploads, quota, events, activities, deleted, images, operations, streamings };
     const outgoing = { imports, webhooks, notices, deliveryQueue, addresses };
     const { snapshots } = stores;
     const places = { ...kept, ...outgoing, snapshots, accounts, tokens, gatekeeper, publicUrl };

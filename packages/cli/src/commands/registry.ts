@@ -1,3 +1,4 @@
+import { parseBytes } from "@sluice/snapshotter/config";
 import { Command, InvalidArgumentError } from "commander";
 import type { Context } from "../context.js";
 import { bytes } from "../output/quantities.js";
@@ -13,8 +14,14 @@ interface Collection {
   readonly dryRun: boolean;
 }
 
+interface Quota {
+  readonly maxBytes: number | null;
+  readonly warnPercent: number;
+}
+
 interface Usage {
   readonly storedBytes: number;
+  readonly quota: Quota;
   readonly repositories: readonly {
     readonly repository: string;
     readonly originalBytes: number;
@@ -26,6 +33,11 @@ interface Usage {
 interface CollectFlags extends ApiFlags {
   readonly dryRun?: boolean;
   readonly grace?: number;
+}
+
+interface QuotaFlags extends ApiFlags {
+  readonly max?: { readonly bytes: number | null };
+  readonly warn?: number;
 }
 
 /** `sluice registry`: a running registry as a whole. */
@@ -47,6 +59,12 @@ export function usageCommand(run: Runner): Command {
     .description("bytes by repository, of originals and of streaming artifacts")
     .addHelpText("after", examples("sluice usage show --registry 127.0.0.1:5000"))
     .action(run(showUsage));
+  withApiFlags(command.command("quota"))
+    .description("show or change how much the registry may hold; pushes beyond it are refused")
+    .option("--max <bytes>", "such as 500GiB, or none", maxOf)
+    .option("--warn <percent>", "answer pushes with a warning from this share on (at first: 80)", percentOf)
+    .addHelpText("after", examples("sluice usage quota --max 500GiB --warn 90"))
+    .action(run(quota));
   return command.addHelpText("after", examples("sluice usage show"));
 }
 
@@ -63,7 +81,7 @@ async function collect(context: Context, flags: CollectFlags): Promise<void> {
 
 async function showUsage(context: Context, flags: ApiFlags): Promise<void> {
   const usage = await callApi<Usage>(context, flags, "GET", "/usage");
-  context.output.result(usage, ({ repositories, storedBytes }) =>
+  context.output.result(usage, ({ quota: settings, repositories, storedBytes }) =>
     [
       table(
         ["repository", "original", "streaming", "unused"],
@@ -74,9 +92,40 @@ async function showUsage(context: Context, flags: ApiFlags): Promise<void> {
           bytes(one.unusedBytes),
         ]),
       ),
-      `${bytes(storedBytes)} stored`,
+      `${bytes(storedBytes)} stored${quotaText(settings)}`,
     ].join("\n"),
   );
+}
+
+async function quota(context: Context, { max, warn, ...flags }: QuotaFlags): Promise<void> {
+  const change = {
+    ...(max !== undefined && { maxBytes: max.bytes }),
+    ...(warn !== undefined && { warnPercent: warn }),
+  };
+  const isChange = Object.keys(change).length > 0;
+  const path = "/settings/quota";
+  const now = await (isChange
+    ? callApi<Quota>(context, flags, "PATCH", path, change)
+    : callApi<Quota>(context, flags, "GET", path));
+  context.output.result(now, (settings) =>
+    settings.maxBytes === null ? "no quota" : `quota${quotaText(settings)}, warnings from ${settings.warnPercent} % on`,
+  );
+}
+
+const quotaText = ({ maxBytes }: Quota): string => (maxBytes === null ? "" : ` of ${bytes(maxBytes)}`);
+
+/** 512, 500GiB; `none` for no quota. */
+function maxOf(text: string): { readonly bytes: number | null } {
+  if (text === "none") return { bytes: null };
+  const size = parseBytes(text);
+  if (size === undefined || size < 1) throw new InvalidArgumentError("expected a size such as 500GiB, or none");
+  return { bytes: size };
+}
+
+function percentOf(text: string): number {
+  if (!/^\d{1,3}$/.test(text) || Number(text) < 1 || Number(text) > 100)
+    throw new InvalidArgumentError("expected 1 to 100");
+  return Number(text);
 }
 
 function secondsOf(text: string): number {

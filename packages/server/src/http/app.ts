@@ -22,6 +22,9 @@ const idleConnectionMs = 120_000;
 /** Clients keep their connections between requests of one pull; longer than their own limits (Go: 90 s). Milliseconds. */
 const keepAliveMs = 100_000;
 
+/** While it closes. Milliseconds. */
+const sweepIdleMs = 50;
+
 export interface App {
   /** @returns the port it listens on */
   listen(host: string, port: number): Promise<number>;
@@ -92,10 +95,13 @@ export async function createApp(places: RegistryPlaces, metrics: ServerMetrics, 
     },
     close: async (graceMs) => {
       const cut = setTimeout(() => app.server.closeAllConnections(), graceMs);
+      // One whose answer has just gone may not count as idle yet when closing begins.
+      const sweep = setInterval(() => app.server.closeIdleConnections(), sweepIdleMs);
       try {
         await app.close();
       } finally {
         clearTimeout(cut);
+        clearInterval(sweep);
       }
     },
   };

@@ -6,6 +6,7 @@ import type { Snapshots } from "../backup/snapshots.js";
 import type { DeletedImages } from "../deleted/deleted-images.js";
 import type { ActivityLog } from "../events/activity-log.js";
 import type { EventOutbox } from "../events/event-outbox.js";
+import type { Quota } from "../garbage/quota.js";
 import type { Imports } from "../import/imports.js";
 import type { MetadataStore } from "../metadata/metadata-store.js";
 import type { Operations } from "../operations/operations.js";
@@ -19,6 +20,7 @@ export interface RegistryPlaces extends WebhookPlaces {
   readonly metadata: MetadataStore;
   readonly blobs: BlobStore;
   readonly uploads: Uploads;
+  readonly quota: Quota;
   readonly imports: Imports;
   readonly events: EventOutbox;
   readonly activities: ActivityLog;

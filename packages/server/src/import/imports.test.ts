@@ -88,6 +88,30 @@ describe("an import", () => {
     for (const event of heard) expect(event).toMatchObject(common);
   });
 
+  it("counts as a push where a repository converts what is pushed (AS18)", async () => {
+    await using idle = await startTestServer({ conversions: { concurrency: 0 } });
+    const json = { "content-type": "application/json" };
+    const body = JSON.stringify({ streaming: "Active" });
+    expect((await idle.send("PATCH", "/api/v1/repository?name=copy", { headers: json, body })).status).toBe(200);
+    const config = Buffer.from(
+      JSON.stringify({ os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [sha256Of("a")] } }),
+    );
+    const image = pushDocument(
+      createImageManifest({
+        config: { mediaType: ociMediaTypes.config, digest: held().putBlob(config), size: config.length },
+        layers: [pushBlob("a")],
+      }),
+      "1",
+    );
+    const imported = await idle.send("POST", "/api/v1/imports", {
+      headers: json,
+      body: JSON.stringify({ source: `${source.host}/team/app:1`, repository: "copy", tag: "1" }),
+    });
+    expect(await imported.text()).toContain('"state":"done"');
+    const queued = await (await idle.send("GET", "/api/v1/operations?repository=copy")).json();
+    expect(queued).toMatchObject({ operations: [{ cause: "import", digest: image.digest, tag: "1" }] });
+  });
+
   it("finds referrers by their fallback tag where the source has no other list", async () => {
     await source.close();
     source = await TestRegistry.start({ referrers: "404" });
@@ -202,6 +226,7 @@ describe("an import", () => {
       return one;
     });
     await Promise.all(asked.map((one) => once(one, "response")));
+    while (source.faults.served < 4 * 2) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(await importing({})).toMatchObject({ status: 429, error: { code: "TOOMANYREQUESTS" } });
     for (const one of asked) one.destroy();
     let answer = await importing({});

@@ -9,6 +9,7 @@ import {
   UploadUnknownError,
 } from "@sluice/store";
 import { linkStoredBlob } from "../garbage/link-stored-blob.js";
+import type { Quota } from "../garbage/quota.js";
 import type { MetadataStore } from "../metadata/metadata-store.js";
 import { RegistryError } from "../registry/registry-error.js";
 import type { RepositoryName } from "../registry/repository-name.js";
@@ -36,7 +37,16 @@ export class Uploads {
   /** Who began an upload in this process. */
   readonly #begunBy = new Map<string, string>();
 
-  private constructor(store: UploadStore, blobs: BlobStore, metadata: MetadataStore, limits: UploadLimits) {
+  readonly #quota: Quota | undefined;
+
+  private constructor(
+    store: UploadStore,
+    blobs: BlobStore,
+    metadata: MetadataStore,
+    limits: UploadLimits,
+    quota: Quota | undefined,
+  ) {
+    this.#quota = quota;
     this.#store = store;
     this.#blobs = blobs;
     this.#metadata = metadata;
@@ -50,8 +60,9 @@ export class Uploads {
     blobs: BlobStore,
     metadata: MetadataStore,
     limits: UploadLimits = defaultUploadLimits,
+    quota?: Quota,
   ): Promise<Uploads> {
-    const uploads = new Uploads(store, blobs, metadata, limits);
+    const uploads = new Uploads(store, blobs, metadata, limits, quota);
     for await (const { id } of store.list()) uploads.#open.add((await metadata.repositoryOfUpload(id)) ?? "", id);
     return uploads;
   }
@@ -75,7 +86,7 @@ export class Uploads {
    */
   async append(id: string, offset: number, source: AsyncIterable<Uint8Array>): Promise<number> {
     try {
-      const limited = bounded(source, offset, this.#limits.maxBlobBytes);
+      const limited = this.#bounded(source, offset);
       return await refusing(id, () => this.#store.append(id, offset, limited));
     } catch (error) {
       if (error instanceof RegistryError && error.code === "SIZE_INVALID") await refusing(id, () => this.#forget(id));
@@ -124,7 +135,7 @@ export class Uploads {
   async push(repository: RepositoryName, digest: ContentDigest, source: AsyncIterable<Uint8Array>): Promise<void> {
     const id = await this.#create(repository);
     try {
-      await this.#store.append(id, 0, bounded(source, 0, this.#limits.maxBlobBytes));
+      await this.#store.append(id, 0, this.#bounded(source, 0));
       await refusing(id, () => this.#store.commit(id, { digest }));
     } catch (error) {
       await this.#store.abort(id);
@@ -153,6 +164,11 @@ export class Uploads {
       expired++;
     }
     return expired;
+  }
+
+  #bounded(source: AsyncIterable<Uint8Array>, takenBytes: number): AsyncIterable<Uint8Array> {
+    const limited = bounded(source, takenBytes, this.#limits.maxBlobBytes);
+    return this.#quota?.bounded(limited) ?? limited;
   }
 
   async #create(repository: RepositoryName): Promise<string> {

@@ -8,6 +8,7 @@ import { entrances } from "./entrances.js";
 import { addEventRoutes, noteSettings } from "./event-routes.js";
 import { addImportRoutes } from "./import-routes.js";
 import { addOperationRoutes } from "./operation-routes.js";
+import { addQuotaRoutes } from "./quota-routes.js";
 import { addRepositoryRoutes } from "./repository-routes.js";
 import { addStorageRoutes } from "./storage-routes.js";
 import { addWebhookRoutes } from "./webhook-routes.js";
@@ -48,6 +49,7 @@ export async function addApi(app: FastifyInstance, places: RegistryPlaces): Prom
     addOperationRoutes(api, places, anybody);
     addWebhookRoutes(api, places, admin);
     addEventRoutes(api, places.activities, admin);
+    addQuotaRoutes(api, places.quota, admin);
     addDeletedRoutes(api, places, { admin, loggedIn });
   };
   await app.register(routes, { prefix: "/api/v1" });

@@ -5,13 +5,14 @@ import { measureUsage } from "../../garbage/usage.js";
 import { RegistryError } from "../../registry/registry-error.js";
 import type { RegistryPlaces } from "../places.js";
 import { type Authorize, addApiRoute } from "./api-route.js";
+import { quotaSettings, shownQuota } from "./quota-routes.js";
 
 const bytes = z.number().int().nonnegative();
 
 /** What the registry's bytes are, and how to have fewer: for administrators. */
 export function addStorageRoutes(
   api: FastifyInstance,
-  { metadata, blobs, snapshots }: Pick<RegistryPlaces, "metadata" | "blobs" | "snapshots">,
+  { metadata, blobs, quota, snapshots }: Pick<RegistryPlaces, "metadata" | "blobs" | "quota" | "snapshots">,
   authorize: Authorize,
 ): void {
   addApiRoute(
@@ -22,6 +23,7 @@ export function addStorageRoutes(
       summary: "Bytes by repository, of originals and of streaming artifacts. Reads every manifest.",
       answer: z.object({
         storedBytes: bytes.describe("On the storage: a blob that several repositories hold counts once."),
+        quota: quotaSettings,
         repositories: z.array(
           z.object({
             repository: z.string(),
@@ -34,7 +36,7 @@ export function addStorageRoutes(
       }),
       run: async ({ signal }) => {
         const { storedBytes, repositories } = await measureUsage(metadata, blobs, { signal });
-        return { storedBytes, repositories: [...repositories] };
+        return { storedBytes, quota: shownQuota(await quota.settings()), repositories: [...repositories] };
       },
     },
     authorize,
@@ -55,8 +57,12 @@ export function addStorageRoutes(
           .default(defaultGraceMs / 1000),
       }),
       answer: z.object({ unlinkedBlobs: bytes, removedBlobs: bytes, removedBytes: bytes, dryRun: z.boolean() }),
-      run: async ({ body, signal }) =>
-        await collectGarbage(metadata, blobs, { dryRun: body.dryRun, graceMs: body.graceSeconds * 1000, signal }),
+      run: async ({ body, signal }) => {
+        const graceMs = body.graceSeconds * 1000;
+        const collection = await collectGarbage(metadata, blobs, { dryRun: body.dryRun, graceMs, signal });
+        quota.forgetSum();
+        return collection;
+      },
     },
     authorize,
   );

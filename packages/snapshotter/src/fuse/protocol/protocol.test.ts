@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { initFlags, initFlags2, maxReadBytes, opcode } from "./constants.js";
 import { canResend, FuseProtocolError, negotiate } from "./init.js";
 import { invalEntry } from "./notify.js";
-import { emptyReply, ReplyBuffer } from "./reply.js";
+import { emptyReply, ReplyBuffer, replyBufferBytes } from "./reply.js";
 import { RequestView } from "./request.js";
 
 /** A request as the kernel lays it out: header words, then a body. */
@@ -98,6 +98,15 @@ describe("ReplyBuffer", () => {
     expect(reply.dirent(one, 64, 17, 17, 8, "b")).toBe(one);
     expect(reply.dirent(one, 72, 17, 17, 8, "b")).toBe(one + 32);
     expect(Buffer.from(reply.bytes.subarray(16 + 24, 16 + 33)).toString()).toBe("nine-char");
+  });
+
+  it("writes only to the bytes that it is given, wherever they lie in their buffer", () => {
+    const room = new Uint8Array(replyBufferBytes + 64).fill(0xee);
+    const reply = new ReplyBuffer(room.subarray(32, 32 + replyBufferBytes));
+    reply.finish(7, 9, reply.dirent(0, 100, 16, 16, 8, "nine-char"));
+    expect([...new Int32Array(room.buffer, 32, 4)]).toEqual([56, 0, 7, 9]);
+    expect(Buffer.from(room.subarray(32 + 40, 32 + 49)).toString()).toBe("nine-char");
+    expect([room[31], room[32 + 56]]).toEqual([0xee, 0xee]);
   });
 });
 

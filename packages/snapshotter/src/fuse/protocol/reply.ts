@@ -12,16 +12,25 @@ const direntHeadBytes = 24;
 /** DT_DIR and DT_REG. readdir(3) */
 export const direntType = { directory: 4, file: 8 } as const;
 
+/** A header and the longest body. */
+export const replyBufferBytes: number = outHeaderBytes + maxReadBytes;
+
 /**
  * The one answer that a thread is about to give: a header and up to 1 MiB behind it in one buffer, so that one write(2) sends it and a chunk is
  * read from its segment straight to its place.
  */
 export class ReplyBuffer {
   /** The whole answer. */
-  readonly bytes: Uint8Array = new Uint8Array(outHeaderBytes + maxReadBytes);
-  readonly #words: Uint32Array = new Uint32Array(this.bytes.buffer, 0, (outHeaderBytes + maxReadBytes) / 4);
+  readonly bytes: Uint8Array;
+  readonly #words: Uint32Array;
   /** Of the answer as it stands, header included. Bytes. */
   length = 0;
+
+  /** @param bytes {@link replyBufferBytes}, at a multiple of 4 of their buffer */
+  constructor(bytes: Uint8Array = new Uint8Array(replyBufferBytes)) {
+    this.bytes = bytes;
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, replyBufferBytes / 4);
+  }
 
   /** Seals the answer: `bodyBytes` lie behind the header already. */
   finish(uniqueLow: number, uniqueHigh: number, bodyBytes: number): void {
@@ -96,7 +105,7 @@ export class ReplyBuffer {
     const at = outHeaderBytes + bodyBytes;
     this.bytes.fill(0, at, at + size);
     this.#words.set([inode, 0, next, 0, name.length, type], at / 4);
-    Buffer.from(this.bytes.buffer).write(name, at + direntHeadBytes, "latin1");
+    Buffer.from(this.bytes.buffer, this.bytes.byteOffset).write(name, at + direntHeadBytes, "latin1");
     return bodyBytes + size;
   }
 }

@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { blockSizeBytes } from "@sluice/disk/blocks";
+import { pageAlignedBytes } from "../kernel/page-aligned.js";
 import type { Attributes } from "../protocol/attributes.js";
 import {
   changingOpcodes,
@@ -11,7 +12,7 @@ import {
   resentBitHigh,
   rootInode,
 } from "../protocol/constants.js";
-import { direntType, ReplyBuffer } from "../protocol/reply.js";
+import { direntType, ReplyBuffer, replyBufferBytes } from "../protocol/reply.js";
 import { RequestView } from "../protocol/request.js";
 import { counterColumn, ThreadCounters, type TimedName } from "./counters.js";
 import { receive, send } from "./device.js";
@@ -41,7 +42,8 @@ export class FuseServer {
   readonly #disks: DiskFiles = new DiskFiles();
   readonly #handles: OpenHandles | undefined;
   readonly #request: RequestView = new RequestView();
-  readonly #reply: ReplyBuffer = new ReplyBuffer();
+  /** A chunk that is read to behind the header lies on whole pages. */
+  readonly #reply: ReplyBuffer = new ReplyBuffer(pageAlignedBytes(replyBufferBytes, outHeaderBytes));
   #seenEpoch = -1;
 
   constructor(start: WorkerStart, reader: ChunkReader, tell: (message: WorkerMessage) => void) {

@@ -97,6 +97,17 @@ describe("a converting process", () => {
     expect(registry.places.uploads.count()).toBe(0);
   });
 
+  it("gets tokens that are good at its own door, and at no other", async () => {
+    const state = await begin(`
+      const { token } = await (await ask("GET", "/v2/token?service=sluice&scope=repository:app:pull,push")).json();
+      const { status } = await ask("POST", "/v2/app/blobs/uploads/", "Bearer " + token);
+      await fail(status + " " + token);
+    `);
+    const [status, token = ""] = (await ended(state))?.error?.message.split(" ") ?? [];
+    expect([status, token.split(".").length]).toEqual(["202", 3]);
+    expect(await registry.places.tokens.read(token)).toBeUndefined();
+  });
+
   it("AS28: is ended when its operation is cancelled, with the uploads that it left open", async () => {
     const state = await begin(`
       await ask("POST", "/v2/app/blobs/uploads/");

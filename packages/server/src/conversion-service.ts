@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { BearerTokens } from "./access/bearer-tokens.js";
 import { LentAccess } from "./access/lent-access.js";
 import { createApp } from "./http/app.js";
 import { ServerMetrics } from "./http/metrics.js";
@@ -37,11 +38,12 @@ export async function startConversions(
     ...(!isShared && { leaseMs: 0 }),
     ...conversions,
   };
-  const { accounts, tokens, uploads, operations } = places;
+  const { accounts, uploads, operations } = places;
   const opened = new Opened();
   try {
+    const tokens = BearerTokens.temporary();
     const access = new LentAccess(accounts, tokens);
-    const door = { ...places, gatekeeper: access, publicUrl: undefined };
+    const door = { ...places, tokens, gatekeeper: access, publicUrl: undefined };
     const app = await createApp(door, new ServerMetrics(() => uploads.count()), log);
     opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
     const runner = new ProcessRunner(

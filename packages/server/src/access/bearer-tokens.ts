@@ -33,6 +33,11 @@ export class BearerTokens {
     return new BearerTokens(Buffer.from(kept.document.key, "base64"));
   }
 
+  /** Under a key that nobody else has, and that ends with this process. */
+  static temporary(): BearerTokens {
+    return new BearerTokens(randomBytes(32));
+  }
+
   async issue(name: string, grants: readonly Grant[]): Promise<string> {
     return await new SignJWT({ grants })
       .setProtectedHeader({ alg: "HS256" })

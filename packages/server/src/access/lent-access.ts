@@ -17,11 +17,12 @@ interface Lent {
 
 /**
  * The gatekeeper of the door that a registry has for its own conversions, on loopback: whoever was lent a password comes in, and nobody else, accounts or not. Passwords live in memory, each for one
- * conversion, one repository, and as long as it runs; a Bearer token that was got with one goes on for its five minutes.
+ * conversion, one repository, and as long as it runs; a Bearer token that was got with one goes on for its five minutes, and is good at this door only.
  */
 export class LentAccess extends Gatekeeper {
   readonly #lent = new Map<string, Lent>();
 
+  /** @param tokens of this door alone */
   constructor(accounts: Accounts, tokens: BearerTokens) {
     super(accounts, tokens, { anonymous: "none", isOpenWithoutAccounts: false, maxFailures: 1 });
   }

@@ -4,7 +4,7 @@ import type { Logger } from "../observe/log.js";
 import type { Tracer } from "../observe/tracing.js";
 import { type PoolConfig, requireStreamingPool } from "../pool/pool-membership.js";
 import { NotStreamableError } from "../resolve/not-streamable.js";
-import { resolveImage } from "../resolve/resolve-image.js";
+import { type ResolvedImage, resolveImage } from "../resolve/resolve-image.js";
 import type { TrustPolicy } from "../resolve/trust.js";
 import type { DiskStore, StoredDisk } from "./disk-store.js";
 
@@ -40,11 +40,17 @@ export class ImageLookup {
     try {
       const repository = openRepository(address);
       let isKept = false;
+      let before: ResolvedImage | undefined;
       const image = await resolveImage(repository, targetOf(parseReference(address.reference)), trust, {
         ...options,
         tracer,
+        before: async () => {
+          before = (await disks.findByReference(address.reference))?.image;
+          return before;
+        },
         known: async (artifact) => {
-          const known = (await disks.loadUnlessDamaged(artifact))?.image;
+          const isBefore = before?.artifact.manifest.digest === artifact;
+          const known = isBefore ? before : (await disks.loadUnlessDamaged(artifact))?.image;
           isKept = known !== undefined;
           return known;
         },

@@ -1,7 +1,15 @@
 import { type Artifact, type ArtifactSource, findArtifact } from "@sluice/disk/artifact";
-import { type AbortOptions, type Digest, type Repository, sluiceMediaTypes } from "@sluice/oci";
+import { type AbortOptions, type Digest, type ImageManifest, type Repository, sluiceMediaTypes } from "@sluice/oci";
 import { NotStreamableError } from "./not-streamable.js";
 import type { TrustPolicy } from "./trust.js";
+
+/** What is known of artifacts that are attached to an image. */
+export interface AttachedArtifacts {
+  /** As the registry lists them now. */
+  readonly referrers: readonly { readonly digest: Digest }[];
+  /** Of some of them, from before. */
+  readonly manifests: readonly ImageManifest[];
+}
 
 /**
  * The artifact to stream the image from: of those that this node trusts, the one that every node chooses.
@@ -11,7 +19,7 @@ import type { TrustPolicy } from "./trust.js";
 export async function findTrustedArtifact(
   repository: Repository,
   source: ArtifactSource,
-  referrers: readonly { readonly digest: Digest }[],
+  { referrers, manifests }: AttachedArtifacts,
   trust: TrustPolicy,
   options?: AbortOptions,
 ): Promise<Artifact> {
@@ -19,7 +27,10 @@ export async function findTrustedArtifact(
     const verdict = await trust.judge({ repository, source: source.manifest, artifact }, options);
     if (!verdict.trusted) throw new NotStreamableError("NOT_TRUSTED", `policy ${trust.name}: ${verdict.because}`);
   };
-  const { artifact, rejections } = await findArtifact(repository, source, {
+  const getManifest: Repository["getManifest"] = async (target, asked) =>
+    manifests.find(({ digest }) => digest === target) ?? (await repository.getManifest(target, asked));
+  const place = { getManifest, referrers: repository.referrers.bind(repository) };
+  const { artifact, rejections } = await findArtifact(place, source, {
     signal: options?.signal,
     referrers,
     accept,

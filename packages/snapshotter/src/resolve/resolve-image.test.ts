@@ -11,7 +11,7 @@ import { TestRegistry } from "@sluice/oci/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseNodeConfig } from "../config/node-config.js";
 import { pushArtifact, pushSource, type SampleImage } from "../testing/sample-image.js";
-import { resolveImage } from "./resolve-image.js";
+import { type ResolvedImage, resolveImage } from "./resolve-image.js";
 import { createTrustPolicy, type TrustPolicy, UnknownTrustPolicyError } from "./trust.js";
 
 const repositoryTrust = createTrustPolicy({ policy: "repository", pins: [] });
@@ -88,6 +88,54 @@ describe("resolving an image", () => {
     const again = await resolveImage(repository, "1", repositoryTrust, { known: async () => known });
     expect(again).toBe(known);
     expect(registry.requests).toHaveLength(4);
+  });
+
+  describe("that was looked up before", () => {
+    const again = (image: ResolvedImage | undefined) =>
+      resolveImage(repository, "1", repositoryTrust, {
+        before: async () => image,
+        known: async (artifact) => (artifact === image?.artifact.manifest.digest ? image : undefined),
+      });
+
+    it.each([{ asIndex: false }, { asIndex: true }])(
+      "asks for what the reference names and what refers to it, and for nothing else while both are the same: %o",
+      async (form) => {
+        await pushArtifact(repository, await pushSource(repository, "1", form));
+        const before = await resolve();
+        registry.requests.length = 0;
+        expect(await again(before)).toBe(before);
+        expect(registry.requests.map(({ path }) => path.split("/").at(-2)).sort()).toEqual(["manifests", "referrers"]);
+      },
+    );
+
+    it("finds the image that the tag names now", async () => {
+      await pushArtifact(repository, await pushSource(repository, "1"));
+      const before = await resolve();
+      const moved = await pushSource(repository, "2");
+      await repository.pushManifest(moved, { tag: "1" });
+      await expect(again(before)).rejects.toMatchObject({ code: "NO_ARTIFACT" });
+      const artifact = await pushArtifact(repository, moved);
+      const after = await again(before);
+      expect(after.source.digest).toBe(moved.digest);
+      expect(after.artifact.manifest.digest).toBe(artifact.digest);
+    });
+
+    it("finds a better artifact, and none when its own is deleted", async () => {
+      const source = await pushSource(repository, "1");
+      const plain = await pushArtifact(repository, source);
+      const before = await resolve();
+      const better = await pushArtifact(repository, source, undefined, true);
+      expect((await again(before)).artifact.manifest.digest).toBe(better.digest);
+      for (const { digest } of [plain, better]) await repository.deleteManifest(digest);
+      await expect(again(before)).rejects.toMatchObject({ code: "NO_ARTIFACT" });
+    });
+
+    it("is asked for as any other when what is known of it cannot be read", async () => {
+      await pushArtifact(repository, await pushSource(repository, "1"));
+      const before = () => Promise.reject(new Error("unreadable"));
+      const image = await resolveImage(repository, "1", repositoryTrust, { before });
+      expect(image.toc.diskBlocks).toBe(1);
+    });
   });
 
   it("prefers an artifact with a startup blob, and among equals always chooses the same", async () => {

@@ -1,15 +1,9 @@
 import { decodeToc, maxTocBytes, type Toc } from "@sluice/disk";
 import type { Artifact } from "@sluice/disk/artifact";
-import {
-  type AbortOptions,
-  type Digest,
-  type ImageConfig,
-  type ImageManifest,
-  type Repository,
-  sluiceMediaTypes,
-} from "@sluice/oci";
+import type { AbortOptions, Digest, ImageConfig, ImageManifest, Repository } from "@sluice/oci";
 import type { Tracer } from "../observe/tracing.js";
 import { findTrustedArtifact } from "./find-artifact.js";
+import { askAgain, referrersOf } from "./looked-up-before.js";
 import { matchToc } from "./match-toc.js";
 import { invalid, notStreamableBecause } from "./not-streamable.js";
 import { readSmallBlob } from "./small-blob.js";
@@ -35,10 +29,13 @@ export interface ResolveOptions extends AbortOptions {
   /** An image that was resolved before, by the digest of its artifact: then its TOC is not fetched again. */
   readonly known?: ((artifact: Digest) => Promise<ResolvedImage | undefined>) | undefined;
   readonly tracer?: Tracer | undefined;
+  /** What the reference named when it was last looked up. Saves round trips while it names the same, and decides nothing. */
+  readonly before?: (() => Promise<ResolvedImage | undefined>) | undefined;
 }
 
 /**
- * Looks an image up in four waits: its manifest (five, when an index comes first), then referrers and config, then the artifact's manifest, then the TOC.
+ * Looks an image up in four waits: its manifest (five, when an index comes first), then referrers and config, then the artifact's manifest, then the TOC. In one, when it still is
+ * what it was before: what the registry says of tag and referrers is always asked for, what has a digest is not asked for twice.
  *
  * @throws {NotStreamableError} with the reason and the cure
  */
@@ -49,13 +46,19 @@ export async function resolveImage(
   options?: ResolveOptions,
 ): Promise<ResolvedImage> {
   try {
-    const source = await findSourceManifest(repository, target, options);
+    const before = options?.before?.().catch(() => undefined) ?? Promise.resolve(undefined);
+    const [source, asked] = await Promise.all([
+      findSourceManifest(repository, target, before, options),
+      askAgain(repository, before, options),
+    ]);
+    const same = asked?.image.source.digest === source.digest ? asked : undefined;
     const [referrers, { config, configBytes }] = await Promise.all([
-      repository.referrers(source.digest, { signal: options?.signal, artifactType: sluiceMediaTypes.artifact }),
-      readSourceConfig(repository, source, options),
+      same?.referrers ?? referrersOf(repository, source.digest, options),
+      same?.image ?? readSourceConfig(repository, source, options),
     ]);
     const fit = { manifest: source, diffIds: config.diffIds };
-    const artifact = await findTrustedArtifact(repository, fit, referrers, trust, options);
+    const manifests = same ? [same.image.artifact.manifest] : [];
+    const artifact = await findTrustedArtifact(repository, fit, { referrers, manifests }, trust, options);
     const known = await options?.known?.(artifact.digest);
     if (known) return known;
     const what = `TOC of ${repository.name}@${artifact.digest}`;

@@ -16,17 +16,20 @@ import { readSmallBlob } from "./small-blob.js";
 const platform = { os: "linux", architecture: "amd64" } as const;
 
 /**
- * The manifest of a tag or digest; of an index, its linux/amd64 child (the first, as container engines choose).
+ * The manifest of a tag or digest, as the registry has it now; of an index, its linux/amd64 child (the first, as container engines choose).
  *
+ * @param before what it named earlier: a child that is that image is not asked for
  * @throws {NotStreamableError}
  */
 export async function findSourceManifest(
   repository: Repository,
   target: string,
+  before: Promise<{ readonly source: ImageManifest } | undefined>,
   options?: AbortOptions,
 ): Promise<ImageManifest> {
   const manifest = await repository.getManifest(target, options);
-  const image = manifest.kind === "image" ? manifest : await getChild(repository, manifest, options);
+  const known = (await before)?.source;
+  const image = manifest.kind === "image" ? manifest : await getChild(repository, manifest, known, options);
   if (image.artifactType === sluiceMediaTypes.artifact) {
     throw new NotStreamableError(
       "UNSUPPORTED_ARTIFACT_TYPE",
@@ -36,7 +39,12 @@ export async function findSourceManifest(
   return image;
 }
 
-async function getChild(repository: Repository, index: ImageIndex, options?: AbortOptions): Promise<ImageManifest> {
+async function getChild(
+  repository: Repository,
+  index: ImageIndex,
+  known: ImageManifest | undefined,
+  options?: AbortOptions,
+): Promise<ImageManifest> {
   const what = `${repository.name}@${index.digest}`;
   const child = index.manifests.find(
     (entry) => entry.platform?.os === platform.os && entry.platform.architecture === platform.architecture,
@@ -48,6 +56,7 @@ async function getChild(repository: Repository, index: ImageIndex, options?: Abo
       `${what}: no linux/amd64 image in the index, only ${[...new Set(found)].slice(0, 10).join(", ") || "nothing"}`,
     );
   }
+  if (child.digest === known?.digest) return known;
   const manifest = await repository.getManifest(child.digest, options);
   if (manifest.kind === "image") return manifest;
   throw new NotStreamableError(

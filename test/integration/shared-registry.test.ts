@@ -139,6 +139,22 @@ describe.skipIf(missing !== "")(`in an S3 bucket ${missing}`, () => {
       await one?.restart();
     });
 
+    it("one that redirects sends those who read blobs to the bucket, for ranges too, and nobody else", async () => {
+      const sharing = { ...configuration, storage: { ...configuration.storage, redirects: true } };
+      await using third = await startRegistry(sharing, { ...storage.credentials });
+      const digest = sha256Of("in the bucket");
+      const push = `http://${third.host}/v2/redirected/blobs/uploads/?digest=${digest}`;
+      expect((await fetch(push, { method: "POST", body: "in the bucket" })).status).toBe(201);
+      const url = `http://${third.host}/v2/redirected/blobs/${digest}`;
+      const sent = await fetch(url, { redirect: "manual" });
+      expect([sent.status, sent.headers.get("location")]).toEqual([307, expect.stringContaining(storage.endpoint)]);
+      expect((await fetch(url, { method: "HEAD", redirect: "manual" })).status).toBe(200);
+      expect(await (await fetch(url)).text()).toBe("in the bucket");
+      const part = await fetch(url, { headers: { range: "bytes=3-5" } });
+      expect([part.status, await part.text()]).toEqual([206, "the"]);
+      expect((await fetch(url.replace(digest, sha256Of("none")), { redirect: "manual" })).status).toBe(404);
+    });
+
     it("they have images converted by workers, of which each takes up what another one died over", async () => {
       const [one, two] = registries.map(({ host }) => host);
       if (one === undefined || two === undefined) throw new Error("two were started");

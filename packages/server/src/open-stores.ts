@@ -9,6 +9,8 @@ import type { Records } from "./records/records.js";
 export interface SharedStorage {
   /** `postgres://USER:PASSWORD@HOST/DATABASE` */
   readonly postgres: string;
+  /** Send those who read blobs to the bucket, by links that are signed for a while: they must reach it. */
+  readonly redirects?: boolean | undefined;
   readonly s3: {
     readonly bucket: string;
     readonly prefix?: string | undefined;
@@ -59,7 +61,7 @@ export async function openFiles(root: string): Promise<Stores> {
 }
 
 /** PostgreSQL and an S3 bucket, for any number of processes. */
-export async function openShared({ postgres, s3 }: SharedStorage): Promise<Stores> {
+export async function openShared({ postgres, redirects, s3 }: SharedStorage): Promise<Stores> {
   const [{ PostgresMetadataStore }, { S3BlobStore, S3Bucket, S3UploadStore }] = await Promise.all([
     import("./metadata/postgres-metadata-store.js"),
     import("@sluice/store/s3"),
@@ -68,7 +70,7 @@ export async function openShared({ postgres, s3 }: SharedStorage): Promise<Store
   const bucket = new S3Bucket(s3);
   return {
     metadata,
-    blobs: new S3BlobStore(bucket),
+    blobs: new S3BlobStore(bucket, { givesLinks: redirects }),
     uploads: new S3UploadStore(bucket),
     isShared: true,
     [Symbol.asyncDispose]: async () => {

@@ -39,6 +39,8 @@ const ownKeys = {
         .strictObject({
           /** postgres://USER:PASSWORD@HOST/DATABASE */
           postgres: z.string().regex(/^postgres(ql)?:\/\//, "expected postgres://USER:PASSWORD@HOST/DATABASE"),
+          /** Send those who read blobs to the bucket, by signed links; they must reach it. Default: false. */
+          redirects: z.boolean().optional(),
           s3: z.strictObject({
             bucket: z.string().min(1),
             prefix: z.string().optional(),

@@ -8,7 +8,8 @@ export function sharedStorage(context: Context): SharedStorage | undefined {
   const bucket = textAt(context, ["storage", "s3", "bucket"]);
   if (postgres === undefined || bucket === undefined) return undefined;
   const s3 = (key: string): string | undefined => textAt(context, ["storage", "s3", key]);
-  return { postgres, s3: { bucket, prefix: s3("prefix"), endpoint: s3("endpoint"), region: s3("region") } };
+  const redirects = booleanAt(context, ["storage", "redirects"]);
+  return { postgres, redirects, s3: { bucket, prefix: s3("prefix"), endpoint: s3("endpoint"), region: s3("region") } };
 }
 
 export function textAt(context: Context, path: readonly string[]): string | undefined {

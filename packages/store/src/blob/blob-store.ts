@@ -18,6 +18,9 @@ export interface BlobStore {
   /** Bytes; undefined when the blob is not stored. */
   sizeOf(digest: ContentDigest, options?: AbortOptions): Promise<number | undefined>;
 
+  /** An address where clients can read a blob that is stored, for a while; undefined, or left out, where only {@link read} does. */
+  linkTo?(digest: ContentDigest): Promise<URL | undefined>;
+
   /**
    * The bytes of `range`, or of the whole blob, in pieces of any size. Leaving the loop closes the file. A blob deleted meanwhile is read to its end.
    *

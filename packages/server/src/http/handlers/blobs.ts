@@ -27,6 +27,8 @@ export async function readBlob(
     etag,
   };
   if (request.headers["if-none-match"]?.includes(etag)) return { status: 304, headers };
+  const link = request.method === "GET" ? await blobs.linkTo?.(digest) : undefined;
+  if (link !== undefined) return { status: 307, headers: { location: link.href, "cache-control": "no-store" } };
   const wanted = wantedRange(request, etag, sizeBytes);
   if (wanted.kind === "unsatisfiable") {
     throw new RegistryError(

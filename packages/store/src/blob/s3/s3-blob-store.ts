@@ -14,6 +14,9 @@ import type { BlobStore, ListedBlob } from "../blob-store.js";
 import { partBytes, partsOf } from "./part-pieces.js";
 import type { S3Bucket } from "./s3-bucket.js";
 
+/** Long enough for a read that is taken up again over a slow link, short enough that a link that leaks is soon worth nothing. */
+const linkLifeSeconds = 20 * 60;
+
 /** About 2 MB of digests and numbers. */
 const rememberedSizes = 10_000;
 
@@ -23,8 +26,12 @@ export class S3BlobStore implements BlobStore {
   /** Of blobs that were there once: what has a digest has one size for ever, but may be removed by any process. */
   readonly #sizes = new LRUCache<ContentDigest, number>({ max: rememberedSizes });
 
-  constructor(bucket: S3Bucket) {
+  readonly #givesLinks: boolean;
+
+  /** @param options `givesLinks`: those who read blobs can reach the bucket */
+  constructor(bucket: S3Bucket, options: { readonly givesLinks?: boolean | undefined } = {}) {
     this.#bucket = bucket;
+    this.#givesLinks = options.givesLinks === true;
   }
 
   async has(digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
@@ -35,6 +42,10 @@ export class S3BlobStore implements BlobStore {
     const size = await this.#bucket.sizeOf(keyOfBlob(digest), options);
     if (size !== undefined) this.#sizes.set(digest, size);
     return size;
+  }
+
+  async linkTo(digest: ContentDigest): Promise<URL | undefined> {
+    return this.#givesLinks ? await this.#bucket.linkTo(keyOfBlob(digest), linkLifeSeconds) : undefined;
   }
 
   async *read(digest: ContentDigest, range?: ByteRange, options?: AbortOptions): AsyncGenerator<Uint8Array> {

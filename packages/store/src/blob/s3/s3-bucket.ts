@@ -98,6 +98,13 @@ export class S3Bucket {
     }
   }
 
+  /** An address that lets whoever has it read an object, with or without `Range`, for so many seconds. Asks nobody. */
+  async linkTo(key: string, lifeSeconds: number): Promise<URL> {
+    const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
+    const command = new GetObjectCommand({ ...this.#named(key), ResponseContentType: "application/octet-stream" });
+    return new URL(await getSignedUrl(this.#client, command, { expiresIn: lifeSeconds }));
+  }
+
   /** @throws {ObjectExistsError} with `isNew`, when it is there */
   async put(key: string, bytes: Uint8Array, isNew = false, options?: AbortOptions): Promise<void> {
     try {

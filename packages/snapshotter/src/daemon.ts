@@ -173,7 +173,8 @@ async function compose(
     openRepository,
     merge: ((threads) => threads.merge.bind(threads))(new MergeThreads()),
   });
-  const streamed = new StreamedImages({ images, prefixes, diskStore, store, disks, lowers, driver: erofs, log });
+  const streamedParts = { images, prefixes, diskStore, store, disks, lowers, driver: erofs, log };
+  const streamed = opened.add("disks of pulls", new StreamedImages(streamedParts), (it) => it.close());
   let containerd: ContainerdSnapshots | undefined;
 
   const takeOvers = kept?.takeOvers ?? 0;

@@ -20,6 +20,8 @@ const cures = {
     "the artifact does not satisfy trust.policy of this node: add its digest to trust.pins, or choose another policy",
   POOL_DISABLED: "turn it on for the pool of this node: sluice node-pool update POOL --enable-streaming true",
   LAYERS_DIFFER: "convert the image again: sluice convert --force REFERENCE; then remove it from the node and pull it",
+  NOT_MOUNTABLE:
+    "the log of the daemon says what it could not read: check the artifact (sluice verify REFERENCE) and the registry",
   DRIVER_UNAVAILABLE: "this machine lacks what the driver needs: see node check",
 } as const;
 

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
+import { InvalidFormatError } from "@sluice/disk";
 import { type Digest, RegistryClient, sha256Of } from "@sluice/oci";
 import { TestRegistry } from "@sluice/oci/testing";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { StoredDisk } from "../disks/disk-store.js";
+import type { DiskLease } from "../disks/disks.js";
 import type { Driver } from "../drivers/index.js";
 import { createSilentLog } from "../observe/log.js";
 import { NotStreamableError } from "../resolve/not-streamable.js";
@@ -55,14 +57,17 @@ const { digest: manifest } = disk.image.source;
 const artifact = disk.image.artifact.manifest.digest;
 const reference = "registry.example/app:1";
 
+/** Nobody here reads it. */
+const opened = { release: async () => undefined } as unknown as DiskLease;
+
 function streaming(parts: Partial<StreamedImagesParts>): StreamedImages {
   return new StreamedImages({
     images: { find: async () => disk },
     diskStore: { load: async () => undefined, loadUnlessDamaged: async () => disk },
     store: { has: async () => true },
     prefixes: { prepare: async () => undefined, find: never, collect: never },
-    disks: { open: never, digests: [] },
-    lowers: { acquire: never },
+    disks: { open: async () => opened, digests: [] },
+    lowers: { acquire: async () => ({ path: "/lower", release: async () => undefined }) },
     driver: erofs(true),
     log: createSilentLog(),
     ...parts,
@@ -162,6 +167,52 @@ describe("the images that containerd pulls", () => {
     const without = streaming({ driver: erofs(false), images: { find: never } });
     expect(await without.claim(offer(0))).toBeUndefined();
     expect(without.outcome(reference)?.reason).toMatchObject({ code: "DRIVER_UNAVAILABLE", message: "no module" });
+  });
+
+  it("are mounted before they are claimed, once, and for half a minute", async () => {
+    const release = vi.fn(async () => undefined);
+    const acquire = vi.fn(async () => ({ path: "/lower", release }));
+    const images = streaming({ lowers: { acquire } });
+    await Promise.all([0, 1, 2].map((at) => images.claim(offer(at))));
+    expect(acquire).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(29_000);
+    expect(release).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(release).toHaveBeenCalledTimes(1);
+  });
+
+  it("are pulled as usual when their disk cannot be mounted, or not in time; what is mounted too late is let go", async () => {
+    const failing = streaming({ lowers: { acquire: async () => Promise.reject(new Error("EIO")) } });
+    expect(await failing.claim(offer(0))).toBeUndefined();
+    expect(failing.outcome(reference)?.reason).toMatchObject({
+      code: "NOT_MOUNTABLE",
+      message: expect.stringContaining("EIO"),
+    });
+    const release = vi.fn(async () => undefined);
+    const acquire = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 7000));
+      return { path: "/lower", release };
+    };
+    const slow = streaming({ lowers: { acquire } });
+    const claim = slow.claim(offer(0));
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(await claim).toBeUndefined();
+    expect(slow.counts).toEqual({ NOT_MOUNTABLE: 1 });
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(release).toHaveBeenCalledTimes(1);
+  });
+
+  it("are pulled as usual when the indexes of their layers are wrong, or do not come in time", async () => {
+    const prefixes = (prepare: () => Promise<void>) => ({ prefixes: { prepare, find: never, collect: never } });
+    const wrong = new InvalidFormatError("footer", "magic", "ours", "another");
+    const damaged = streaming(prefixes(() => Promise.reject(wrong)));
+    expect(await damaged.claim(offer(0))).toBeUndefined();
+    expect(damaged.counts).toEqual({ ARTIFACT_INVALID: 1 });
+    const stalled = streaming(prefixes(() => new Promise(() => undefined)));
+    const claim = stalled.claim(offer(0));
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(await claim).toBeUndefined();
+    expect(stalled.counts).toEqual({ REGISTRY_UNREACHABLE: 1 });
   });
 
   it("do not wait for each other", async () => {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { type AbortOptions, type Digest, parseDigest, parseReference } from "@sluice/oci";
 import type { ChunkStore } from "@sluice/store";
@@ -12,6 +11,9 @@ import type { LowerLease, Lowers } from "../mounts/lowers.js";
 import type { Logger } from "../observe/log.js";
 import type { PrefixImages } from "../prefixes/prefix-images.js";
 import { type NotStreamableCode, NotStreamableError, notStreamableBecause } from "../resolve/not-streamable.js";
+import { chainIds } from "./chain-ids.js";
+import { inTime } from "./in-time.js";
+import { PassingHolds } from "./passing-holds.js";
 import { SnapshotError } from "./snapshot-error.js";
 import type { SnapshotUsage, StreamedLayer } from "./snapshot-record.js";
 import type { LayerOffer, StreamedLayers } from "./streamed-layers.js";
@@ -27,6 +29,10 @@ const labelNames = {
 const maxLookupMs = 5000;
 /** Megabytes for the largest images; they come at once or the registry is too slow to stream from. Milliseconds. */
 const maxIndexesMs = 5000;
+/** Reads the first blocks of the metadata. Milliseconds. */
+const maxMountMs = 5000;
+/** From the pull to the container is moments. Milliseconds. */
+const shownForMs = 30_000;
 /** containerd asks layer by layer, within moments: what was found of the image holds for so long. Milliseconds. */
 const foundForMs = 60_000;
 /** containerd's CRI asks for the use of every snapshot each ten seconds. Milliseconds. */
@@ -57,9 +63,16 @@ export class StreamedImages implements StreamedLayers {
   readonly #usages = new Map<Digest, Promise<SnapshotUsage>>();
   readonly #outcomes = new Map<string, PullOutcome>();
   readonly #counts = new Map<NotStreamableCode | "streamed", number>();
+  readonly #shown: PassingHolds;
 
   constructor(parts: StreamedImagesParts) {
     this.#parts = parts;
+    this.#shown = new PassingHolds(shownForMs, (error) => parts.log.error({ err: error }, "a disk stays mounted"));
+  }
+
+  /** Lets go of what is mounted for containers that have not come. */
+  async close(): Promise<void> {
+    await this.#shown.close();
   }
 
   /** Pulls by how they went. */
@@ -91,13 +104,13 @@ export class StreamedImages implements StreamedLayers {
   }
 
   async acquire({ artifact, layers, imageLayers }: StreamedLayer, options?: AbortOptions): Promise<LowerLease> {
-    const { diskStore, disks, lowers, driver } = this.#parts;
+    const { diskStore } = this.#parts;
     const stored = await diskStore.load(artifact);
     if (!stored)
       throw new SnapshotError("UNAVAILABLE", `artifact ${artifact} is not on this node any more: pull the image again`);
     options?.signal?.throwIfAborted();
     const shown = layers === imageLayers ? stored : await this.#parts.prefixes.find(stored, layers, options);
-    return await lowers.acquire(driver, await disks.open(shown));
+    return await this.#mount(shown);
   }
 
   /** Chunks of the image that are stored here, counted with its topmost layer; images that share a chunk each count it. */
@@ -162,6 +175,7 @@ export class StreamedImages implements StreamedLayers {
           throw signal.aborted ? signal.reason : notStreamableBecause(error, `layer indexes of ${reference}`);
         });
       });
+      await this.#show(reference, found);
       return found;
     } catch (error) {
       if (error instanceof NotStreamableError) return error;
@@ -171,6 +185,29 @@ export class StreamedImages implements StreamedLayers {
       );
       return new NotStreamableError("REGISTRY_ERROR", String(error), { cause: error });
     }
+  }
+
+  /** Before containerd is told that it need not fetch the layers: a disk that cannot be mounted would fail the container. */
+  async #show(reference: string, found: StoredDisk): Promise<void> {
+    const mounted = this.#mount(found);
+    try {
+      const late = `${reference}: its disk was not mounted`;
+      this.#shown.hold(await inTime(late, maxMountMs, () => mounted, "NOT_MOUNTABLE"));
+    } catch (error) {
+      if (!(error instanceof NotStreamableError)) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new NotStreamableError("NOT_MOUNTABLE", `${reference}: its disk cannot be mounted: ${why}`, {
+          cause: error,
+        });
+      }
+      void mounted.then((late) => late.release()).catch(() => undefined); // as late as it is, nobody waits for it
+      throw error;
+    }
+  }
+
+  async #mount(stored: StoredDisk): Promise<LowerLease> {
+    const { disks, lowers, driver } = this.#parts;
+    return await lowers.acquire(driver, await disks.open(stored));
   }
 
   #note(reference: string, found: Found): void {
@@ -187,37 +224,9 @@ export class StreamedImages implements StreamedLayers {
   }
 }
 
-async function inTime<T>(late: string, maxMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const tooLate = new NotStreamableError("REGISTRY_UNREACHABLE", `${late} within ${maxMs} ms`);
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      stop.abort(tooLate);
-      reject(tooLate); // whatever does not listen to the signal
-    }, maxMs);
-  });
-  try {
-    return await Promise.race([work(stop.signal), deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** The image that the name stood for when containerd looked, whatever it stands for by now. */
 function byDigest(reference: string, manifest: string): string {
   const parsed = parseReference(reference);
   if (parsed.kind !== "registry") throw new NotStreamableError("IMAGE_NOT_FOUND", `${reference} names no registry`);
   return `${parsed.host}/${parsed.repository}@${manifest}`;
-}
-
-/** Of each layer with those below it. OCI image specification, config.md, "Layer ChainID" */
-function chainIds(diffIds: readonly Digest[]): string[] {
-  const chain: string[] = [];
-  for (const diffId of diffIds) {
-    const below = chain.at(-1);
-    const joined = `${below} ${diffId}`;
-    chain.push(below === undefined ? diffId : `sha256:${createHash("sha256").update(joined).digest("hex")}`);
-  }
-  return chain;
 }

@@ -1,12 +1,17 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CommandResult, Host } from "./host.js";
 import { installNode, type NodeInstallOptions } from "./install-node.js";
 import { serviceUnit } from "./service-unit.js";
 import { uninstallNode } from "./uninstall-node.js";
 
+/** Of systemd; where there is none, nobody can tell. */
+const analyzer = "/usr/bin/systemd-analyze";
 const config = "/etc/containerd/config.toml";
 const options: NodeInstallOptions = {
   entry: ["/usr/local/bin/sluice"],
@@ -139,6 +144,20 @@ describe("the unit of the service", () => {
     expect(unit).toMatch(/^KillMode=process$/m);
     const shipped = new URL("../../../../deploy/systemd/sluice.service", import.meta.url);
     expect(await readFile(shipped, "utf8")).toBe(unit);
+  });
+
+  it.skipIf(!existsSync(analyzer))(`is understood by systemd (${analyzer})`, async () => {
+    const place = { ...options, entry: [process.execPath, "sluice.js"], dataRoot: '/a b/%h/"$x' };
+    const file = join(root, "sluice.service");
+    const verified = async (unit: string): Promise<string> => {
+      await writeFile(file, unit);
+      return await promisify(execFile)(analyzer, ["verify", file]).then(
+        ({ stderr }) => stderr,
+        (error: { readonly stderr: string }) => error.stderr,
+      );
+    };
+    expect(await verified(serviceUnit(place))).not.toContain("sluice.service");
+    expect(await verified(serviceUnit(place).replace("KillMode=process", "KillMode=none-such"))).toContain("none-such");
   });
 
   it("hands odd paths to the program as they are", () => {

@@ -20,6 +20,7 @@ export async function main([directory = ".bench"]: readonly string[]): Promise<v
     "fuse-read": ["fuse-read"],
     "chunk-store": ["chunk-store"],
     "tree-walk": ["tree-walk"],
+    micro: ["micro"],
     start: ["start"],
   };
   const script = fileURLToPath(new URL("./run.js", import.meta.url));

@@ -7,6 +7,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Machine, rounded } from "./figures.js";
+import { type Micro, microTables } from "./micro-tables.js";
 
 type Figures = Readonly<Record<string, unknown>>;
 interface Pair {
@@ -27,12 +28,14 @@ export async function main([directory = ".bench"]: readonly string[]): Promise<v
   const converts = { node: await read<Figures>("convert-node"), python: await read<Figures>("convert-python") };
   const reads = await read<Readonly<Record<string, Pair>>>("fuse-read");
   const walk = await read<Figures>("tree-walk");
+  const micro = await read<Micro>("micro");
   const start = await read<{ link: { rate: string; rtt: string }; images: Record<string, StartImage> }>("start");
   const text = [
     heading(start),
     convertTable(converts),
     readTable(reads),
     walkTable(walk),
+    `## Reads and walks\n\nThe Node image, and a file of 256 MiB of noise, with everything in the store, beside the same on ext4, under an overlay on that, and as EROFS on a local file. _cold_: the page cache is empty. _hits_: what shows the file knows none of its pages, what lies below does. _hot_: everything is in the page cache.\n\n${microTables(micro)}\n\n    node test/bench/run.js micro`,
     startTable(start.link, start.images),
   ];
   const target = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));

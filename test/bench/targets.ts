@@ -3,11 +3,12 @@
  *
  *     node test/bench/run.js targets [DIRECTORY]
  *
- * Reads `start.json` in DIRECTORY (default `.bench`), which `all` leaves there. Exits 1 when a line was missed.
+ * Reads `start.json`, and `micro.json` if it is there, in DIRECTORY (default `.bench`), where `all` leaves them. Exits 1 when a line was missed.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { rounded } from "./figures.js";
+import { type Micro, microLines } from "./micro-tables.js";
 
 interface Figures {
   readonly "ready s": number;
@@ -46,7 +47,24 @@ export async function main([directory = ".bench"]: readonly string[]): Promise<v
       `${measured <= most ? "ok    " : "MISSED"} ${image}: ${what}: ${rounded(measured)}, at most ${rounded(most)}`,
     );
   }
-  if (lines.some(({ measured, most }) => measured > most)) process.exitCode = 1;
+  const micro = await readMicro(join(directory, "micro.json"));
+  const reads = micro === undefined ? [] : microLines(micro);
+  for (const { what, measured, wanted, isEnough } of reads) {
+    console.log(`${isEnough ? "ok    " : "MISSED"} ${what}: ${rounded(measured)}, wanted ${rounded(wanted)}`);
+  }
+  if (lines.some(({ measured, most }) => measured > most) || reads.some(({ isEnough }) => !isEnough)) {
+    process.exitCode = 1;
+  }
+}
+
+/** Undefined when that bench was not run. */
+async function readMicro(path: string): Promise<Micro | undefined> {
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as Micro; // written by the bench of that name
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** Only where a start is not all work of the processor, or the image small, can it be eight times faster. */

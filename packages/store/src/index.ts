@@ -5,9 +5,10 @@ export {
   UploadOffsetError,
   UploadUnknownError,
 } from "./blob/blob-errors.js";
-export type { BlobStore, ListedBlob, StoredBlob } from "./blob/blob-store.js";
+export type { BlobStore, ListedBlob, ReadOptions, SizeOptions, StoredBlob } from "./blob/blob-store.js";
 export { FileSystemBlobStore } from "./blob/file-system-blob-store.js";
 export { FileSystemUploadStore } from "./blob/file-system-upload-store.js";
+export type { PieceMemory } from "./blob/piece-memory.js";
 export type { UploadStatus, UploadStore } from "./blob/upload-store.js";
 export { breakChunkStoreLock } from "./chunk/break-lock.js";
 export { ChunkMissingError, type ChunkSource, type VerifiedChunk, verifyChunk } from "./chunk/chunk-source.js";

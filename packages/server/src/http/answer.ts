@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
+import type { PieceMemory } from "@sluice/store";
 import type { Action } from "../access/grants.js";
 
 /** What whoever sends a request may do elsewhere than on its route, which has been looked at. */
@@ -19,11 +20,14 @@ export interface RegistryRequest {
   readonly body: Readable;
 }
 
-/** What goes back. A stream is sent as it comes and destroyed when the client goes away. */
+/** The bytes of a body, piece by piece, read into memory that is used again; `content-length` says how many. Leaving the loop ends it. */
+export type ReadPieces = (memory: PieceMemory) => AsyncIterable<Uint8Array>;
+
+/** What goes back. Pieces are read as fast as the client takes them, and no more when it goes away. */
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string | number>>;
-  readonly body?: Uint8Array | string | Readable;
+  readonly body?: Uint8Array | string | ReadPieces;
 }
 
 /** A JSON document. */

@@ -1,11 +1,10 @@
-import { Readable } from "node:stream";
 import { Server as TlsServer } from "node:tls";
 import { type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "pino";
 import { may, type Principal } from "../access/principal.js";
 import { actionOf } from "../access/route-action.js";
 import { RegistryError } from "../registry/registry-error.js";
-import type { Answer, RegistryRequest } from "./answer.js";
+import type { RegistryRequest } from "./answer.js";
 import { addApi } from "./api/api.js";
 import { callerOf } from "./caller.js";
 import { dispatch } from "./dispatch.js";
@@ -14,6 +13,7 @@ import type { ServerMetrics } from "./metrics.js";
 import { addPage } from "./page.js";
 import type { RegistryPlaces } from "./places.js";
 import { parseRoute, type Route } from "./route.js";
+import { sendAnswer } from "./send-answer.js";
 import type { Tls, TlsPair } from "./tls.js";
 import { addTokenRoute } from "./token-route.js";
 
@@ -43,7 +43,7 @@ export async function createApp(places: RegistryPlaces, metrics: ServerMetrics, 
     // Large blobs over slow links take as long as they take; only silence ends a connection.
     requestTimeout: 0,
     connectionTimeout: idleConnectionMs,
-    frameworkErrors: (error, _request, reply) => void send(reply, errorAnswer(error), log),
+    frameworkErrors: (error, _request, reply) => void sendAnswer(reply, errorAnswer(error), log),
   });
   // Bodies are read by the handlers, as they come.
   app.removeAllContentTypeParsers();
@@ -76,12 +76,12 @@ export async function createApp(places: RegistryPlaces, metrics: ServerMetrics, 
       route = parseRoute(path);
       if (route === undefined) throw new RegistryError("NAME_UNKNOWN", "no such path", undefined, { status: 404 });
       const principal = await admitted(places, route, request);
-      return await send(reply, await dispatch(places, route, requestOf(request, query, principal)), log);
+      return await sendAnswer(reply, await dispatch(places, route, requestOf(request, query, principal)), log);
     },
   });
   app.get("/v2", async (request, reply) => {
     await admitted(places, { kind: "base" }, request);
-    return await send(reply, { status: 200, body: "{}" }, log);
+    return await sendAnswer(reply, { status: 200, body: "{}" }, log);
   });
   addTokenRoute(app, places);
   await addApi(app, places);
@@ -141,29 +141,12 @@ const requestOf = (request: FastifyRequest, query: URLSearchParams, principal: P
   body: request.raw,
 });
 
-const always = {
-  // Some clients refuse a registry that does not call itself one.
-  "docker-distribution-api-version": "registry/2.0",
-  // What was pushed is no script and no style of the page beside it.
-  "x-content-type-options": "nosniff",
-};
-
-function send(reply: FastifyReply, answer: Answer, log: Logger): FastifyReply {
-  if (answer.body instanceof Readable) logFaults(answer.body, reply, log);
-  reply.code(answer.status).headers({ ...always, ...answer.headers });
-  return reply.send(answer.body instanceof Uint8Array ? asBuffer(answer.body) : answer.body);
-}
-
-/** The head has gone by then: the connection is cut, and only the log can say why. */
-function logFaults(body: Readable, reply: FastifyReply, log: Logger): void {
-  body.once("error", (error: Error) => {
-    if (!reply.raw.destroyed) log.error({ url: reply.request.url, err: error }, "answer cut short");
-  });
-}
-
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+async function sendError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Logger,
+): Promise<FastifyReply> {
   const answer = errorAnswer(error);
   // A client that went away in the middle is its own affair.
   const isTheirs = request.raw.destroyed && !request.raw.complete;
@@ -172,7 +155,7 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
   else log.debug(line, "request refused");
   // The rest of a body that nobody will read must not be taken for the next request.
   if (!request.raw.complete) reply.header("connection", "close");
-  return send(reply, answer, log);
+  return await sendAnswer(reply, answer, log);
 }
 
 function setPair(server: object, pair: TlsPair): void {

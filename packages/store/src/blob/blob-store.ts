@@ -1,4 +1,5 @@
 import type { AbortOptions, ByteRange, ContentDigest, ExpectedContent } from "@sluice/oci/content";
+import type { PieceMemory } from "./piece-memory.js";
 
 export interface StoredBlob {
   readonly digest: ContentDigest;
@@ -11,12 +12,22 @@ export interface ListedBlob extends StoredBlob {
   readonly storedAtMs: number;
 }
 
+export interface SizeOptions extends AbortOptions {
+  /** What was there a while ago will do, where asking costs a request: whether it still is, reading tells. */
+  readonly mayBeRemembered?: boolean | undefined;
+}
+
+export interface ReadOptions extends AbortOptions {
+  /** A store that reads from files takes the memory of its pieces from it; others need not. */
+  readonly memory?: PieceMemory | undefined;
+}
+
 /** Whole blobs by digest. A blob is absent or whole, also for other processes and after a power cut, and never changes. */
 export interface BlobStore {
   has(digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
 
   /** Bytes; undefined when the blob is not stored. */
-  sizeOf(digest: ContentDigest, options?: AbortOptions): Promise<number | undefined>;
+  sizeOf(digest: ContentDigest, options?: SizeOptions): Promise<number | undefined>;
 
   /** An address where clients can read a blob that is stored, for a while; undefined, or left out, where only {@link read} does. */
   linkTo?(digest: ContentDigest): Promise<URL | undefined>;
@@ -27,7 +38,7 @@ export interface BlobStore {
    * @throws {BlobMissingError} at the first piece
    * @throws {RangeError} if `range` does not lie inside the blob
    */
-  read(digest: ContentDigest, range?: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array>;
+  read(digest: ContentDigest, range?: ByteRange, options?: ReadOptions): AsyncIterable<Uint8Array>;
 
   /**
    * Stores what `source` yields, if it is what `expected` says; visible, and durable, when this resolves. Writers of one blob may race: all succeed, one

@@ -13,7 +13,7 @@ import {
 } from "@sluice/oci/content";
 import { isErrno } from "../errno.js";
 import { BlobMissingError } from "./blob-errors.js";
-import type { BlobStore, ListedBlob } from "./blob-store.js";
+import type { BlobStore, ListedBlob, ReadOptions } from "./blob-store.js";
 import { namingFullDisk, publishFile, touch, writeAll } from "./durable-files.js";
 import { TemporaryFiles } from "./temporary-files.js";
 
@@ -54,7 +54,7 @@ export class FileSystemBlobStore implements BlobStore {
     return (await statIfThere(this.pathOf(digest)))?.size;
   }
 
-  async *read(digest: ContentDigest, range?: ByteRange, options?: AbortOptions): AsyncGenerator<Uint8Array> {
+  async *read(digest: ContentDigest, range?: ByteRange, options?: ReadOptions): AsyncGenerator<Uint8Array> {
     const file = await this.#openBlob(digest);
     try {
       const { size } = await file.stat();
@@ -64,8 +64,8 @@ export class FileSystemBlobStore implements BlobStore {
       }
       for (let at = start; at < end; ) {
         options?.signal?.throwIfAborted();
-        const piece = Buffer.allocUnsafeSlow(Math.min(readPieceBytes, end - at));
-        const { bytesRead } = await file.read(piece, 0, piece.length, at);
+        const piece = options?.memory?.take(end - at) ?? Buffer.allocUnsafeSlow(Math.min(readPieceBytes, end - at));
+        const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, end - at), at);
         if (bytesRead === 0) throw new RangeError(`blob ${digest}: its file ends at ${at}, inside what was asked for`);
         at += bytesRead;
         yield piece.subarray(0, bytesRead);

@@ -1,6 +1,5 @@
-import { Readable } from "node:stream";
-import type { ContentDigest } from "@sluice/oci";
-import type { BlobStore } from "@sluice/store";
+import type { ByteRange, ContentDigest } from "@sluice/oci";
+import { BlobMissingError, type BlobStore, type PieceMemory } from "@sluice/store";
 import type { MetadataStore } from "../../metadata/metadata-store.js";
 import { RegistryError } from "../../registry/registry-error.js";
 import type { RepositoryName } from "../../registry/repository-name.js";
@@ -16,7 +15,9 @@ export async function readBlob(
   request: RegistryRequest,
 ): Promise<Answer> {
   const isLinked = await metadata.hasBlob(repository, digest);
-  const sizeBytes = isLinked ? await blobs.sizeOf(digest) : undefined;
+  // What is gone from the store meanwhile is found when the first piece is read, before the answer begins.
+  const mayBeRemembered = request.method === "GET";
+  const sizeBytes = isLinked ? await blobs.sizeOf(digest, { mayBeRemembered }) : undefined;
   if (sizeBytes === undefined) throw unknownBlob(repository, digest);
   const etag = `"${digest}"`;
   const headers = {
@@ -49,8 +50,22 @@ export async function readBlob(
       "content-length": range.end - range.start,
       ...(wanted.kind === "part" && { "content-range": contentRangeOf(range, sizeBytes) }),
     },
-    ...(request.method === "GET" && { body: Readable.from(blobs.read(digest, range), { objectMode: false }) }),
+    ...(request.method === "GET" && { body: (memory) => readLinked(blobs, repository, digest, range, memory) }),
   };
+}
+
+async function* readLinked(
+  blobs: BlobStore,
+  repository: RepositoryName,
+  digest: ContentDigest,
+  range: ByteRange,
+  memory: PieceMemory,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* blobs.read(digest, range, { memory });
+  } catch (error) {
+    throw error instanceof BlobMissingError ? unknownBlob(repository, digest) : error;
+  }
 }
 
 /** `DELETE /v2/<name>/blobs/<digest>`: out of this repository; others keep it. */

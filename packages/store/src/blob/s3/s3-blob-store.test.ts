@@ -29,6 +29,18 @@ describe("reads of a blob in S3", () => {
     await expect(collect(store.read(digest, { start: 3, end: 11 }))).rejects.toThrow(RangeError);
   });
 
+  it("cost no request for a size that is remembered, where that will do", async () => {
+    expect(await store.sizeOf(digest, { mayBeRemembered: true })).toBe(10);
+    expect(await store.sizeOf(digest, { mayBeRemembered: true })).toBe(10);
+    expect(bucket.sizeOf).toHaveBeenCalledTimes(1);
+    expect(await store.sizeOf(digest)).toBe(10);
+    expect(bucket.sizeOf).toHaveBeenCalledTimes(2);
+    vi.mocked(bucket.read).mockResolvedValue(undefined);
+    await expect(collect(store.read(digest))).rejects.toThrow(/the bucket/);
+    await store.sizeOf(digest, { mayBeRemembered: true });
+    expect(bucket.sizeOf).toHaveBeenCalledTimes(3);
+  });
+
   it("find out that it was removed, although they know its size", async () => {
     await store.sizeOf(digest);
     vi.mocked(bucket.sizeOf).mockResolvedValue(undefined);

@@ -10,7 +10,7 @@ import {
 } from "@sluice/oci/content";
 import { LRUCache } from "lru-cache";
 import { BlobMissingError } from "../blob-errors.js";
-import type { BlobStore, ListedBlob } from "../blob-store.js";
+import type { BlobStore, ListedBlob, SizeOptions } from "../blob-store.js";
 import { partBytes, partsOf } from "./part-pieces.js";
 import type { S3Bucket } from "./s3-bucket.js";
 
@@ -38,7 +38,9 @@ export class S3BlobStore implements BlobStore {
     return (await this.sizeOf(digest, options)) !== undefined;
   }
 
-  async sizeOf(digest: ContentDigest, options?: AbortOptions): Promise<number | undefined> {
+  async sizeOf(digest: ContentDigest, options?: SizeOptions): Promise<number | undefined> {
+    const remembered = options?.mayBeRemembered === true ? this.#sizes.get(digest) : undefined;
+    if (remembered !== undefined) return remembered;
     const size = await this.#bucket.sizeOf(keyOfBlob(digest), options);
     if (size !== undefined) this.#sizes.set(digest, size);
     return size;
@@ -49,7 +51,7 @@ export class S3BlobStore implements BlobStore {
   }
 
   async *read(digest: ContentDigest, range?: ByteRange, options?: AbortOptions): AsyncGenerator<Uint8Array> {
-    const size = this.#sizes.get(digest) ?? (await this.sizeOf(digest, options));
+    const size = await this.sizeOf(digest, { ...options, mayBeRemembered: true });
     if (size === undefined) throw new BlobMissingError(digest, "the bucket");
     const { start, end } = range ?? { start: 0, end: size };
     if (!(Number.isSafeInteger(start) && start >= 0 && start <= end && end <= size)) {
@@ -57,7 +59,10 @@ export class S3BlobStore implements BlobStore {
     }
     if (start === end) return;
     const bytes = await this.#bucket.read(keyOfBlob(digest), start, end, options);
-    if (bytes === undefined) throw new BlobMissingError(digest, "the bucket");
+    if (bytes === undefined) {
+      this.#sizes.delete(digest);
+      throw new BlobMissingError(digest, "the bucket");
+    }
     yield* bytes;
   }
 

@@ -1,5 +1,5 @@
 /**
- * Every figure that the documents quote, one bench after the other on a machine that should do nothing else. Needs root; about twenty minutes.
+ * Every figure that the documents quote, one bench after the other on a machine that should do nothing else. Needs root; about half an hour.
  *
  *     node test/bench/run.js all [DIRECTORY]
  *
@@ -22,10 +22,11 @@ export async function main([directory = ".bench"]: readonly string[]): Promise<v
     "tree-walk": ["tree-walk"],
     micro: ["micro"],
     start: ["start"],
+    containerd: ["containerd", "nginx", "python"],
   };
   const script = fileURLToPath(new URL("./run.js", import.meta.url));
   const run = (...args: readonly string[]): Promise<{ readonly stdout: string }> =>
-    promisify(execFile)(process.execPath, [script, ...args], { maxBuffer: 16e6 });
+    promisify(execFile)(process.execPath, [script, ...args], { maxBuffer: 64e6 });
   for (const [file, args] of Object.entries(benches)) {
     const { stdout } = await run(...args);
     await writeFile(join(directory, `${file}.json`), stdout);

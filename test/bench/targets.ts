@@ -3,10 +3,11 @@
  *
  *     node test/bench/run.js targets [DIRECTORY]
  *
- * Reads `start.json`, and `micro.json` if it is there, in DIRECTORY (default `.bench`), where `all` leaves them. Exits 1 when a line was missed.
+ * Reads `start.json`, and `micro.json` and `containerd.json` if they are there, in DIRECTORY (default `.bench`), where `all` leaves them. Exits 1 when a line was missed.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { containerdTargets } from "./containerd-targets.js";
 import { rounded } from "./figures.js";
 import { type Micro, microLines } from "./micro-tables.js";
 
@@ -42,6 +43,7 @@ export async function main([directory = ".bench"]: readonly string[]): Promise<v
   const lines = Object.entries(start.images).flatMap(([name, image]) =>
     linesOf(image, roundTripSeconds).map((line) => ({ image: name, ...line })),
   );
+  lines.push(...(await containerdTargets(join(directory, "containerd.json"))));
   for (const { image, what, measured, most } of lines) {
     console.log(
       `${measured <= most ? "ok    " : "MISSED"} ${image}: ${what}: ${rounded(measured)}, at most ${rounded(most)}`,

@@ -13,11 +13,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { ImageLayout } from "@sluice/oci";
 import { createSilentLog, Registries } from "@sluice/snapshotter";
-import { startStreamed } from "../../packages/cli/src/bench/containers.js";
-import { parseRate, parseRoundTrip } from "../../packages/cli/src/bench/quantities.js";
-import { recordImage } from "../../packages/cli/src/bench/recorded-image.js";
-import { type Stage, type StagedImage, setStage } from "../../packages/cli/src/bench/stage.js";
-import { spreadOf } from "../../packages/cli/src/bench/statistics.js";
+import {
+  parseRate,
+  parseRoundTrip,
+  recordImage,
+  type Stage,
+  type StagedImage,
+  setStage,
+  spreadOf,
+  startStreamed,
+} from "sluice/bench";
 import { type RealImage, realImage } from "../support/fixture-images.js";
 import { KeptNode } from "../support/kept-node.js";
 import { Pods } from "../support/pods/pods.js";

@@ -1,6 +1,6 @@
-import { parseBytes } from "@sluice/snapshotter/config";
 import { Command, InvalidArgumentError } from "commander";
 import type { Context } from "../context.js";
+import { UsageError } from "../errors.js";
 import { bytes } from "../output/quantities.js";
 import { table } from "../output/table.js";
 import { withApiFlags } from "../registry-api/api-flags.js";
@@ -36,7 +36,7 @@ interface CollectFlags extends ApiFlags {
 }
 
 interface QuotaFlags extends ApiFlags {
-  readonly max?: { readonly bytes: number | null };
+  readonly max?: string;
   readonly warn?: number;
 }
 
@@ -61,7 +61,7 @@ export function usageCommand(run: Runner): Command {
     .action(run(showUsage));
   withApiFlags(command.command("quota"))
     .description("show or change how much the registry may hold; pushes beyond it are refused")
-    .option("--max <bytes>", "such as 500GiB, or none", maxOf)
+    .option("--max <bytes>", "such as 500GiB, or none")
     .option("--warn <percent>", "answer pushes with a warning from this share on (at first: 80)", percentOf)
     .addHelpText("after", examples("sluice usage quota --max 500GiB --warn 90"))
     .action(run(quota));
@@ -99,7 +99,7 @@ async function showUsage(context: Context, flags: ApiFlags): Promise<void> {
 
 async function quota(context: Context, { max, warn, ...flags }: QuotaFlags): Promise<void> {
   const change = {
-    ...(max !== undefined && { maxBytes: max.bytes }),
+    ...(max !== undefined && { maxBytes: await maxBytesOf(max) }),
     ...(warn !== undefined && { warnPercent: warn }),
   };
   const isChange = Object.keys(change).length > 0;
@@ -115,11 +115,12 @@ async function quota(context: Context, { max, warn, ...flags }: QuotaFlags): Pro
 const quotaText = ({ maxBytes }: Quota): string => (maxBytes === null ? "" : ` of ${bytes(maxBytes)}`);
 
 /** 512, 500GiB; `none` for no quota. */
-function maxOf(text: string): { readonly bytes: number | null } {
-  if (text === "none") return { bytes: null };
+async function maxBytesOf(text: string): Promise<number | null> {
+  if (text === "none") return null;
+  const { parseBytes } = await import("@sluice/snapshotter/config");
   const size = parseBytes(text);
-  if (size === undefined || size < 1) throw new InvalidArgumentError("expected a size such as 500GiB, or none");
-  return { bytes: size };
+  if (size === undefined || size < 1) throw new UsageError(`--max ${text}: expected a size such as 500GiB, or none`);
+  return size;
 }
 
 function percentOf(text: string): number {

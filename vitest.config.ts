@@ -1,5 +1,5 @@
 import { accessSync, constants } from "node:fs";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 /** Whether real mounts can be made here. What cannot run is one skipped test that says why. */
 function canMount(): boolean {
@@ -16,6 +16,9 @@ Reflect.deleteProperty(process.env, "NODE_PATH");
 
 const kernelTests = canMount() ? "test/kernel/**/*.test.ts" : "test/support/no-kernel-tests.test.ts";
 const containerdTests = canMount() ? "test/containerd/**/*.test.ts" : "test/support/no-containerd-tests.test.ts";
+
+// Takes minutes and compares two snapshotters: runs when it is asked for (CONTRIBUTING.md).
+const askedFor = process.env["SLUICE_CRITEST"] === "1" ? [] : ["test/containerd/critest.test.ts"];
 
 // unit: beside the source, parallel, no network but loopback, no root. browser: the web page in chromium. kernel: real mounts, root, one file at a time. containerd: the same, with Go and containerd.
 export default defineConfig({
@@ -64,6 +67,7 @@ export default defineConfig({
         test: {
           name: "containerd",
           include: [containerdTests],
+          exclude: [...configDefaults.exclude, ...askedFor],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,

@@ -11,10 +11,16 @@ const maxQueueSize = 2048;
 /** Soon enough to watch a start. Milliseconds. */
 const exportEveryMs = 1000;
 
+interface Step {
+  readonly span: Span;
+  /** What `performance.now()` lacks to the time of day; the outermost step's, so that no step seems to end after the one around it. Milliseconds. */
+  readonly epochMs: number;
+}
+
 /** Sends steps as OpenTelemetry spans, as OTLP over HTTP in JSON. */
 export class OtlpTracer implements Tracer {
   readonly #provider: BasicTracerProvider;
-  readonly #inside = new AsyncLocalStorage<Span>();
+  readonly #inside = new AsyncLocalStorage<Step>();
 
   /** @param endpoint as OTEL_EXPORTER_OTLP_ENDPOINT: `/v1/traces` is below it. That variable and its kin are obeyed in all that this does not say */
   constructor(endpoint: string | undefined, version: string) {
@@ -31,21 +37,23 @@ export class OtlpTracer implements Tracer {
 
   async step<T>(name: string, facts: Facts, work: () => Promise<T>): Promise<T> {
     const around = this.#inside.getStore();
-    const context = around === undefined ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, around);
-    const span = this.#provider.getTracer("sluice").startSpan(name, { attributes: facts }, context);
+    const epochMs = around?.epochMs ?? Date.now() - performance.now();
+    const context = around === undefined ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, around.span);
+    const options = { attributes: facts, startTime: epochMs + performance.now() };
+    const span = this.#provider.getTracer("sluice").startSpan(name, options, context);
     try {
-      return await this.#inside.run(span, work);
+      return await this.#inside.run({ span, epochMs }, work);
     } catch (error) {
       span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
       throw error;
     } finally {
-      span.end();
+      span.end(epochMs + performance.now());
     }
   }
 
   here(): <T>(work: () => T) => T {
-    const span = this.#inside.getStore();
-    return span === undefined ? (work) => work() : (work) => this.#inside.run(span, work);
+    const step = this.#inside.getStore();
+    return step === undefined ? (work) => work() : (work) => this.#inside.run(step, work);
   }
 
   /** Sends what is left, within moments. Never rejects. */

@@ -41,6 +41,20 @@ describe("tracing", () => {
     expect(other?.parentSpanId).toBeUndefined();
   });
 
+  it("tells times by one clock: no step begins before the one around it, or ends after it", async () => {
+    const tracer = new OtlpTracer(collector.endpoint, "1.2.3");
+    const names = Array.from({ length: 100 }, (_, at) => [`outer ${at}`, `inner ${at}`] as const);
+    for (const [outer, inner] of names) await tracer.step(outer, {}, () => tracer.step(inner, {}, done));
+    await tracer.close();
+    for (const [outer, inner] of names) {
+      const [around, inside] = [collector.named(outer), collector.named(inner)];
+      expect(BigInt(inside?.startTimeUnixNano ?? 0)).toBeGreaterThanOrEqual(
+        BigInt(around?.startTimeUnixNano ?? "none"),
+      );
+      expect(BigInt(around?.endTimeUnixNano ?? 0)).toBeGreaterThanOrEqual(BigInt(inside?.endTimeUnixNano ?? "none"));
+    }
+  });
+
   it("says of a step that it failed, and with what", async () => {
     const tracer = new OtlpTracer(collector.endpoint, "1.2.3");
     await expect(tracer.step("start", {}, () => Promise.reject(new Error("registry away")))).rejects.toThrow();

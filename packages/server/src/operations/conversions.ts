@@ -3,9 +3,6 @@ import type { ConversionsConfig, ConversionsPlaces } from "./conversions-config.
 import type { KnownOperation } from "./operations.js";
 import { RunningConversion } from "./running-conversion.js";
 
-/** Looked at for something to do; beyond it, what is older goes first. */
-const queueWindow = 500;
-
 /**
  * Takes operations from the queue and runs them. Any number of processes may: each takes an operation by writing itself into it, which one of them can,
  * and touches it while it runs. Whose record has not changed for {@link ConversionsConfig.leaseMs}, by the clock of whoever looks, is taken up again.
@@ -61,12 +58,13 @@ export class Conversions implements AsyncDisposable {
 
   async #fill(): Promise<void> {
     if (this.#running.size >= this.#config.concurrency) return;
-    const queued = await this.#places.operations.queued(queueWindow);
-    this.#forgetUnqueued(queued);
-    for (const known of queued) {
+    const passed = new Set<string>();
+    for await (const known of this.#places.operations.queued()) {
       if (this.#isClosed || this.#running.size >= this.#config.concurrency) return;
+      passed.add(known.key);
       if (this.#isFree(known)) await this.#take(known);
     }
+    for (const id of this.#seen.keys()) if (!passed.has(id)) this.#seen.delete(id); // the whole queue was seen
   }
 
   #isFree({ key, version, document }: KnownOperation): boolean {
@@ -108,10 +106,5 @@ export class Conversions implements AsyncDisposable {
       // Another process was first, or it has just been cancelled.
       if (!(error instanceof RecordConflictError)) throw error;
     }
-  }
-
-  #forgetUnqueued(queued: readonly KnownOperation[]): void {
-    const ids = new Set(queued.map(({ key }) => key));
-    for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id);
   }
 }

@@ -17,6 +17,8 @@ export type OperationFilter = (operation: Operation) => boolean;
 
 const maxTries = 20;
 const scanLength = 200;
+/** Most who look take one of the first. */
+const queuePageLength = 50;
 
 /**
  * The operations of a registry, in its records, for any number of processes. Who changes one names the version that it knows, so that of two
@@ -96,11 +98,15 @@ export class Operations {
     return found.slice(0, limit);
   }
 
-  /** Those that go on, the oldest first, as many as `limit`. */
-  async queued(limit: number): Promise<readonly KnownOperation[]> {
-    const ids = await this.#records.list(kinds.queue, { limit });
-    const found = await Promise.all(ids.map(({ key }) => this.get(key)));
-    return found.filter((operation) => operation !== undefined);
+  /** Those that go on, the oldest first, read page by page as they are asked for. */
+  async *queued(): AsyncGenerator<KnownOperation> {
+    for (let after: string | undefined; ; ) {
+      const ids = await this.#records.list(kinds.queue, { after, limit: queuePageLength });
+      const found = await Promise.all(ids.map(({ key }) => this.get(key)));
+      yield* found.filter((operation) => operation !== undefined);
+      after = ids.at(-1)?.key;
+      if (ids.length < queuePageLength) return;
+    }
   }
 
   /** Writes an operation as it has become. @returns its version @throws {RecordConflictError} when `known` is not what is there */

@@ -69,12 +69,15 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
     await service?.stop();
   });
 
-  it.skipIf(!isSecond(program))("streams what `ctr images pull` asks the transfer service for", async () => {
-    await containerd.ctr("images", "pull", "--plain-http", "--snapshotter", "sluice", streamed);
-    expect(await containerd.run(streamed, "t", "/usr/bin/sha256sum", "/top")).toContain(sum(big));
-    expect(await containerd.ctr("content", "ls")).not.toMatch(/layer/);
-    await containerd.ctr("images", "rm", "--sync", streamed);
-  });
+  // The first containerd has no transfer service.
+  if (isSecond(program)) {
+    it("streams what `ctr images pull` asks the transfer service for", async () => {
+      await containerd.ctr("images", "pull", "--plain-http", "--snapshotter", "sluice", streamed);
+      expect(await containerd.run(streamed, "t", "/usr/bin/sha256sum", "/top")).toContain(sum(big));
+      expect(await containerd.ctr("content", "ls")).not.toMatch(/layer/);
+      await containerd.ctr("images", "rm", "--sync", streamed);
+    });
+  }
 
   it("streams an image that has an artifact: none of its layers is fetched, and a container reads it right", async () => {
     await containerd.pull(streamed);

@@ -76,6 +76,7 @@ async function startupBlob(
     firstPiece: Uint32Array.from([...ends(chunks.map(({ length }) => length)), pieces.length]),
     pieceStartBlock: Uint32Array.from(pieces, ({ startBlock }) => startBlock),
     pieceBlocks: Uint32Array.from(pieces, ({ blocks }) => blocks),
+    prefetch: new Uint32Array(0),
   };
   return { blob: Buffer.concat(frames), table };
 }

@@ -39,6 +39,8 @@ export interface InspectedStartup {
   readonly pieces: number;
   readonly sizeBytes: number;
   readonly dataBytes: number;
+  /** Chunks of the layers that are fetched behind it. */
+  readonly prefetchedChunks: number;
   /** Starts that it was learned from; 0: it was predicted. */
   readonly recordings: number;
 }
@@ -89,6 +91,7 @@ const inspectedStartup = ({ sizeBytes }: ArtifactBlob, recordings: number, { sta
   pieces: startup.pieceStartBlock.length,
   sizeBytes,
   dataBytes: dataBytesOf(startup),
+  prefetchedChunks: startup.prefetch.length,
   recordings,
 });
 

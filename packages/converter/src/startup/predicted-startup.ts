@@ -5,6 +5,7 @@ import { predictStartup } from "../predict/predict-startup.js";
 import { DiskBlocks } from "./disk-blocks.js";
 import type { DiskBlobs, ReadableToc } from "./disk-chunk.js";
 import { fileReader } from "./file-reader.js";
+import { prefetchRows } from "./prefetch-rows.js";
 import { type StartupBlob, type StartupBlobOptions, writeStartupBlob } from "./startup-blob.js";
 import { withinBudget } from "./within-budget.js";
 
@@ -22,7 +23,7 @@ export interface BuiltDisk {
   readonly budgetBytes: number;
 }
 
-/** Writes the startup blob of what a start of the image is expected to read into `target`. Equal images give equal blobs. @returns undefined when nothing is expected */
+/** Writes the startup blob of what a start of the image is expected to read into `target`; what has no room there is named to be prefetched. Equal images give equal blobs. @returns undefined when nothing is expected */
 export async function writePredictedStartup(
   image: BuiltDisk,
   target: BlobFile,
@@ -34,5 +35,7 @@ export async function writePredictedStartup(
     ...{ tree, layerStartBlocks, config },
     read: fileReader(tree, layerStartBlocks, disk),
   });
-  return await writeStartupBlob(withinBudget(runs, toc, image.budgetBytes), toc, blobs, target, options);
+  const { kept, rest } = withinBudget(runs, toc, image.budgetBytes);
+  const startup = await writeStartupBlob(kept, toc, blobs, target, options);
+  return startup && { ...startup, chunks: { ...startup.chunks, prefetch: prefetchRows(rest, toc) } };
 }

@@ -75,6 +75,7 @@ export async function writeStartupBlob(
       firstPiece,
       pieceStartBlock: Uint32Array.from(pieces, ({ startBlock }) => startBlock),
       pieceBlocks: Uint32Array.from(pieces, ({ blocks }) => blocks),
+      prefetch: new Uint32Array(0),
     },
   };
 }

@@ -18,7 +18,7 @@ const within = (runs: readonly [number, number][], budgetBytes: number): [number
     runs.map(([startBlock, blocks]) => ({ startBlock, blocks })),
     { chunks },
     budgetBytes,
-  ).map(({ startBlock, blocks }) => [startBlock, blocks]);
+  ).kept.map(({ startBlock, blocks }) => [startBlock, blocks]);
 
 describe("a startup set within a budget", () => {
   it("is whole when it fits, blocks without chunks costing nothing", () => {
@@ -40,6 +40,16 @@ describe("a startup set within a budget", () => {
         150,
       ),
     ).toEqual([[30, 1]]);
+  });
+
+  it("leaves what is behind that border, in its order", () => {
+    const runs = [
+      { startBlock: 0, blocks: 20 },
+      { startBlock: 30, blocks: 2 },
+    ];
+    const { rest } = withinBudget(runs, { chunks }, 150);
+    expect(rest).toEqual([{ startBlock: 10, blocks: 10 }, runs[1]]);
+    expect(withinBudget(runs, { chunks }, 1000).rest).toEqual([]);
   });
 
   it("is empty without a budget, and never longer than what was given", () => {

@@ -1,18 +1,24 @@
 import { chunkIndexAtBlock, type DiskRun } from "@sluice/disk";
 import type { ReadableToc } from "./disk-chunk.js";
 
+/** A startup set, cut in two. */
+export interface BudgetedRuns {
+  readonly kept: readonly DiskRun[];
+  readonly rest: readonly DiskRun[];
+}
+
 /**
- * As much of a startup set, from its front, as a startup blob of about `budgetBytes` holds. What a block will take there is taken to be its share of the frame that holds
+ * As much of a startup set, from its front, as a startup blob of about `budgetBytes` holds, and what is left. What a block will take there is taken to be its share of the frame that holds
  * it on the disk: right within some per cent for files that are used whole.
  */
 export function withinBudget(
   runs: readonly DiskRun[],
   { chunks }: Pick<ReadableToc, "chunks">,
   budgetBytes: number,
-): DiskRun[] {
+): BudgetedRuns {
   const kept: DiskRun[] = [];
   let leftBytes = budgetBytes;
-  for (const run of runs) {
+  for (const [i, run] of runs.entries()) {
     let blocks = 0;
     for (const part of partsByChunk(run, chunks)) {
       leftBytes -= part.estimatedBytes;
@@ -20,9 +26,11 @@ export function withinBudget(
       blocks += part.blocks;
     }
     if (blocks > 0) kept.push({ startBlock: run.startBlock, blocks });
-    if (leftBytes < 0) break;
+    if (leftBytes >= 0) continue;
+    const left = { startBlock: run.startBlock + blocks, blocks: run.blocks - blocks };
+    return { kept, rest: [left, ...runs.slice(i + 1)] };
   }
-  return kept;
+  return { kept, rest: [] };
 }
 
 /** The parts of a run that lie in one chunk, or in none and cost nothing. */

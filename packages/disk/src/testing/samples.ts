@@ -95,6 +95,7 @@ export function sampleToc(): Toc {
     firstPiece: Uint32Array.of(0, 1, 3, 4),
     pieceStartBlock: Uint32Array.of(second + 1, 0, second + 5, 2),
     pieceBlocks: Uint32Array.of(1, 1, 1, 1),
+    prefetch: Uint32Array.of(9, 4),
   };
   return withStartup(builder.build(), { blob: blob("startup"), chunks });
 }

@@ -4,7 +4,7 @@ import type { StartupTable } from "../toc/toc.js";
 /** The table of startup chunks of these pieces, frames of ten bytes each; the id of chunk `i` is 32 times the byte `firstId + i`. */
 export function startupTable(
   chunks: readonly (readonly DiskRun[])[],
-  { blob = 0, firstId = 1 }: { readonly blob?: number; readonly firstId?: number } = {},
+  { blob = 0, firstId = 1, prefetch = [] }: { blob?: number; firstId?: number; prefetch?: readonly number[] } = {},
 ): StartupTable {
   const count = chunks.length;
   const pieces = chunks.flat();
@@ -20,5 +20,6 @@ export function startupTable(
     firstPiece,
     pieceStartBlock: Uint32Array.from(pieces, ({ startBlock }) => startBlock),
     pieceBlocks: Uint32Array.from(pieces, ({ blocks }) => blocks),
+    prefetch: Uint32Array.from(prefetch),
   };
 }

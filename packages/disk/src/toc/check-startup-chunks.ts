@@ -7,7 +7,7 @@ const part = "TOC";
 /** Far above what a start reads: 2 GiB in single blocks. What opens a disk looks at each piece, without letting others in between. */
 const maxPieces = 2 ** 19;
 
-/** The rules of docs/format.md §5 for startup chunks. @throws {InvalidFormatError} naming the chunk */
+/** The rules of docs/format.md §5 for startup chunks, and for those to prefetch behind them. @throws {InvalidFormatError} naming the chunk */
 export function checkStartupChunks(toc: Toc): void {
   const { startup } = toc;
   const blob = toc.blobs.findIndex(({ kind }) => kind === blobKind.startup);
@@ -26,6 +26,18 @@ export function checkStartupChunks(toc: Toc): void {
     }
     nextOffset += startup.compressedSize[row] ?? 0;
     checkPieces(toc, row);
+  }
+  checkPrefetch(toc);
+}
+
+/** @throws {InvalidFormatError} unless these are chunks with data, each named once */
+function checkPrefetch({ chunks, startup }: Toc): void {
+  const named = new Uint8Array(chunks.count);
+  for (const [i, row] of startup.prefetch.entries()) {
+    const isData = (chunks.compressedSize[row] ?? 0) > 0;
+    if (!isData || named[row] === 1)
+      throw new InvalidFormatError(part, `chunk ${i} to prefetch`, "a row of a chunk with data, once", row);
+    named[row] = 1;
   }
 }
 

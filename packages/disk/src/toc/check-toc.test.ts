@@ -30,6 +30,7 @@ function withManyPieces(count: number): Toc {
     firstPiece: Uint32Array.from({ length: count + 1 }, (_, row) => row),
     pieceStartBlock: new Uint32Array(count),
     pieceBlocks: one,
+    prefetch: new Uint32Array(0),
   };
   return { ...toc, startup };
 }
@@ -110,6 +111,12 @@ describe("a TOC is refused", () => {
       changed((toc) => toc.startup.firstPiece.fill(3, 3, 4)),
       /startup pieces: expected 4/,
     ],
+    [
+      "with zeros to prefetch",
+      changed((toc) => toc.startup.prefetch.fill(2, 0, 1)),
+      /chunk 0 to prefetch: expected a row of a chunk with data, once, found 2/,
+    ],
+    ["with a chunk to prefetch twice", changed((toc) => toc.startup.prefetch.fill(9)), /chunk 1 to prefetch/],
     [
       "with more startup pieces than any start needs",
       withManyPieces(2 ** 19 + 1),

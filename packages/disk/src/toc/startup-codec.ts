@@ -5,14 +5,15 @@ import type { StartupTable } from "./toc.js";
 export interface StartupCounts {
   readonly chunks: number;
   readonly pieces: number;
+  readonly prefetch: number;
 }
 
-/** Columns of 4 + 4 + 32 bytes a chunk and 4 + 4 bytes a piece. docs/format.md §5 */
-export const startupTableBytes = ({ chunks, pieces }: StartupCounts): number =>
-  (4 + 4 + 32) * chunks + (4 + 4) * pieces;
+/** Columns of 4 + 4 + 32 bytes a chunk, 4 + 4 bytes a piece and 4 bytes a chunk to prefetch. docs/format.md §5 */
+export const startupTableBytes = ({ chunks, pieces, prefetch }: StartupCounts): number =>
+  (4 + 4 + 32) * chunks + (4 + 4) * pieces + 4 * prefetch;
 
 export function writeStartup(bytes: Uint8Array, view: DataView, start: number, table: StartupTable): void {
-  const { count, firstPiece, compressedSize, sha256, pieceStartBlock, pieceBlocks } = table;
+  const { count, firstPiece, compressedSize, sha256, pieceStartBlock, pieceBlocks, prefetch } = table;
   const pieces = Uint32Array.from({ length: count }, (_, row) => (firstPiece[row + 1] ?? 0) - (firstPiece[row] ?? 0));
   writeColumn(view, start, pieces);
   writeColumn(view, start + 4 * count, compressedSize);
@@ -20,6 +21,7 @@ export function writeStartup(bytes: Uint8Array, view: DataView, start: number, t
   const atPieces = start + 40 * count;
   writeColumn(view, atPieces, pieceStartBlock);
   writeColumn(view, atPieces + 4 * pieceStartBlock.length, pieceBlocks);
+  writeColumn(view, atPieces + 8 * pieceStartBlock.length, prefetch);
 }
 
 /**
@@ -40,6 +42,7 @@ export function readStartup(
   const atPieces = start + 40 * count;
   const pieceStartBlock = readColumn(view, atPieces, counts.pieces);
   const pieceBlocks = readColumn(view, atPieces + 4 * counts.pieces, counts.pieces);
+  const prefetch = readColumn(view, atPieces + 8 * counts.pieces, counts.prefetch);
   const firstPiece = new Uint32Array(count + 1);
   const blocks = new Uint32Array(count);
   const offset = new Float64Array(count);
@@ -54,5 +57,6 @@ export function readStartup(
   }
   const sha256 = bytes.slice(start + 8 * count, atPieces);
   const inBlob = new Uint16Array(count).fill(blob);
-  return { count, blocks, blob: inBlob, offset, compressedSize, sha256, firstPiece, pieceStartBlock, pieceBlocks };
+  const places = { count, blocks, blob: inBlob, offset, compressedSize, sha256 };
+  return { ...places, firstPiece, pieceStartBlock, pieceBlocks, prefetch };
 }

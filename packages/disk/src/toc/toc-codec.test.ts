@@ -49,6 +49,12 @@ describe("a TOC is refused", () => {
     ["more chunks than it has room for", (view) => view.setUint32(28, 0xffff_ffff, true), /from the header's counts/],
     ["more startup chunks than it has room for", (view) => view.setUint32(32, 4, true), /from the header's counts/],
     ["more startup pieces than it has room for", (view) => view.setUint32(36, 5, true), /from the header's counts/],
+    ["more chunks to prefetch than it has room for", (view) => view.setUint32(40, 3, true), /from the header's counts/],
+    [
+      "a chunk to prefetch that there is none of",
+      (view) => view.setUint32(raw.length - 8, 12, true),
+      /chunk 0 to prefetch: expected/,
+    ],
     [
       "more pieces in startup chunks than there are",
       (view) => view.setUint32(startup, 2 ** 31, true),
@@ -61,7 +67,7 @@ describe("a TOC is refused", () => {
     ],
     [
       "startup pieces of more blocks than a number holds",
-      (view) => view.setUint32(raw.length - 4, 0xffff_ffff, true),
+      (view) => view.setUint32(raw.length - 12, 0xffff_ffff, true),
       /TOC, startup chunks, row 2/,
     ],
     ["reserved bytes in the header", (view) => view.setUint8(50, 1), /reserved bytes of the header/],

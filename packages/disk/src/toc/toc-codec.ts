@@ -48,7 +48,11 @@ export function encodeToc(toc: Toc): Uint8Array {
     blobs: toc.blobs.length,
     regions: toc.regions.length,
     chunks: toc.chunks.count,
-    startup: { chunks: toc.startup.count, pieces: toc.startup.pieceStartBlock.length },
+    startup: {
+      chunks: toc.startup.count,
+      pieces: toc.startup.pieceStartBlock.length,
+      prefetch: toc.startup.prefetch.length,
+    },
   };
   const layout = layoutOf(counts);
   if (layout.totalBytes > maxTocBytes)
@@ -64,6 +68,7 @@ export function encodeToc(toc: Toc): Uint8Array {
   view.setUint32(28, counts.chunks, true);
   view.setUint32(32, counts.startup.chunks, true);
   view.setUint32(36, counts.startup.pieces, true);
+  view.setUint32(40, counts.startup.prefetch, true);
   bytes.set(hashOfDigest(toc.source), 64);
   for (const [i, blob] of toc.blobs.entries()) writeBlob(bytes, view, layout.blobs + blobRowBytes * i, blob);
   for (const [i, region] of toc.regions.entries()) writeRegion(view, layout.regions + regionRowBytes * i, region);
@@ -124,12 +129,16 @@ function readCounts(bytes: Uint8Array, view: DataView): Counts {
   if (found !== version) throw new InvalidFormatError(part, "version", `${version}`, found);
   const log2 = view.getUint16(10, true);
   if (log2 !== blockSizeLog2) throw new InvalidFormatError(part, "log2 of the block size", `${blockSizeLog2}`, log2);
-  if (!isZero(bytes, 40, 64)) throw new InvalidFormatError(part, "reserved bytes of the header", "zeros", "others");
+  if (!isZero(bytes, 44, 64)) throw new InvalidFormatError(part, "reserved bytes of the header", "zeros", "others");
   const blobs = view.getUint32(12, true);
   if (blobs > maxBlobs) throw new InvalidFormatError(part, "blobs", `at most ${maxBlobs}`, blobs);
   const regions = view.getUint32(24, true);
   if (regions > blobs) throw new InvalidFormatError(part, "regions", `at most one for each of ${blobs} blobs`, regions);
-  const startup = { chunks: view.getUint32(32, true), pieces: view.getUint32(36, true) };
+  const startup = {
+    chunks: view.getUint32(32, true),
+    pieces: view.getUint32(36, true),
+    prefetch: view.getUint32(40, true),
+  };
   return { blobs, regions, chunks: view.getUint32(28, true), startup };
 }
 

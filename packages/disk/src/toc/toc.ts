@@ -55,6 +55,8 @@ export interface StartupTable extends StoredChunks {
   readonly pieceStartBlock: Uint32Array;
   /** By piece. */
   readonly pieceBlocks: Uint32Array;
+  /** Rows of {@link Toc.chunks} that a start is expected to read and of which the startup blob has no copies, or not of all their blocks; in order of first use, each once. */
+  readonly prefetch: Uint32Array;
 }
 
 /** The table of contents of one converted image: where each block of its disk comes from. docs/format.md §5 */

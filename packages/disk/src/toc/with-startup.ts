@@ -4,7 +4,7 @@ import { type BlobReference, blobKind, type StartupTable, type Toc } from "./toc
 /** Chunks of a startup blob in stream order, and the pieces of the disk they are copies of. */
 export interface StartupChunks
   extends SeekTable,
-    Pick<StartupTable, "firstPiece" | "pieceStartBlock" | "pieceBlocks"> {}
+    Pick<StartupTable, "firstPiece" | "pieceStartBlock" | "pieceBlocks" | "prefetch"> {}
 
 /** The TOC with this startup blob, or with none, in place of the one it had. `encodeToc` checks it. */
 export function withStartup(
@@ -23,12 +23,24 @@ export function withStartup(
   };
   if (startup === undefined) return { ...moved, blobs: kept, startup: noStartup() };
   const { digest, sizeBytes } = startup.blob;
-  const { count, blocks, offset, compressedSize, sha256, firstPiece, pieceStartBlock, pieceBlocks } = startup.chunks;
+  const { count, blocks, offset, compressedSize, sha256, firstPiece, pieceStartBlock, pieceBlocks, prefetch } =
+    startup.chunks;
   const blob = new Uint16Array(count).fill(kept.length);
   return {
     ...moved,
     blobs: [...kept, { kind: blobKind.startup, digest, sizeBytes }],
-    startup: { count, blocks, blob, offset, compressedSize, sha256, firstPiece, pieceStartBlock, pieceBlocks },
+    startup: {
+      count,
+      blocks,
+      blob,
+      offset,
+      compressedSize,
+      sha256,
+      firstPiece,
+      pieceStartBlock,
+      pieceBlocks,
+      prefetch,
+    },
   };
 }
 
@@ -43,4 +55,5 @@ export const noStartup = (): StartupTable => ({
   firstPiece: new Uint32Array(1),
   pieceStartBlock: new Uint32Array(0),
   pieceBlocks: new Uint32Array(0),
+  prefetch: new Uint32Array(0),
 });

@@ -7,9 +7,9 @@ import { ChunksAhead } from "./chunks-ahead.js";
 import { DiskMap } from "./disk-map.js";
 
 /**
- * Two regions of `count` chunks each, of 100,000 compressed bytes; the first is the metadata. Startup chunks of a block each, over the blocks of `startup`.
+ * Two regions of `count` chunks each, of 100,000 compressed bytes; the first is the metadata. Startup chunks of a block each, over the blocks of `startup`; `prefetch` behind them.
  */
-function testDisk(count: number, startup: readonly number[] = []) {
+function testDisk(count: number, startup: readonly number[] = [], prefetch: readonly number[] = []) {
   const rows = Array.from({ length: 2 * count }, (_, row) => row);
   const all = [...rows, ...startup.map((_, row) => rows.length + row)];
   const idOf = (chunk: number): Uint8Array => Buffer.alloc(32, chunk + 1);
@@ -37,7 +37,7 @@ function testDisk(count: number, startup: readonly number[] = []) {
     chunks: table(rows, rows, (row) => (row < count ? 0 : 1)),
     startup: startupTable(
       startup.map((startBlock) => [{ startBlock, blocks: 1 }]),
-      { blob: 2, firstId: rows.length + 1 },
+      { blob: 2, firstId: rows.length + 1, prefetch },
     ),
   };
   const asked: string[] = [];
@@ -49,6 +49,8 @@ function testDisk(count: number, startup: readonly number[] = []) {
     all.find((chunk) => Buffer.from(idOf(chunk)).toString("hex") === id.slice(7)) ?? -1;
   /** What a stream does before it brings everything. */
   const stream = { before: async (): Promise<void> => undefined };
+  /** What a fetch waits for. */
+  const fetches: { before?: () => Promise<void> } = {};
   const open = (isRecorded = false): ChunksAhead => {
     const map = new DiskMap(toc, { slots }, { isStored: (slot) => stored.has(slot - 1000) });
     return new ChunksAhead(map, {
@@ -57,6 +59,7 @@ function testDisk(count: number, startup: readonly number[] = []) {
       chunks: {
         fetch: async (place, cause, use) => {
           asked.push(`${cause} ${chunkOf(place)}`);
+          if (fetches.before) await fetches.before();
           stored.add(chunkOf(place));
           use(new Uint8Array(1));
         },
@@ -73,7 +76,7 @@ function testDisk(count: number, startup: readonly number[] = []) {
       onStreamBroken: (error) => asked.push(`${error}`),
     });
   };
-  return { toc, ahead: open(), open, asked, arrived, stored, marked, stream };
+  return { toc, ahead: open(), open, asked, arrived, stored, marked, stream, fetches };
 }
 
 it("asks for the neighbour in the same turn as for the chunk a reader waits for", () => {
@@ -122,6 +125,31 @@ describe("a start", () => {
     await ahead.start();
     expect(asked).toEqual(["stream 8,9"]);
     expect(arrived).toEqual([8, 10, 9]);
+  });
+
+  it("fetches what the startup blob had no room for behind it, in its order, without what is there", async () => {
+    const { open, asked, stored } = testDisk(10, [2], [19, 12, 18]);
+    stored.add(12);
+    await open().start();
+    expect(asked).toEqual(["stream 20", "read-ahead 19", "read-ahead 18"]);
+  });
+
+  it("has little of that under way at once, and ends with the disk", async () => {
+    const prefetch = Array.from({ length: 30 }, (_, i) => 59 - i);
+    const { open, asked, fetches } = testDisk(30, [2], prefetch);
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    fetches.before = () => held;
+    const ahead = open();
+    const started = ahead.start();
+    await new Promise(setImmediate);
+    expect(asked).toEqual(["stream 60", ...prefetch.slice(0, 12).map((row) => `read-ahead ${row}`)]);
+    ahead.close();
+    release();
+    await started;
+    expect(asked.length).toBe(13);
   });
 
   it("does not fetch the metadata whole when the startup chunks hold what it needs of it", async () => {

@@ -10,6 +10,12 @@ export interface DiskPart {
   readonly length: number;
 }
 
+export interface StartChunks {
+  readonly startup: readonly number[];
+  readonly metadata: readonly number[];
+  readonly prefetch: readonly number[];
+}
+
 /** Ids and lengths of all chunks of a disk, numbered as in `DiskPieces`, as `ChunkStore.bind` wants them. */
 export function chunkClaims({ chunks, startup }: Toc): { readonly ids: Uint8Array; readonly lengths: Uint32Array } {
   const ids = new Uint8Array(chunks.sha256.length + startup.sha256.length);
@@ -87,16 +93,20 @@ export class DiskMap {
     return pieces.map((piece) => ({ startBlock: startBlock[piece] ?? 0, blocks: blocks[piece] ?? 0 }));
   }
 
-  /** The chunks that a start is expected to need: those of the startup blob, in their order, and all of the metadata unless they hold the part of it that counts. */
-  startChunks(): { readonly startup: readonly number[]; readonly metadata: readonly number[] } {
+  /**
+   * The chunks that a start is expected to need: those of the startup blob, in their order; all of the metadata unless they hold the part of it that counts; and what the blob
+   * had no room for.
+   */
+  startChunks(): StartChunks {
     const { chunks, regions, startup } = this.toc;
     const owners = new Set(this.pieces.chunk.filter((chunk) => this.isStartup(chunk)));
     const rows = Array.from(startup.blocks, (_, row) => chunks.count + row).filter((chunk) => owners.has(chunk));
+    const prefetch = [...startup.prefetch];
     const [region] = regions;
     const hasMetadata = startup.pieceStartBlock.some((block) => block < (region?.blocks ?? 0));
-    if (region === undefined || hasMetadata) return { startup: rows, metadata: [] };
+    if (region === undefined || hasMetadata) return { startup: rows, metadata: [], prefetch };
     const all = Array.from({ length: region.chunkCount }, (_, row) => region.firstChunk + row);
-    return { startup: rows, metadata: all.sort((a, b) => (chunks.offset[a] ?? 0) - (chunks.offset[b] ?? 0)) };
+    return { startup: rows, prefetch, metadata: all.sort((a, b) => (chunks.offset[a] ?? 0) - (chunks.offset[b] ?? 0)) };
   }
 
   /**

@@ -96,6 +96,10 @@ export class ReadAhead {
     this.#coming.delete(row);
   }
 
+  isComing(row: number): boolean {
+    return this.#coming.has(row);
+  }
+
   /** Compressed bytes that may still be fetched on a guess. */
   get allowanceBytes(): number {
     const { maxWastedShare, freeBytes } = this.#config;

@@ -146,6 +146,8 @@ describe("deliveries", () => {
     await sender.note(event());
     expect(await reported(sender, "given-up")).toMatchObject({ attempts: 3, httpStatus: 503 });
     expect(new Set(receiver.received.map(({ payload }) => payload.id)).size).toBe(1);
+    // The report comes first, and then the delivery goes: whoever dies between them tries once more, and loses nothing.
+    await sender[Symbol.asyncDispose]();
     expect(await store.records.list("delivery/hook", { limit: 1 })).toEqual([]);
   });
 

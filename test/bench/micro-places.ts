@@ -24,6 +24,10 @@ export interface Place {
 
 export interface Places extends AsyncDisposable {
   readonly all: readonly Place[];
+  /** Of the tree, of any kind. */
+  readonly entries: number;
+  /** Regular ones of the tree. */
+  readonly files: number;
 }
 
 /** What fio reads. Noise, so that nothing is won by compression. Bytes. */
@@ -80,7 +84,11 @@ export async function makePlaces(work: string): Promise<Places> {
       place("overlay", join(work, "overlay")),
       place("erofs", join(work, "erofs")),
     ];
-    return { all, [Symbol.asyncDispose]: dispose };
+    const count = async (...tests: string[]): Promise<number> => {
+      const found = await run("find", [join(sluice, "tree"), ...tests, "-printf", "."], { maxBuffer: 64e6 });
+      return found.stdout.length;
+    };
+    return { all, entries: await count(), files: await count("-type", "f"), [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;

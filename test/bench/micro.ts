@@ -1,31 +1,45 @@
 /**
- * Reads and walks of an image that is in the store, beside the same tree on ext4, under an overlay, and as EROFS on a local file. Needs root and fio.
+ * The run phase: reads and walks of an image that is in the store, beside the same tree on ext4, under an overlay, and as EROFS on a local file. Needs root and fio.
  *
- *     node test/bench/run.js micro [--runs N] [--table]
+ *     node test/bench/run.js micro [--runs N] [--only WORDS] [--table]
  *
  * cold: nothing is in the page cache, the store's own files neither. hits: what shows the file knows none of its pages, what it lies in does. hot: everything is in the page cache.
- * Prints JSON, or with `--table` the tables of it.
+ * `--only` measures what has these words in its name. Prints JSON, with the figures of every round, or with `--table` the tables of it.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { median, rounded, thisMachine } from "./figures.js";
+import { rounded, thisMachine } from "./figures.js";
 import { makePlaces, type Place } from "./micro-places.js";
-import { type MicroFigures, microTables } from "./micro-tables.js";
+import { type Micro, microTables } from "./micro-tables.js";
 
 const run = promisify(execFile);
 
 export async function main(args: readonly string[]): Promise<void> {
-  const options = { runs: { type: "string", default: "3" }, table: { type: "boolean" } } as const;
+  const options = {
+    runs: { type: "string", default: "3" },
+    only: { type: "string", default: "" },
+    table: { type: "boolean" },
+  } as const;
   const { values } = parseArgs({ args: [...args], options });
   const work = await mkdtemp(join(tmpdir(), "sluice-micro-"));
   try {
     const places = await makePlaces(work);
     try {
-      const runs = Number(values.runs);
-      const figures = { walks: await measure(walks, places.all, runs), reads: await measure(reads, places.all, runs) };
+      const [ofWalks, ofReads] = [walks, reads].map((all) => new Rounds(all, values.only)) as [Rounds, Rounds]; // two
+      for (let round = 0; round < Number(values.runs); round++) {
+        // who goes first in one round goes last in the next
+        const order = round % 2 === 0 ? places.all : places.all.toReversed();
+        for (const rounds of [ofWalks, ofReads]) await rounds.add(order);
+      }
+      const figures: Micro = {
+        entries: places.entries,
+        files: places.files,
+        walks: ofWalks.figures,
+        reads: ofReads.figures,
+      };
       const json = JSON.stringify({ bench: "micro", ...(await thisMachine()), ...figures }, null, 2);
       console.log(values.table ? microTables(figures) : json);
     } finally {
@@ -38,21 +52,25 @@ export async function main(args: readonly string[]): Promise<void> {
 
 type Measure = (place: Place) => Promise<number>;
 
-/** The places in turn, so that what happens on the machine meanwhile meets them all. */
-async function measure(
-  measures: Readonly<Record<string, Measure>>,
-  places: readonly Place[],
-  runs: number,
-): Promise<MicroFigures> {
-  const figures: Record<string, Record<string, number>> = {};
-  for (const [what, one] of Object.entries(measures)) {
-    const samples = places.map((): number[] => []);
-    for (let i = 0; i < runs; i++) {
-      for (const [at, place] of places.entries()) samples[at]?.push(await one(place));
-    }
-    figures[what] = Object.fromEntries(places.map(({ name }, at) => [name, rounded(median(samples[at] ?? []))]));
+/** Places take turns, so that what happens on the machine meanwhile meets them all. */
+class Rounds {
+  readonly figures: Record<string, Record<string, number[]>> = {};
+  readonly #measures: readonly (readonly [string, Measure])[];
+
+  constructor(measures: Readonly<Record<string, Measure>>, only: string) {
+    this.#measures = Object.entries(measures).filter(([what]) => what.includes(only));
   }
-  return figures;
+
+  async add(places: readonly Place[]): Promise<void> {
+    for (const [what, one] of this.#measures) {
+      this.figures[what] ??= {};
+      const by = this.figures[what];
+      for (const place of places) {
+        by[place.name] ??= [];
+        by[place.name]?.push(rounded(await one(place)));
+      }
+    }
+  }
 }
 
 const cold = async (): Promise<void> => {
@@ -90,8 +108,8 @@ const walks: Readonly<Record<string, Measure>> = {
   "find, hot": seconds(find, "hot"),
   "stat of everything, cold": seconds(stat, "cold"),
   "1,000 small files, cold": seconds(smallFiles, "cold"),
-  "all files with tar, cold": seconds(tar, "cold"),
-  "all files with tar, hot": seconds(tar, "hot"),
+  "complete read with tar, cold": seconds(tar, "cold"),
+  "complete read with tar, hot": seconds(tar, "hot"),
 };
 
 interface Job {

@@ -1,15 +1,16 @@
 /**
- * Holds the starts of one run of `start` against what this project wants of them, and prints each line with what was wanted and what was measured.
+ * Holds what `all` measured against what this project wants, and prints each line: held or missed, what was measured, what was wanted.
  *
  *     node test/bench/run.js targets [DIRECTORY]
  *
- * Reads `start.json`, and `micro.json` and `containerd.json` if they are there, in DIRECTORY (default `.bench`), where `all` leaves them. Exits 1 when a line was missed.
+ * Reads `start.json`, `micro.json` and `containerd.json`, those that are there, in DIRECTORY (default `.bench`), where `all` leaves them. Exits 1 when a line was missed.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { containerdTargets } from "./containerd-targets.js";
+import { containerdLines } from "./containerd-targets.js";
 import { rounded } from "./figures.js";
-import { type Micro, microLines } from "./micro-tables.js";
+import { microLines } from "./micro-targets.js";
+import { atMost, type TargetLine } from "./target-line.js";
 
 interface Figures {
   readonly "ready s": number;
@@ -28,65 +29,66 @@ interface StartImage {
   readonly warm: Figures;
 }
 
-interface Line {
-  readonly what: string;
-  readonly measured: number;
-  readonly most: number;
-}
-
 export async function main([directory = ".bench"]: readonly string[]): Promise<void> {
-  const start = JSON.parse(await readFile(join(directory, "start.json"), "utf8")) as {
-    readonly link: { readonly rtt: string };
-    readonly images: Readonly<Record<string, StartImage>>;
-  }; // written by the bench of that name
-  const roundTripSeconds = Number.parseFloat(start.link.rtt) / 1000;
-  const lines = Object.entries(start.images).flatMap(([name, image]) =>
-    linesOf(image, roundTripSeconds).map((line) => ({ image: name, ...line })),
-  );
-  lines.push(...(await containerdTargets(join(directory, "containerd.json"))));
-  for (const { image, what, measured, most } of lines) {
-    console.log(
-      `${measured <= most ? "ok    " : "MISSED"} ${image}: ${what}: ${rounded(measured)}, at most ${rounded(most)}`,
-    );
+  const read = async <T>(
+    name: string,
+    linesOf: (figures: T) => readonly TargetLine[],
+  ): Promise<readonly TargetLine[]> => {
+    const figures = await readFigures<T>(join(directory, `${name}.json`));
+    return figures === undefined ? [] : linesOf(figures);
+  };
+  const lines = [
+    ...(await read("start", startLines)),
+    ...(await read("containerd", containerdLines)),
+    ...(await read("micro", microLines)),
+  ];
+  if (lines.length === 0)
+    throw new Error(`${directory} has no figures: make them with node test/bench/run.js all ${directory}`);
+  for (const { what, measured, bound, wanted, isHeld } of lines) {
+    console.log(`${isHeld ? "held  " : "MISSED"} ${what}: ${rounded(measured)}, ${bound} ${rounded(wanted)}`);
   }
-  const micro = await readMicro(join(directory, "micro.json"));
-  const reads = micro === undefined ? [] : microLines(micro);
-  for (const { what, measured, wanted, isEnough } of reads) {
-    console.log(`${isEnough ? "ok    " : "MISSED"} ${what}: ${rounded(measured)}, wanted ${rounded(wanted)}`);
-  }
-  if (lines.some(({ measured, most }) => measured > most) || reads.some(({ isEnough }) => !isEnough)) {
-    process.exitCode = 1;
-  }
+  const missed = lines.filter(({ isHeld }) => !isHeld).length;
+  console.log(`${lines.length - missed} held, ${missed} missed`);
+  if (missed > 0) process.exitCode = 1;
 }
 
 /** Undefined when that bench was not run. */
-async function readMicro(path: string): Promise<Micro | undefined> {
+async function readFigures<T>(path: string): Promise<T | undefined> {
   try {
-    return JSON.parse(await readFile(path, "utf8")) as Micro; // written by the bench of that name
+    return JSON.parse(await readFile(path, "utf8")) as T; // written by the bench of that name
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   }
 }
 
+interface Start {
+  readonly link: { readonly rtt: string };
+  readonly images: Readonly<Record<string, StartImage>>;
+}
+
+function startLines({ link, images }: Start): TargetLine[] {
+  const roundTripSeconds = Number.parseFloat(link.rtt) / 1000;
+  return Object.entries(images).flatMap(([name, image]) => linesOf(name, image, roundTripSeconds));
+}
+
 /** Only where a start is not all work of the processor, or the image small, can it be eight times faster. */
 const minBytesForEightTimes = 150e6;
 
-function linesOf(image: StartImage, roundTripSeconds: number): Line[] {
+function linesOf(name: string, image: StartImage, roundTripSeconds: number): TargetLine[] {
+  const line = (what: string, measured: number, most: number) => atMost(`${name}: ${what}`, measured, most);
   const { limitSeconds: limit, recorded, full, overlay, streamed, optimized, warm } = image;
   const startupMegabytes = recorded.startupBytes / 1e6;
   const allowed = 1.25 * limit + 4 * roundTripSeconds + 0.3;
   const eighth = image.image.sizeBytes > minBytesForEightTimes && full["ready s"] / 8 > allowed;
   return [
-    { what: "recorded, seconds to ready", measured: optimized["ready s"], most: allowed },
-    { what: "unrecorded, seconds to ready", measured: streamed["ready s"], most: 2 * limit + 0.5 },
-    { what: "recorded, requests to ready", measured: optimized.requests, most: 5 },
-    { what: "recorded, MB over the link", measured: optimized["fetched MB"], most: 1.05 * startupMegabytes },
-    { what: "startup blob, MB", measured: startupMegabytes, most: (1.3 * recorded.compressedBytes) / 1e6 },
-    { what: "warm, seconds to ready", measured: warm["ready s"], most: 0.9 * overlay["ready s"] },
-    { what: "warm, FUSE requests", measured: warm["FUSE requests"] ?? Number.NaN, most: 100 },
-    ...(eighth
-      ? [{ what: "recorded, an eighth of the full pull", measured: optimized["ready s"], most: full["ready s"] / 8 }]
-      : []),
+    line("recorded, seconds to ready", optimized["ready s"], allowed),
+    line("unrecorded, seconds to ready", streamed["ready s"], 2 * limit + 0.5),
+    line("recorded, requests to ready", optimized.requests, 5),
+    line("recorded, MB over the link", optimized["fetched MB"], 1.05 * startupMegabytes),
+    line("startup blob, MB", startupMegabytes, (1.3 * recorded.compressedBytes) / 1e6),
+    line("warm, seconds to ready", warm["ready s"], 0.9 * overlay["ready s"]),
+    line("warm, FUSE requests", warm["FUSE requests"] ?? Number.NaN, 100),
+    ...(eighth ? [line("recorded, an eighth of the full pull", optimized["ready s"], full["ready s"] / 8)] : []),
   ];
 }

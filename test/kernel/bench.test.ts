@@ -74,7 +74,15 @@ describe("bench", () => {
     expect(pagesBytes).toBeGreaterThan(compressedBytes);
     expect(startupBytes).toBeGreaterThan(compressedBytes); // the table of its chunks
     expect(result.limitSeconds).toBeGreaterThanOrEqual(warm.secondsToReady.median);
-    expect(await readFile(html, "utf8")).toContain("<td>streamed");
+    const { bytesOverTime, readTimes } = streamed;
+    expect(bytesOverTime.at(-1).bytes).toBe(streamed.bytes.median);
+    expect(bytesOverTime.at(-1).seconds).toBeLessThanOrEqual(streamed.secondsToReady.median + 1);
+    expect(readTimes.total).toBeGreaterThan(0);
+    expect(readTimes.atMost.at(-1).reads).toBe(readTimes.total);
+    expect(overlay).not.toHaveProperty("readTimes");
+    const report = await readFile(html, "utf8");
+    expect(report).toContain("<td>streamed");
+    expect(report.match(/<svg /g)).toHaveLength(3); // time, bytes, latency
     await expectNothingLeft();
   });
 

@@ -1,8 +1,10 @@
 import type { BenchMode } from "./modes.js";
+import { type ReadTimes, sumReadTimes } from "./read-times.js";
 import type { RecordedImage } from "./recorded-image.js";
 import type { LinkShape } from "./shaped-link.js";
 import type { Stage } from "./stage.js";
 import { type Spread, spreadOf } from "./statistics.js";
+import type { BytesBy } from "./transfer.js";
 
 export interface ModeResult {
   readonly mode: BenchMode;
@@ -16,6 +18,10 @@ export interface ModeResult {
   readonly overfetch?: Spread | undefined;
   /** Of the kernel to the daemon: what was neither in the page cache nor pushed there. Only where a daemon serves. */
   readonly fuseRequests?: Spread | undefined;
+  /** Of the run in the middle, as it goes by time to ready. The last one is when it was ready. */
+  readonly bytesOverTime: readonly BytesBy[];
+  /** Of all runs. Only where a daemon serves. */
+  readonly readTimes?: ReadTimes | undefined;
 }
 
 /** What a watched start read that the startup blob was not learned from, and that blob. Bytes. */
@@ -46,6 +52,7 @@ export interface BenchResult {
 export interface NodeFacts {
   readonly overfetch?: number | undefined;
   readonly fuseRequests?: number | undefined;
+  readonly readTimes?: ReadTimes | undefined;
 }
 
 /** One start. */
@@ -53,6 +60,7 @@ export interface Sample extends NodeFacts {
   readonly seconds: number;
   readonly bytes: number;
   readonly requests: number;
+  readonly bytesOverTime: readonly BytesBy[];
 }
 
 /** What was asked for. */
@@ -86,6 +94,8 @@ export function resultOf(
 
 function modeResult(mode: BenchMode, of: readonly Sample[], imageBytes: number): ModeResult {
   const bytes = spreadOf(of.map((sample) => sample.bytes));
+  const middle = of.toSorted((a, b) => a.seconds - b.seconds)[(of.length - 1) >> 1];
+  const readTimes = of.map((sample) => sample.readTimes).filter((times) => times !== undefined);
   return {
     mode,
     secondsToReady: spreadOf(of.map(({ seconds }) => seconds)),
@@ -94,11 +104,13 @@ function modeResult(mode: BenchMode, of: readonly Sample[], imageBytes: number):
     shareOfImage: bytes.median / imageBytes,
     ...spreadIfAll("overfetch", of),
     ...spreadIfAll("fuseRequests", of),
+    bytesOverTime: middle?.bytesOverTime ?? [],
+    ...(readTimes.length > 0 && { readTimes: sumReadTimes(readTimes) }),
   };
 }
 
 /** Nothing unless every sample has it. */
-function spreadIfAll<K extends keyof NodeFacts>(
+function spreadIfAll<K extends "overfetch" | "fuseRequests">(
   name: K,
   samples: readonly Sample[],
 ): { readonly [name in K]?: Spread } {

@@ -9,9 +9,11 @@ import type { Logger } from "pino";
 import { type BenchResult, type NodeFacts, resultOf, type Sample } from "./bench-result.js";
 import { type Start, startStreamed, startUnpacked, type Unpacked, unpack } from "./containers.js";
 import type { BenchMode } from "./modes.js";
+import { readTimesIn, readTimesSince } from "./read-times.js";
 import { type RecordedImage, recordImage } from "./recorded-image.js";
 import type { LinkShape } from "./shaped-link.js";
 import { type Stage, type StagedImage, setStage } from "./stage.js";
+import { Transfer } from "./transfer.js";
 
 export interface BenchRequest extends Start {
   readonly image: ImagePlace;
@@ -94,12 +96,14 @@ type AddSample = (mode: BenchMode, start: StartOnce, client?: DaemonClient) => P
 /** Call before the start, and what it returns after it. */
 async function nodeFacts(client: DaemonClient): Promise<() => Promise<NodeFacts>> {
   const before = await client.status();
+  const timesBefore = readTimesIn(await client.metrics());
   return async () => {
     const { fetch, fuse } = await client.status();
     const bytes = fetch.bytes - before.fetch.bytes;
     return {
       ...(bytes > fetch.unreadBytes && { overfetch: bytes / (bytes - fetch.unreadBytes) }),
       fuseRequests: fuse.requests - before.fuse.requests,
+      readTimes: readTimesSince(timesBefore, readTimesIn(await client.metrics())),
     };
   };
 }
@@ -149,10 +153,12 @@ async function measured(stage: Stage, request: Start, start: StartOnce, client?:
   const facts = client && (await nodeFacts(client));
   const before = { bytes: stage.link.bytesToNode(), requests: await stage.requests() };
   let taken: Omit<Sample, "seconds"> | undefined;
+  using transfer = new Transfer(() => stage.link.bytesToNode());
   const onReady = async (): Promise<void> => {
+    const bytesOverTime = transfer.end();
     const bytes = stage.link.bytesToNode() - before.bytes;
     const requests = (await stage.requests()) - before.requests;
-    taken = { bytes, requests, ...(await facts?.()) };
+    taken = { bytes, requests, bytesOverTime, ...(await facts?.()) };
   };
   const seconds = await start({ ...request, onReady });
   if (taken === undefined) throw new TypeError("the start was ready, and nobody was told");

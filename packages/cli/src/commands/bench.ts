@@ -74,8 +74,8 @@ async function bench(context: Context, flags: BenchFlags, ref: string, command: 
     },
   );
   if (flags.html !== undefined) {
-    const { writeHtmlReport } = await import("../bench/html-report.js");
-    await writeHtmlReport(flags.html, result);
+    const { writeHtmlReport } = await import("../bench/report/html-report.js");
+    await writeHtmlReport(flags.html, [result]);
   }
   context.output.result(result, benchTable);
 }

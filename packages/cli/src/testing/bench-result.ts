@@ -15,6 +15,11 @@ export const sampleBenchResult: BenchResult = {
       bytes: always(400 * 2 ** 20),
       requests: always(7),
       shareOfImage: 1,
+      bytesOverTime: [
+        { seconds: 0, bytes: 0 },
+        { seconds: 20, bytes: 250 * 2 ** 20 },
+        { seconds: 40, bytes: 400 * 2 ** 20 },
+      ],
     },
     {
       mode: "streamed",
@@ -22,6 +27,18 @@ export const sampleBenchResult: BenchResult = {
       bytes: always(40 * 2 ** 20),
       requests: always(120),
       shareOfImage: 0.1,
+      bytesOverTime: [
+        { seconds: 0, bytes: 0 },
+        { seconds: 4, bytes: 40 * 2 ** 20 },
+      ],
+      readTimes: {
+        total: 100,
+        atMost: [
+          { seconds: 0.000_016, reads: 0 },
+          { seconds: 0.000_032, reads: 80 },
+          { seconds: 0.065, reads: 100 },
+        ],
+      },
     },
   ],
   recorded: { pagesBytes: 90 * 2 ** 20, compressedBytes: 30 * 2 ** 20, startupBytes: 33 * 2 ** 20 },

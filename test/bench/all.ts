@@ -1,36 +1,76 @@
 /**
- * Every figure that the documents quote, one bench after the other on a machine that should do nothing else. Needs root; about half an hour.
+ * Every figure that the documents quote, one part after the other on a machine that should do nothing else. Needs root.
  *
- *     node test/bench/run.js all [DIRECTORY]
+ *     node test/bench/run.js all [DIRECTORY] [--only PART,…] [--again]
  *
- * Writes one JSON file a bench into DIRECTORY (default `.bench`), each with commit and machine, and docs/benchmarks.md from them.
+ * Writes one JSON file a part into DIRECTORY (default `.bench`), each with commit and machine. A part that is there from this commit is not measured again, so that what was
+ * stopped goes on where it was; `--again` does. When all parts are there: docs/benchmarks.md and DIRECTORY/report.html.
  */
 import { execFile } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { parseArgs, promisify } from "node:util";
 import { realImage } from "../support/fixture-images.js";
+import { readyLines } from "../support/ready-lines.js";
+import { rounded, thisMachine } from "./figures.js";
+import { readPart } from "./parts.js";
 
-export async function main([directory = ".bench"]: readonly string[]): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  const benches: Readonly<Record<string, readonly [name: string, ...args: string[]]>> = {
+/** A bench with its arguments. */
+type Part = readonly [name: string, ...args: string[]];
+
+async function allParts(): Promise<Readonly<Record<string, Part>>> {
+  const starts = Object.keys(readyLines).map((image): [string, Part] => [`start-${image}`, ["start", image]]);
+  return {
     "convert-node": ["convert", await realImage("node"), "latest"],
     "convert-python": ["convert", await realImage("python"), "latest"],
     "fuse-read": ["fuse-read"],
     "chunk-store": ["chunk-store"],
-    "tree-walk": ["tree-walk"],
     micro: ["micro"],
-    start: ["start"],
-    containerd: ["containerd", "nginx", "python"],
+    ...Object.fromEntries(starts),
+    "containerd-nginx": ["containerd", "nginx"],
+    "containerd-python": ["containerd", "python"],
   };
-  const script = fileURLToPath(new URL("./run.js", import.meta.url));
-  const run = (...args: readonly string[]): Promise<{ readonly stdout: string }> =>
-    promisify(execFile)(process.execPath, [script, ...args], { maxBuffer: 64e6 });
-  for (const [file, args] of Object.entries(benches)) {
-    const { stdout } = await run(...args);
-    await writeFile(join(directory, `${file}.json`), stdout);
-    console.log(`${file}: ${stdout.replace(/\s+/g, " ").slice(0, 300)}`);
+}
+
+export async function main(args: readonly string[]): Promise<void> {
+  const { positionals, values } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { only: { type: "string" }, again: { type: "boolean", default: false } },
+  });
+  const [directory = ".bench"] = positionals;
+  await mkdir(directory, { recursive: true });
+  const parts = await allParts();
+  const names = values.only?.split(",") ?? Object.keys(parts);
+  for (const name of names) {
+    const part = parts[name];
+    if (part === undefined) throw new Error(`all --only ${name}: expected some of ${Object.keys(parts).join(", ")}`);
+    if (!values.again && (await isThere(directory, name))) console.log(`${name}: is there`);
+    else await measure(directory, name, part);
   }
-  await run("tables", directory);
+  const missing = [];
+  for (const name of Object.keys(parts)) if (!(await isThere(directory, name))) missing.push(name);
+  if (missing.length > 0) console.log(`still to measure: ${missing.join(", ")}`);
+  else for (const last of ["tables", "report"]) await run(last, directory);
+}
+
+async function isThere(directory: string, name: string): Promise<boolean> {
+  const part = await readPart(directory, name);
+  return part?.commit === (await thisMachine()).commit;
+}
+
+async function measure(directory: string, name: string, part: Part): Promise<void> {
+  const startedAtMs = performance.now();
+  const figures = await run(...part);
+  const file = join(directory, `${name}.json`);
+  await writeFile(`${file}.part`, figures);
+  await rename(`${file}.part`, file);
+  console.log(`${name}: measured in ${rounded((performance.now() - startedAtMs) / 1000)} s`);
+}
+
+async function run(...args: readonly string[]): Promise<string> {
+  const script = fileURLToPath(new URL("./run.js", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], { maxBuffer: 64e6 });
+  return stdout;
 }

@@ -5,7 +5,7 @@ interface Figures {
   readonly "pull s": number;
   readonly "empty pod s": number;
 }
-interface ContainerdImage {
+export interface ContainerdImage {
   readonly image: { readonly sizeBytes: number };
   readonly overlayfs: Figures;
   readonly sluice: Figures;

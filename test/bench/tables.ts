@@ -3,11 +3,11 @@
  *
  *     node test/bench/run.js tables [DIRECTORY]
  */
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type Machine, rounded } from "./figures.js";
 import { type Micro, microTables } from "./micro-tables.js";
+import { readImageParts, readPart } from "./parts.js";
 
 type Figures = Readonly<Record<string, unknown>>;
 interface Pair {
@@ -23,23 +23,25 @@ interface StartImage {
 }
 
 export async function main([directory = ".bench"]: readonly string[]): Promise<void> {
-  const read = async <T>(name: string): Promise<Machine & T> =>
-    JSON.parse(await readFile(join(directory, `${name}.json`), "utf8")) as Machine & T; // written by the bench of that name
+  const read = async <T>(name: string): Promise<Machine & T> => there(name, await readPart<T>(directory, name));
   const converts = { node: await read<Figures>("convert-node"), python: await read<Figures>("convert-python") };
   const reads = await read<Readonly<Record<string, Pair>>>("fuse-read");
-  const walk = await read<Figures>("tree-walk");
   const micro = await read<Micro>("micro");
-  const start = await read<{ link: { rate: string; rtt: string }; images: Record<string, StartImage> }>("start");
+  const start = there("start", await readImageParts<StartImage>(directory, "start"));
   const text = [
     heading(start),
     convertTable(converts),
     readTable(reads),
-    walkTable(walk),
-    `## Reads and walks\n\nThe Node image, and a file of 256 MiB of noise, with everything in the store, beside the same on ext4, under an overlay on that, and as EROFS on a local file. _cold_: the page cache is empty. _hits_: what shows the file knows none of its pages, what lies below does. _hot_: everything is in the page cache.\n\n${microTables(micro)}\n\n    node test/bench/run.js micro`,
+    microSection(micro),
     startTable(start.link, start.images),
   ];
   const target = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
   await writeFile(target, `${text.join("\n\n")}\n`);
+}
+
+function there<T>(name: string, part: T | undefined): T {
+  if (part === undefined) throw new Error(`${name} was not measured: node test/bench/run.js all`);
+  return part;
 }
 
 const table = (head: readonly string[], rows: readonly (readonly unknown[])[]): string =>
@@ -66,10 +68,8 @@ const readTable = (reads: Readonly<Record<string, Pair>>): string => {
   return `## Hits through FUSE\n\nThe page cache knows nothing of the file; everything is in the chunk store. Beside a bare server of the same protocol that answers from one file (\`test/bench/raw-fuse-server.js\`).\n\n${table(["", "sluice", "bare server", "sluice ÷ bare"], rows)}\n\n    node test/bench/run.js fuse-read`;
 };
 
-const walkTable = (walk: Figures): string => {
-  const names = ["entries", "mounted s", "unpacked s", "unpacked ÷ mounted"];
-  return `## Cold \`find\` with stat\n\nThe Node image mounted, everything in the store, beside the same tree unpacked on ext4 on the same disk; the page cache dropped before each walk.\n\n${table(names, [names.map((name) => walk[name])])}\n\n    node test/bench/run.js tree-walk`;
-};
+const microSection = (micro: Micro): string =>
+  `## Reads and walks\n\nThe Node image of ${micro.entries} entries (${micro.files} files), and a file of 256 MiB of noise, with everything in the store, beside the same on ext4, under an overlay on that, and as EROFS on a local file; medians of rounds in which all take turns. _cold_: the page cache is empty. _hits_: what shows the file knows none of its pages, what lies below does. _hot_: everything is in the page cache.\n\n${microTables(micro)}\n\n    node test/bench/run.js micro`;
 
 const startTable = (
   link: { readonly rate: string; readonly rtt: string },
@@ -92,7 +92,7 @@ const startTable = (
     ["image", "limit s", "pages read, MB", "compressed, MB", "startup blob ÷ compressed"],
     reads,
   );
-  return `## Starts\n\nTime from the command to the container's ready line over ${link.rate} and ${link.rtt} of round trip. _full_: pull, unpack, start. _overlay_: from the unpacked layers, page cache dropped. _streamed_: nothing recorded, nothing on the node. _optimized_: the same with three starts recorded before. _warm_: again on that node, everything in the store, page cache dropped. _limit_: the longer of the warm start and of what the link needs for the compressed pages that a start reads.\n\n${table(["image", "mode", ...columns], rows)}\n\n${readsTable}\n\n    node test/bench/run.js start [IMAGE …] --rate ${link.rate} --rtt ${link.rtt}`;
+  return `## Starts\n\nTime from the command to the container's ready line over ${link.rate} and ${link.rtt} of round trip. _full_: pull, unpack, start; once. _overlay_: from the unpacked layers, page cache dropped. _streamed_: nothing recorded, nothing on the node. _optimized_: the same with three starts recorded before. _warm_: again on that node, everything in the store, page cache dropped. _limit_: the longer of the warm start and of what the link needs for the compressed pages that a start reads.\n\n${table(["image", "mode", ...columns], rows)}\n\n${readsTable}\n\n    node test/bench/run.js start [IMAGE …] --rate ${link.rate} --rtt ${link.rtt}`;
 };
 
 const readsRow = (name: string, limitSeconds: number, recorded: StartImage["recorded"]): readonly unknown[] => {

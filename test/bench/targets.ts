@@ -3,13 +3,13 @@
  *
  *     node test/bench/run.js targets [DIRECTORY]
  *
- * Reads `start.json`, `micro.json` and `containerd.json`, those that are there, in DIRECTORY (default `.bench`), where `all` leaves them. Exits 1 when a line was missed.
+ * Reads what is there of the parts `start`, `containerd` and `micro` in DIRECTORY (default `.bench`), where `all` leaves them. Exits 1 when a line was missed.
  */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { containerdLines } from "./containerd-targets.js";
+import { type ContainerdImage, containerdLines } from "./containerd-targets.js";
 import { rounded } from "./figures.js";
+import type { Micro } from "./micro-tables.js";
 import { microLines } from "./micro-targets.js";
+import { readImageParts, readPart } from "./parts.js";
 import { atMost, type TargetLine } from "./target-line.js";
 
 interface Figures {
@@ -30,36 +30,23 @@ interface StartImage {
 }
 
 export async function main([directory = ".bench"]: readonly string[]): Promise<void> {
-  const read = async <T>(
-    name: string,
-    linesOf: (figures: T) => readonly TargetLine[],
-  ): Promise<readonly TargetLine[]> => {
-    const figures = await readFigures<T>(join(directory, `${name}.json`));
-    return figures === undefined ? [] : linesOf(figures);
-  };
+  const start = await readImageParts<StartImage>(directory, "start");
+  const containerd = await readImageParts<ContainerdImage>(directory, "containerd");
+  const micro = await readPart<Micro>(directory, "micro");
   const lines = [
-    ...(await read("start", startLines)),
-    ...(await read("containerd", containerdLines)),
-    ...(await read("micro", microLines)),
+    ...(start ? startLines(start) : []),
+    ...(containerd ? containerdLines(containerd) : []),
+    ...(micro ? microLines(micro) : []),
   ];
-  if (lines.length === 0)
+  if (lines.length === 0) {
     throw new Error(`${directory} has no figures: make them with node test/bench/run.js all ${directory}`);
+  }
   for (const { what, measured, bound, wanted, isHeld } of lines) {
     console.log(`${isHeld ? "held  " : "MISSED"} ${what}: ${rounded(measured)}, ${bound} ${rounded(wanted)}`);
   }
   const missed = lines.filter(({ isHeld }) => !isHeld).length;
   console.log(`${lines.length - missed} held, ${missed} missed`);
   if (missed > 0) process.exitCode = 1;
-}
-
-/** Undefined when that bench was not run. */
-async function readFigures<T>(path: string): Promise<T | undefined> {
-  try {
-    return JSON.parse(await readFile(path, "utf8")) as T; // written by the bench of that name
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
 }
 
 interface Start {

@@ -7,20 +7,17 @@
  * Each takes turns in going first, so that neither always finds the caches as the other left them.
  */
 import { execFile, spawn } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { digestOfHash } from "@sluice/oci";
-import { FuseSession, isMountpoint, type MountableDisk, unmount } from "@sluice/snapshotter";
-import { type ChunkStore, openChunkStore, verifyChunk } from "@sluice/store";
+import { isMountpoint, unmount } from "@sluice/snapshotter";
 import { median, thisMachine } from "./figures.js";
 
 const run = promisify(execFile);
 const script = (name: string): string => new URL(name, import.meta.url).pathname;
-const chunkBlocks = 64;
 
 interface Figures {
   /** Microseconds a read of 4 KiB. */
@@ -32,10 +29,9 @@ interface Figures {
 
 export async function main([rounds = "9", mebibytes = "256"]: readonly string[]): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), "sluice-bench-"));
-  const content = randomBytes(Number(mebibytes) * 2 ** 20);
   const source = join(work, "source");
-  await writeFile(source, content);
-  const servers = { ours: await serveOurs(work, content), raw: await serveRaw(work, source) };
+  await writeFile(source, randomBytes(Number(mebibytes) * 2 ** 20));
+  const servers = { ours: await serveOurs(work, source), raw: await serveRaw(work, source) };
   const figures = { ours: emptyFigures(), raw: emptyFigures() };
   try {
     for (let round = 0; round < Number(rounds); round++) {
@@ -74,57 +70,30 @@ interface Server {
   stop(): Promise<void>;
 }
 
-/** The real thing: a session over a chunk store. */
-async function serveOurs(work: string, content: Buffer): Promise<Server> {
-  const chunks = await openChunkStore({ folder: join(work, "store"), budgetBytes: content.length * 2 });
-  const disk = await fill(chunks, content);
-  const session = await FuseSession.open({
-    mountpoint: join(work, "ours"),
-    chunks,
-    readMiss: () => Promise.reject(new Error("a bench of hits has missed")),
-    onEvent: (event) => console.error(event),
-  });
-  const file = session.addDisk({ name: "file", sizeBytes: content.length, ...disk });
-  return {
-    file: session.pathOf(file),
-    stop: async () => {
-      await session.close({ force: true });
-      await chunks.close();
-    },
-  };
-}
+/** The real thing, in a process of its own like the yardstick: a bench that forks beside it would stop it each time. */
+const serveOurs = async (work: string, source: string): Promise<Server> => {
+  const directory = join(work, "ours");
+  await mkdir(directory);
+  const file = join(directory, "file");
+  return await serve(file, [script("run.js"), "fuse-read-server", source, join(work, "store"), directory]);
+};
 
-async function fill(
-  chunks: ChunkStore,
-  content: Buffer,
-): Promise<Pick<MountableDisk, "startBlock" | "blocks" | "slots" | "offsetInChunk">> {
-  const count = Math.ceil(content.length / (chunkBlocks * 4096));
-  const piece = (row: number): Buffer => content.subarray(row * chunkBlocks * 4096, (row + 1) * chunkBlocks * 4096);
-  const ids = Buffer.concat(
-    Array.from({ length: count }, (_, row) => createHash("sha256").update(piece(row)).digest()),
-  );
-  for (let row = 0; row < count; row++) {
-    await chunks.put(verifyChunk(digestOfHash(ids.subarray(row * 32, row * 32 + 32)), piece(row)));
-  }
-  const blocks = Uint32Array.from({ length: count }, (_, row) => piece(row).length / 4096);
-  const { slots } = await chunks.bind(
-    ids,
-    blocks.map((each) => each * 4096),
-  );
-  const startBlock = Uint32Array.from({ length: count }, (_, row) => row * chunkBlocks);
-  return { startBlock, blocks, slots, offsetInChunk: new Uint32Array(count) };
-}
-
-async function serveRaw(work: string, source: string): Promise<Server> {
+/** The least that a Node process can do. */
+const serveRaw = async (work: string, source: string): Promise<Server> => {
   const directory = join(work, "raw");
   await mkdir(directory);
-  const child = spawn(process.execPath, [script("raw-fuse-server.js"), source, directory, "2"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  await once(child.stdout, "data");
+  return await serve(join(directory, "file"), [script("raw-fuse-server.js"), source, directory, "2"]);
+};
+
+/** Starts a program that says when it is ready and ends when its mount is taken away. */
+async function serve(file: string, command: readonly string[]): Promise<Server> {
+  const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "inherit"] });
+  await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
+  if (child.exitCode !== null) throw new Error(`${command.join(" ")} ended with ${child.exitCode}`);
   return {
-    file: join(directory, "file"),
+    file,
     stop: async () => {
+      const directory = dirname(file);
       if (await isMountpoint(directory)) await unmount(directory, { lazy: true });
       if (child.exitCode === null) await once(child, "exit");
     },

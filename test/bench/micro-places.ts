@@ -61,8 +61,12 @@ export async function makePlaces(work: string): Promise<Places> {
     const sluice = join(work, "sluice");
     for (const [name, reference] of Object.entries({ tree: image, file: large })) {
       await mkdir(join(sluice, name), { recursive: true });
-      await sluiceJson(["mount", reference, join(sluice, name), "--driver", "erofs", "--root", root]);
+      const mount = (): Promise<unknown> =>
+        sluiceJson(["mount", reference, join(sluice, name), "--driver", "erofs", "--root", root]);
+      await mount();
       await run("sh", ["-c", 'tar -C "$1" -c . | cat > /dev/null', "sh", join(sluice, name)]); // into the store
+      await sluiceJson(["umount", join(sluice, name), "--root", root]);
+      await mount(); // as a disk that is whole
     }
     for (const kind of ["overlay", "erofs"] as const) {
       for (const name of ["tree", "file"]) {

@@ -155,6 +155,7 @@ export class Disks {
       ...createOpenDisk(digest, map, ahead, (listener) => arrivals.listen(listener)),
       isRecorded,
       isStreaming: map.startChunks().startup.some((chunk) => !map.isStored(chunk)),
+      isWhole: map.wantedChunks().every((chunk) => map.isStored(chunk)),
     };
     let isUnaskedFetched = false;
     const opened: Opened = {

@@ -28,6 +28,8 @@ export interface OpenDisk {
   readonly isRecorded?: boolean | undefined;
   /** See `MountableDisk.isStreaming`. */
   readonly isStreaming?: boolean | undefined;
+  /** See `MountableDisk.isWhole`. */
+  readonly isWhole?: boolean | undefined;
   readonly sizeBytes: number;
   /** Columns of the disk's pieces; see `DiskFile`. */
   readonly startBlock: Uint32Array;

@@ -23,6 +23,8 @@ export interface MountableDisk {
   readonly isRecorded?: boolean | undefined;
   /** What its start is expected to read is on its way. Each page that the kernel reads ahead of somebody may be one that nobody expected and that he has to wait for. */
   readonly isStreaming?: boolean | undefined;
+  /** Every chunk was in the store when the disk was opened: what the kernel reads ahead costs the network nothing. */
+  readonly isWhole?: boolean | undefined;
 
   /**
    * Tells of blocks that a start needs and that are in the store: at once of those that are there, later of others as they come in. Until the answer is called. For

@@ -11,6 +11,7 @@ export {
   unmountEntries,
 } from "./kernel/mount.js";
 export { isMountpoint, type MountEntry, mountOn, mountTable } from "./kernel/mount-table.js";
+export { readAheadBytesOf } from "./kernel/opening-with-read-ahead.js";
 export { canResend, FuseProtocolError, type InitParameters } from "./protocol/init.js";
 export { noPushes, type PushCounts } from "./push/push-counts.js";
 export type { PushLimits } from "./push/pusher.js";

@@ -6,7 +6,7 @@ import { KernelCallError } from "../../fuse/kernel/kernel-call-error.js";
 import { attachLoop, backingOf } from "../../fuse/kernel/loop.js";
 import { mountErofs, unmount, unmountEntries } from "../../fuse/kernel/mount.js";
 import { type MountEntry, mountTable } from "../../fuse/kernel/mount-table.js";
-import { OpeningWithoutReadAhead } from "../../fuse/kernel/opening-without-read-ahead.js";
+import { OpeningWithReadAhead } from "../../fuse/kernel/opening-with-read-ahead.js";
 import type { DiskFile } from "../../fuse/serve/disk-file.js";
 import {
   defaultFuseConfig,
@@ -40,7 +40,7 @@ export class ErofsDriver implements Driver {
   readonly #options: ErofsDriverOptions;
   readonly #disks: Map<number, MountableDisk> = new Map();
   readonly #mounts: Set<ErofsMount> = new Set();
-  readonly #opening: OpeningWithoutReadAhead;
+  readonly #opening: OpeningWithReadAhead;
   /** Kept descriptors serve one connection. When that could not be begun, the next one has its own and ends with this process. */
   #devicesUsed = false;
   #session: Promise<FuseSession> | undefined;
@@ -52,7 +52,7 @@ export class ErofsDriver implements Driver {
   constructor(options: ErofsDriverOptions) {
     this.#options = options;
     const { backing = "auto", mountpoint, readAheadBytes = defaultFuseConfig.readAheadBytes } = options;
-    this.#opening = new OpeningWithoutReadAhead(mountpoint, readAheadBytes);
+    this.#opening = new OpeningWithReadAhead(mountpoint, readAheadBytes);
     this.#isOnLoop = backing === "loop" || (backing === "auto" && !isFileBacked(release()));
   }
 
@@ -85,8 +85,10 @@ export class ErofsDriver implements Driver {
     try {
       const mount = (): Promise<void> => this.#mountFile(session.pathOf(file), mountpoint);
       if (this.#options.readAheadBytes === 0) await mountWithoutReadAhead(mountpoint, mount);
-      else if (disk.isRecorded) await mountReadingAheadLater(mountpoint, () => this.#opening.around(mount), startMs);
+      else if (disk.isRecorded)
+        await mountReadingAheadLater(mountpoint, () => this.#opening.around("none", mount), startMs);
       else if (disk.isStreaming) await mountReadingAheadLater(mountpoint, mount, startMs);
+      else if (disk.isWhole) await this.#opening.around("wide", mount);
       else await mount();
     } catch (error) {
       stopPushing();

@@ -127,8 +127,10 @@ export class StreamedImages implements StreamedLayers {
 
   async collect(needed: readonly Digest[]): Promise<void> {
     const { prefixes, disks } = this.#parts;
+    const artifacts = new Set(needed);
     this.#lookups.clear(); // what was found for images that were removed since goes from the node now
-    await prefixes.collect(new Set(needed), (artifact) => disks.digests.includes(artifact));
+    await this.#shown.releaseOthers(artifacts); // one that is about to be claimed is mounted again by its container
+    await prefixes.collect(artifacts, (artifact) => disks.digests.includes(artifact));
   }
 
   async #countStored(artifact: Digest): Promise<SnapshotUsage> {
@@ -192,7 +194,8 @@ export class StreamedImages implements StreamedLayers {
     const mounted = this.#mount(found);
     try {
       const late = `${reference}: its disk was not mounted`;
-      this.#shown.hold(await inTime(late, maxMountMs, () => mounted, "NOT_MOUNTABLE"));
+      const lease = await inTime(late, maxMountMs, () => mounted, "NOT_MOUNTABLE");
+      this.#shown.hold(lease, found.image.artifact.manifest.digest);
     } catch (error) {
       if (!(error instanceof NotStreamableError)) {
         const why = error instanceof Error ? error.message : String(error);

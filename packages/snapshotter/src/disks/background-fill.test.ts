@@ -35,6 +35,7 @@ describe("the fill in the background", () => {
   let bytes: number;
   let degraded: string | undefined;
   let onFetch: () => void;
+  let store: (chunk: number) => unknown;
   beforeEach(() => {
     stored = new Set([1]);
     asked = [];
@@ -44,6 +45,7 @@ describe("the fill in the background", () => {
     bytes = 0;
     degraded = undefined;
     onFetch = () => undefined;
+    store = (chunk) => stored.add(chunk);
   });
   const map = (): DiskMap =>
     new DiskMap(toc, { slots: Int32Array.from({ length: 7 }, (_, i) => i) }, { isStored: (slot) => stored.has(slot) });
@@ -54,10 +56,10 @@ describe("the fill in the background", () => {
     asked.push(chunk);
     onFetch();
     if (failing.has(chunk)) throw new Error("not now");
-    if (degraded === undefined) stored.add(chunk);
+    if (degraded === undefined) store(chunk);
   };
   const none = { requests: 0, bytes: 0, chunks: 0 };
-  const fill = (rateBytesPerSecond = 0): BackgroundFill =>
+  const fill = (rateBytesPerSecond = 0, againMs = 5): BackgroundFill =>
     new BackgroundFill({
       chunks: {
         fetch,
@@ -69,7 +71,7 @@ describe("the fill in the background", () => {
       store: { stats: () => ({ bytes, budgetBytes: 1_000_000, degraded }) as never }, // the only numbers that are looked at
       rateBytesPerSecond,
       quietMs: 5,
-      againMs: 5,
+      againMs,
     });
   const never = new AbortController().signal;
 
@@ -78,6 +80,12 @@ describe("the fill in the background", () => {
     expect(asked).toEqual([0, 3, 4, 5, 6]);
     expect(await fill().fill(map(), never)).toBe("complete");
     expect(asked).toHaveLength(5);
+  });
+
+  it("is complete when what it fetched last is written, not a pause later", async () => {
+    store = (chunk) => setTimeout(() => stored.add(chunk), 30);
+    expect(await fill(0, 3_600_000).fill(map(), never)).toBe("complete");
+    expect(asked).toEqual([0, 3, 4, 5, 6]);
   });
 
   it("waits while readers wait for the network", async () => {

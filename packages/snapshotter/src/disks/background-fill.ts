@@ -22,6 +22,8 @@ export type FillOutcome = "complete" | "no-room";
 /** One request. Small, so that a reader who comes waits for little. Compressed bytes. */
 const batchBytes = 1024 * 1024;
 const maxAgainMs = 10 * 60_000;
+/** A chunk is written in less, where the disk is not busy. Milliseconds. */
+const firstLookMs = 20;
 
 /**
  * Fetches what open disks still lack, one disk after the other, when no reader waits for the network: afterwards they need no registry. What is there already is not
@@ -45,8 +47,15 @@ export class BackgroundFill {
       if (missing.length === 0) return "complete";
       if (!this.#hasRoomFor(map, missing)) return "no-room";
       await this.#queue.add(() => this.#round(map, missing, signal), { signal });
-      if (missingChunks(map).length === 0) return "complete";
-      await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => signal.throwIfAborted());
+      await this.#pause(map, pauseMs, signal).catch(() => signal.throwIfAborted());
+    }
+  }
+
+  /** Until the time is over or everything is here: a chunk that was fetched is stored a moment later. */
+  async #pause(map: DiskMap, pauseMs: number, signal: AbortSignal): Promise<void> {
+    for (let passedMs = 0, stepMs = firstLookMs; passedMs < pauseMs; passedMs += stepMs, stepMs *= 2) {
+      if (missingChunks(map).length === 0) return;
+      await sleep(Math.min(stepMs, pauseMs - passedMs), undefined, { signal, ref: false });
     }
   }
 

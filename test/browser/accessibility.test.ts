@@ -9,9 +9,15 @@ const missing = missingPrograms({ chromium: "chromium" });
 describe.skipIf(missing !== "")(`the web page for everybody ${missing}`, () => {
   let site: ShownSite;
   beforeAll(async () => {
-    site = await showSite();
+    site = await showSite({ conversions: { concurrency: 0 } });
     await site.pushImage("team/app", "v1");
     await site.convert("team/app", "v1");
+    await site.pushImage("team/app", "waiting");
+    const headers = { "content-type": "application/json" };
+    const ask = (method: string, path: string, body: object): Promise<Response> =>
+      site.registry.send(method, `/api/v1/${path}`, { headers, body: JSON.stringify(body) });
+    await ask("PATCH", "repository?name=team/app", { streaming: "Active" });
+    await ask("POST", "operations", { repository: "team/app", reference: "waiting" });
   });
   afterAll(() => site[Symbol.asyncDispose]());
   afterEach(async () => expect(await site.closePages()).toEqual([]));
@@ -19,7 +25,9 @@ describe.skipIf(missing !== "")(`the web page for everybody ${missing}`, () => {
   const views = {
     repositories: ["", "Repositories"],
     repository: ["#repository?name=team/app", "team/app"],
+    waiting: ["#image?repository=team/app&reference=waiting", "team/app:waiting"],
     image: ["#image?repository=team/app&reference=v1", "team/app:v1"],
+    operations: ["#operations", "Conversions"],
     refused: ["#image?repository=team/app&reference=no-such", "Not shown"],
   } as const;
 

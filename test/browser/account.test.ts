@@ -70,6 +70,20 @@ describe.skipIf(missing !== "")(`signing in to the web page ${missing}`, () => {
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
   });
 
+  it("is asked for again when the password is no longer taken, and leads to where somebody was", async () => {
+    const password = await made("POST", "/accounts", { name: "leaver", kind: "token", scopeMap: "readers" });
+    const page = await site.open("#repository?name=team/app");
+    await signIn(page, "leaver", password);
+    await page.getByRole("heading", { name: "team/app" }).waitFor();
+    const headers = { authorization: `Basic ${Buffer.from(`admin:${admin}`).toString("base64")}` };
+    expect((await site.registry.send("DELETE", "/api/v1/accounts/leaver", { headers })).ok).toBe(true);
+    await page.getByRole("link", { name: "v1" }).click();
+    await page.getByRole("alert").getByText("no longer takes the password of leaver. Sign in again.").waitFor();
+    await signIn(page, "admin", admin);
+    await page.getByRole("heading", { name: "team/app:v1" }).waitFor();
+    expect(await page.getByRole("alert").count()).toBe(0);
+  });
+
   it("ends with signing out", async () => {
     const page = await site.open("#repository?name=team/app");
     await signIn(page, "admin", admin);

@@ -84,7 +84,13 @@ describe.skipIf(missing !== "")(`looking at the registry in a browser ${missing}
       annotations: { "dev.sluice.startup.recordings": "3" },
     });
     expect((await site.registry.pushManifest("recorded", artifact.digest, artifact.bytes)).status).toBe(201);
-    const page = await site.open("#image?repository=recorded&reference=v1");
+    // As a registry does that sends readers of blobs to a bucket: the page may ask nobody but the registry.
+    const page = await site.open("#nowhere");
+    await page.route("**/blobs/*", async (route) => {
+      if (route.request().headers()["sluice-redirect"] === "never") return await route.continue();
+      await route.fulfill({ status: 307, headers: { location: "http://bucket.invalid/" } });
+    });
+    await page.goto(page.url().replace("#nowhere", "#image?repository=recorded&reference=v1"));
     expect(await fact(page, "A start fetches first").textContent()).toMatch(/^1\.0 KiB, \d\.\d % of the original$/);
     expect(await fact(page, "Its startup set").textContent()).toBe("learned from 3 recorded starts");
     expect(await fact(page, "Recorded starts").textContent()).toBe("2.5 s, read 32.0 KiB");
@@ -112,6 +118,58 @@ describe.skipIf(missing !== "")(`looking at the registry in a browser ${missing}
     await more.click();
     await page.getByRole("row", { name: "t69" }).waitFor();
     expect([await page.getByRole("row").count(), await more.isHidden()]).toEqual([61, true]);
+  });
+
+  it("says what is loading, and does not show late what was left meanwhile", async () => {
+    const page = await site.open();
+    await heading(page, "Repositories").waitFor();
+    let answer = (): void => undefined;
+    const slow = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route("**/v2/team/app/tags/list*", async (route) => {
+      await slow;
+      await route.continue().catch(() => undefined); // the page asks no longer
+    });
+    await page.getByRole("link", { name: "team/app" }).click();
+    await page.getByRole("status").getByText("Loading…").waitFor();
+    await page.getByRole("link", { name: "team/tools" }).click();
+    await heading(page, "team/tools").waitFor();
+    answer();
+    await page.getByRole("row", { name: /^latest sha256:.* No$/ }).waitFor();
+    expect(await heading(page, "team/tools").count()).toBe(1);
+  });
+
+  it("says that the registry is asked too often, and asks again when somebody wants it", async () => {
+    const errors = [{ code: "TOOMANYREQUESTS", message: "too many requests; wait a minute" }];
+    const page = await site.open("#nowhere");
+    await page.route("**/tags/list*", (route) => route.fulfill({ status: 429, json: { errors } }), { times: 1 });
+    await page.getByRole("link", { name: "team/app" }).click();
+    await page.getByRole("alert").getByText("too many requests; wait a minute").waitFor();
+    await page.getByRole("button", { name: "Try again" }).click();
+    await heading(page, "team/app").waitFor();
+    expect(await page.getByRole("alert").count()).toBe(0);
+  });
+
+  it("shows what is there when a tag has gone since it was listed, and says so in its row", async () => {
+    const page = await site.open();
+    await page.route("**/manifests/plain", (route) =>
+      route.continue({ url: `${site.registry.server.url}/v2/team/app/manifests/gone` }),
+    );
+    await page.getByRole("link", { name: "team/app" }).click();
+    await page.getByRole("row", { name: /^plain team\/app has no manifest gone/ }).waitFor();
+    await page.getByRole("row", { name: /^v1 sha256:.* Yes$/ }).waitFor();
+    expect(await page.getByRole("alert").count()).toBe(0);
+  });
+
+  it("says so where nothing is there", async () => {
+    const page = await site.open("#nowhere");
+    await heading(page, "Repositories").waitFor();
+    await page.route("**/_catalog*", (route) => route.fulfill({ json: { repositories: null } }));
+    await page.goto(page.url().replace("#nowhere", "#repositories"));
+    await page.getByText("There is no repository yet, or none that you may list.").waitFor();
+    await page.getByRole("link", { name: "Conversions" }).click();
+    await page.getByText("No conversion is known.").waitFor();
   });
 
   it("puts what others wrote into the page as text, wherever it stands", async () => {

@@ -150,6 +150,8 @@ describe.skipIf(missing !== "")(`in an S3 bucket ${missing}`, () => {
       expect([sent.status, sent.headers.get("location")]).toEqual([307, expect.stringContaining(storage.endpoint)]);
       expect((await fetch(url, { method: "HEAD", redirect: "manual" })).status).toBe(200);
       expect(await (await fetch(url)).text()).toBe("in the bucket");
+      const here = await fetch(url, { headers: { "sluice-redirect": "never" }, redirect: "manual" });
+      expect([here.status, await here.text()]).toEqual([200, "in the bucket"]);
       const part = await fetch(url, { headers: { range: "bytes=3-5" } });
       expect([part.status, await part.text()]).toEqual([206, "the"]);
       expect((await fetch(url.replace(digest, sha256Of("none")), { redirect: "manual" })).status).toBe(404);

@@ -24,8 +24,8 @@ export interface ShownSite extends AsyncDisposable {
   /** Closes what was opened. @returns what the browser complained of: exceptions, refused scripts and styles */
   closePages(): Promise<readonly string[]>;
   repository(name: string): Repository;
-  /** Pushes an image of a small program. @returns its digest */
-  pushImage(repository: string, tag: string): Promise<string>;
+  /** Pushes an image of a small program. @param content of the program; default: what compresses well @returns its digest */
+  pushImage(repository: string, tag: string, content?: Uint8Array): Promise<string>;
   /** Converts it. @returns the digest of the artifact */
   convert(repository: string, tag: string): Promise<string>;
 }
@@ -53,8 +53,7 @@ export async function showSite(options: Parameters<typeof startTestServer>[0] = 
       return told;
     },
     repository: (name) => client.repository(host, name),
-    pushImage: async (name, tag) => {
-      const content = Buffer.from(Array.from({ length: 40 * 4096 }, (_, i) => (i >> 12) ^ (i * 7)));
+    pushImage: async (name, tag, content = compressible) => {
       const layers = [
         [
           { name: "bin/program", mode: 0o755, content },
@@ -79,6 +78,8 @@ export async function showSite(options: Parameters<typeof startTestServer>[0] = 
     },
   };
 }
+
+const compressible = Buffer.from(Array.from({ length: 40 * 4096 }, (_, i) => (i >> 12) ^ (i * 7)));
 
 async function newPage(
   browser: Browser,

@@ -1,14 +1,22 @@
 import { button, element } from "./element.js";
 
+/** Words of the two buttons. */
+interface Answers {
+  readonly yes: string;
+  readonly no: string;
+  /** Nothing is lost by it. */
+  readonly isHarmless?: boolean;
+}
+
 /**
- * Asks before something is done that cannot be taken back. The browser's own modal dialog: it keeps the focus inside, Escape is no, and
+ * Asks before something is done that costs or destroys. The browser's own modal dialog: it keeps the focus inside, Escape is no, and
  * the focus goes back to where it was.
  * @returns whether it shall be done
  */
-export function confirmed(title: string, text: string, yes: string): Promise<boolean> {
+export function confirmed(title: string, text: string, { yes, no, isHarmless = false }: Answers): Promise<boolean> {
   return new Promise((resolve) => {
     let answer = false;
-    const no = button("Keep it", async () => dialog.close(), { autofocus: "" });
+    const refuse = button(no, async () => dialog.close(), { autofocus: "" });
     const dialog = element(
       "dialog",
       { "aria-labelledby": "confirm-title", "aria-describedby": "confirm-text" },
@@ -17,14 +25,14 @@ export function confirmed(title: string, text: string, yes: string): Promise<boo
       element(
         "p",
         { class: "actions" },
-        no,
+        refuse,
         button(
           yes,
           async () => {
             answer = true;
             dialog.close();
           },
-          { class: "danger" },
+          { class: isHarmless ? "primary" : "danger" },
         ),
       ),
     );

@@ -3,6 +3,7 @@ import { button, element } from "./element.js";
 import { RefusedError, Registry } from "./registry.js";
 import type { Stage, View } from "./view.js";
 import { imageView } from "./views/image.js";
+import { operationsView } from "./views/operations.js";
 import { repositoriesView } from "./views/repositories.js";
 import { repositoryView } from "./views/repository.js";
 import { signInForm } from "./views/sign-in.js";
@@ -11,6 +12,7 @@ const views: Readonly<Record<string, View>> = {
   repositories: repositoriesView,
   repository: repositoryView,
   image: imageView,
+  operations: operationsView,
 };
 
 const registry = new Registry();
@@ -21,8 +23,8 @@ const account = byId("account");
 /** Ends with the view that is shown. */
 let shown = new AbortController();
 
-/** Shows what the address says. */
-async function show(): Promise<void> {
+/** Shows what the address says. @param reason why it is shown again, if it is */
+async function show(reason?: string): Promise<void> {
   shown.abort();
   shown = new AbortController();
   const { signal } = shown;
@@ -46,49 +48,63 @@ async function show(): Promise<void> {
         if (!signal.aborted) tell(error);
       }
     },
-    reload: () => void show(),
+    tell,
+    reload: (why = "") => {
+      if (!signal.aborted) void show(why);
+    },
   };
   try {
     const content = await (views[view] ?? repositoriesView)(stage);
-    if (!signal.aborted) put(content);
+    if (!signal.aborted) put(content, reason);
   } catch (error) {
     if (signal.aborted) return;
     put([
       element("h1", { tabindex: "-1" }, "Not shown"),
-      element("p", { class: "actions" }, button("Try again", show)),
+      element(
+        "p",
+        { class: "actions" },
+        button("Try again", () => show()),
+      ),
     ]);
     tell(error);
   }
 }
 
-/** Puts a view in place of the last one. The focus goes to its heading, which screen readers then read. */
-function put(content: readonly Node[]): void {
-  status.textContent = "";
+/**
+ * Puts a view in place of the last one. The focus goes to its heading, which screen readers then read; when a view comes again, only if
+ * it was in what went.
+ */
+function put(content: readonly Node[], reason?: string): void {
+  status.textContent = reason ?? "";
   main.replaceChildren(...content);
   const heading = main.querySelector("h1");
   document.title = `${heading?.textContent ?? "Registry"} · sluice`;
-  heading?.focus();
+  if (reason === undefined || document.activeElement === document.body) heading?.focus();
 }
 
-/** Says what went wrong; who could do it after signing in may sign in. */
+/** Says what went wrong. Who could do it after signing in may sign in; whose password is no longer taken, again. */
 function tell(error: unknown): void {
-  if (error instanceof RefusedError && error.status === 401 && registry.account === undefined) askToSignIn();
-  else problem.textContent = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof RefusedError && error.status === 401)) {
+    say(error);
+    return;
+  }
+  const { account: before } = registry;
+  registry.signOut();
+  askToSignIn();
+  if (before !== undefined)
+    problem.textContent = `The registry no longer takes the password of ${before}. Sign in again.`;
 }
 
 function askToSignIn(): void {
+  // What the view still loads must not come in between.
+  shown.abort();
   problem.textContent = "";
-  put(
-    signInForm(
-      registry,
-      () => void show(),
-      (error) => tellRefused(error),
-    ),
-  );
+  showAccount();
+  put(signInForm(registry, () => void show(), say));
   main.querySelector("input")?.focus();
 }
 
-function tellRefused(error: unknown): void {
+function say(error: unknown): void {
   problem.textContent = error instanceof Error ? error.message : String(error);
 }
 

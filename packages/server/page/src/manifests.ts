@@ -116,7 +116,7 @@ export async function readDocument(
   signal: AbortSignal,
 ): Promise<Members> {
   if (size > maxDocumentBytes) throw new AnswerError(`${digest} is larger than ${maxDocumentBytes} bytes`);
-  return membersOf((await registry.get(pathOf(repository, "blobs", digest), signal)).document, digest);
+  return membersOf((await registry.getHere(pathOf(repository, "blobs", digest), signal)).document, digest);
 }
 
 /** The format's limit for recordings, the largest of them. Bytes. */

@@ -56,10 +56,18 @@ export class Registry {
     return await this.send("GET", path, undefined, signal);
   }
 
+  /** What the registry would send others elsewhere for, to a bucket: the policy of the page lets it ask nobody else. @throws {RefusedError} */
+  async getHere(path: string, signal: AbortSignal): Promise<Answer> {
+    return await this.#ask("GET", path, { headers: { ...this.#headers(), "sluice-redirect": "never" }, signal });
+  }
+
+  #headers(): Record<string, string> {
+    return this.#authorization === undefined ? {} : { authorization: this.#authorization };
+  }
+
   /** @throws {RefusedError} */
   async send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Answer> {
-    const headers: Record<string, string> = {};
-    if (this.#authorization !== undefined) headers["authorization"] = this.#authorization;
+    const headers = this.#headers();
     if (body !== undefined) headers["content-type"] = "application/json";
     return await this.#ask(method, path, {
       headers,
@@ -70,10 +78,21 @@ export class Registry {
 
   async #ask(method: string, path: string, init: RequestInit): Promise<Answer> {
     // Nothing of a private registry stays in the browser's cache, no cookie goes out, nobody is sent elsewhere.
-    const response = await fetch(path, { ...init, method, cache: "no-store", credentials: "omit", redirect: "error" });
-    const text = await response.text();
+    const rules = { cache: "no-store", credentials: "omit", redirect: "error" } as const;
+    const { response, text } = await received(fetch(path, { ...init, ...rules, method }));
     if (!response.ok) throw new RefusedError(response.status, refusalText(response.status, text));
     return { status: response.status, headers: response.headers, document: parsed(text, path) };
+  }
+}
+
+/** @throws {AnswerError} in words of ours when the network fails: those of browsers differ and say little */
+async function received(asked: Promise<Response>): Promise<{ readonly response: Response; readonly text: string }> {
+  try {
+    const response = await asked;
+    return { response, text: await response.text() };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new AnswerError("the registry does not answer: it is stopped, or the network between is broken");
   }
 }
 

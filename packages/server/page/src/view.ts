@@ -9,10 +9,12 @@ export interface Stage {
   readonly signal: AbortSignal;
   /** Tells everybody, screen readers included, what happened. */
   announce(text: string): void;
-  /** Runs what somebody asked for; what goes wrong is shown, and who is not signed in may do so. */
+  /** Runs what somebody asked for; what goes wrong is shown, as by `tell`. */
   attempt(work: () => Promise<void>): Promise<void>;
-  /** Shows the same view anew. */
-  reload(): void;
+  /** Shows what went wrong in what nobody asked for just now; whoever is not signed in, or no longer, may do so. */
+  tell(error: unknown): void;
+  /** Shows the same view anew, and says why. */
+  reload(reason?: string): void;
 }
 
 /** Loads what it shows, then shows it; the first heading names it. */

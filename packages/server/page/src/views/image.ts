@@ -2,6 +2,7 @@ import { imageLink, repositoryLink } from "../address.js";
 import { isStreaming, streamableOf } from "../artifacts.js";
 import { confirmed } from "../confirm.js";
 import { button, digestText, element, facts, row, table } from "../element.js";
+import { fillLate } from "../late.js";
 import {
   type Descriptor,
   deleteManifest,
@@ -11,6 +12,7 @@ import {
   readManifest,
   sizeOf,
 } from "../manifests.js";
+import { listOperations, type Operation } from "../operations.js";
 import { bytesText, timeText } from "../quantities.js";
 import type { Stage } from "../view.js";
 import { Waiting } from "../waiting.js";
@@ -27,15 +29,24 @@ export async function imageView(stage: Stage): Promise<readonly Node[]> {
   const referrers = (
     await Promise.all(subjects.map((subject) => listReferrers(registry, repository, subject, signal)))
   ).flat();
+  const conversions = image
+    ? (await listOperations(registry, { repository, digest: image.digest }, undefined, signal)).items
+    : [];
   return [
     element("h1", { tabindex: "-1" }, `${repository}${reference.includes(":") ? "@" : ":"}${reference}`),
     element("p", {}, element("a", { href: repositoryLink(repository) }, `All of ${repository}`)),
     facts(await factsOf(stage, repository, manifest)),
     ...(manifest.isIndex ? platformTable(repository, manifest) : []),
     ...(image
-      ? await streamingSection(stage, { repository, reference, image, artifacts: referrers.filter(isStreaming) })
+      ? await streamingSection(stage, {
+          repository,
+          reference,
+          image,
+          artifacts: referrers.filter(isStreaming),
+          conversion: conversions[0],
+        })
       : []),
-    ...referrersSection(stage, repository, referrers),
+    ...referrersSection(stage, repository, referrers, conversions),
     ...layersSection(manifest),
   ];
 }
@@ -82,13 +93,18 @@ function platformTable(repository: string, { manifests }: Manifest): readonly No
   return [element("h2", {}, "Platforms"), table("One image each", ["Platform", "Digest", "Size"], rows)];
 }
 
-function referrersSection(stage: Stage, repository: string, referrers: readonly Descriptor[]): readonly Node[] {
+function referrersSection(
+  stage: Stage,
+  repository: string,
+  referrers: readonly Descriptor[],
+  conversions: readonly Operation[],
+): readonly Node[] {
   const { registry, signal } = stage;
   const waiting = new Waiting();
   const rows = referrers.map((referrer) => {
     const size = element("span", {}, "…");
     waiting.run(() =>
-      stage.attempt(async () => {
+      fillLate(stage, size, async () => {
         size.textContent = bytesText(sizeOf(await readManifest(registry, repository, referrer.digest, signal)));
       }),
     );
@@ -100,7 +116,7 @@ function referrersSection(stage: Stage, repository: string, referrers: readonly 
     return row(
       element("span", {}, link, " ", digestText(referrer.digest)),
       size,
-      dateOf(referrer),
+      dateOf(referrer, conversions),
       isStreaming(referrer) ? deleteButton(stage, repository, referrer.digest) : "",
     );
   });
@@ -109,9 +125,10 @@ function referrersSection(stage: Stage, repository: string, referrers: readonly 
   return [heading, table("What is attached to it", ["Type and digest", "Size", "Made", "Delete"], rows)];
 }
 
-/** Streaming artifacts say no time: equal images give equal artifacts. */
-function dateOf({ annotations }: Descriptor): string {
-  const created = annotations["org.opencontainers.image.created"];
+/** Streaming artifacts say no time: equal images give equal artifacts. The conversion that made one is remembered for a while. */
+function dateOf({ annotations, digest }: Descriptor, conversions: readonly Operation[]): string {
+  const made = conversions.find(({ artifactDigest }) => artifactDigest === digest);
+  const created = annotations["org.opencontainers.image.created"] ?? made?.finishedAt;
   return typeof created === "string" ? timeText(created) : "–";
 }
 
@@ -123,9 +140,9 @@ const deleteButton = (stage: Stage, repository: string, digest: string): HTMLEle
         const text =
           `The streaming artifact ${digest} of ${repository} goes. The image stays, and nodes pull it in full, ` +
           "until somebody creates an artifact again.";
-        if (!(await confirmed("Delete the streaming artifact?", text, "Delete"))) return;
+        if (!(await confirmed("Delete the streaming artifact?", text, { yes: "Delete", no: "Keep it" }))) return;
         await deleteManifest(stage.registry, repository, digest);
-        stage.reload();
+        stage.reload("The streaming artifact is deleted.");
       }),
     { class: "danger", "aria-label": `Delete streaming artifact ${digest}` },
   );

@@ -1,13 +1,16 @@
 import { imageLink } from "../address.js";
 import { isStreamed } from "../artifacts.js";
 import { digestText, element, row, table } from "../element.js";
+import { fillLate } from "../late.js";
 import { listTags, readManifest, sizeOf } from "../manifests.js";
 import { paged } from "../paged.js";
 import { bytesText } from "../quantities.js";
 import type { Stage } from "../view.js";
 import { Waiting } from "../waiting.js";
+import { autoConversionSection } from "./auto-conversion.js";
+import { operationList } from "./operations.js";
 
-/** A repository's tags. */
+/** A repository: its tags, and how it is converted. */
 export async function repositoryView(stage: Stage): Promise<readonly Node[]> {
   const { registry, query, signal } = stage;
   const name = query.get("name") ?? "";
@@ -22,7 +25,7 @@ export async function repositoryView(stage: Stage): Promise<readonly Node[]> {
     (tag) => {
       const [digest, size, streamed] = [element("span", {}, "…"), element("span"), element("span")];
       waiting.run(() =>
-        stage.attempt(async () => {
+        fillLate(stage, digest, async () => {
           const manifest = await readManifest(registry, name, tag, signal);
           digest.replaceChildren(digestText(manifest.digest));
           size.textContent = manifest.isIndex ? "several platforms" : bytesText(sizeOf(manifest));
@@ -38,5 +41,8 @@ export async function repositoryView(stage: Stage): Promise<readonly Node[]> {
     ...(body.childElementCount === 0
       ? [element("p", {}, "No tags. What is here can be had by its digest.")]
       : [list, element("p", { class: "actions" }, more)]),
+    ...(await autoConversionSection(stage, name)),
+    element("h2", {}, "Conversions"),
+    ...(await operationList(stage, { repository: name })),
   ];
 }

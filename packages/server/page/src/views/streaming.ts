@@ -1,9 +1,13 @@
 import { imageLink } from "../address.js";
 import { readRecordings, startFiguresOf } from "../artifacts.js";
-import { digestText, element, facts } from "../element.js";
+import { confirmed } from "../confirm.js";
+import { button, digestText, element, facts } from "../element.js";
+import { Follower } from "../follower.js";
 import { type Descriptor, type Manifest, readManifest, sizeOf } from "../manifests.js";
+import { isOngoing, type Operation, requestConversion } from "../operations.js";
 import { bytesText, savedText, shareText } from "../quantities.js";
 import type { Stage } from "../view.js";
+import { operationState, stateText } from "./operation-state.js";
 
 export interface StreamedImage {
   readonly repository: string;
@@ -12,16 +16,45 @@ export interface StreamedImage {
   /** What can be streamed: of an index, its linux/amd64. */
   readonly image: Manifest;
   readonly artifacts: readonly Descriptor[];
+  /** The last conversion of the image that is known. */
+  readonly conversion: Operation | undefined;
 }
 
-/** How an image is streamed: what that takes, and what a start takes. */
+/** How an image is streamed: what that takes, and what a start takes; how that comes about where it is not. */
 export async function streamingSection(stage: Stage, streamed: StreamedImage): Promise<readonly Node[]> {
-  const heading = element("h2", {}, "Streaming");
-  const { artifacts } = streamed;
-  if (artifacts.length === 0) {
-    return [heading, element("p", {}, "There is no streaming artifact: nodes pull this image in full.")];
-  }
-  return [heading, ...(await Promise.all(artifacts.map((artifact) => artifactFacts(stage, streamed, artifact))))];
+  const { artifacts, conversion } = streamed;
+  return [
+    element("h2", {}, "Streaming"),
+    ...(await Promise.all(artifacts.map((artifact) => artifactFacts(stage, streamed, artifact)))),
+    ...(conversion !== undefined && isOngoing(conversion) ? [ongoing(stage, conversion)] : []),
+    ...(artifacts.length === 0 ? unconverted(stage, streamed) : []),
+  ];
+}
+
+function ongoing(stage: Stage, conversion: Operation): HTMLElement {
+  const ended = (now: Operation): void => stage.reload(`Conversion: ${stateText(now)}`);
+  return element("p", {}, "Conversion: ", operationState(stage, new Follower(stage), conversion, ended));
+}
+
+function unconverted(stage: Stage, { repository, reference, conversion }: StreamedImage): readonly Node[] {
+  const none = element("p", {}, "There is no streaming artifact: nodes pull this image in full.");
+  if (conversion !== undefined && isOngoing(conversion)) return [none];
+  const create = button(
+    "Create streaming artifact…",
+    () =>
+      stage.attempt(async () => {
+        const text =
+          `The registry converts ${repository}${reference.includes(":") ? "@" : ":"}${reference}. ` +
+          "The image stays as it is; the artifact takes about as much room again.";
+        const answers = { yes: "Create", no: "Not now", isHarmless: true };
+        if (!(await confirmed("Create a streaming artifact?", text, answers))) return;
+        await requestConversion(stage.registry, repository, reference);
+        stage.reload("The conversion is asked for.");
+      }),
+    { class: "primary" },
+  );
+  const failed = conversion?.status === "Failed" ? [element("p", { class: "bad" }, stateText(conversion))] : [];
+  return [none, ...failed, element("p", { class: "actions" }, create)];
 }
 
 async function artifactFacts(

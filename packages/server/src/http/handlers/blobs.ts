@@ -28,7 +28,8 @@ export async function readBlob(
     etag,
   };
   if (request.headers["if-none-match"]?.includes(etag)) return { status: 304, headers };
-  const link = request.method === "GET" ? await blobs.linkTo?.(digest) : undefined;
+  const mayLink = request.method === "GET" && request.headers[redirectHeader] !== "never";
+  const link = mayLink ? await blobs.linkTo?.(digest) : undefined;
   if (link !== undefined) return { status: 307, headers: { location: link.href, "cache-control": "no-store" } };
   const wanted = wantedRange(request, etag, sizeBytes);
   if (wanted.kind === "unsatisfiable") {
@@ -53,6 +54,9 @@ export async function readBlob(
     ...(request.method === "GET" && { body: (memory) => readLinked(blobs, repository, digest, range, memory) }),
   };
 }
+
+/** `never`: the bytes from here, please. Of the web page, which no browser lets read another origin. */
+const redirectHeader = "sluice-redirect";
 
 async function* readLinked(
   blobs: BlobStore,

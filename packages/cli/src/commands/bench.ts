@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { type BenchMode, benchModes, usualModes } from "../bench/modes.js";
 import { parseCount, parseRate, parseRoundTrip } from "../bench/quantities.js";
 import { type ReadyFlags, readyOf } from "../bench/ready-flags.js";
@@ -30,8 +30,12 @@ export function benchCommand(run: Runner): Command {
       usualModes,
     )
     .option("--runs <n>", "starts per mode", parseCount, 3)
-    .option("--rate <rate>", "of the link", parseRate, parseRate("100mbit"))
-    .option("--rtt <time>", "round-trip time of the link", parseRoundTrip, parseRoundTrip("20ms"))
+    .addOption(new Option("--rate <rate>", "of the link").argParser(parseRate).default(parseRate("100mbit"), "100mbit"))
+    .addOption(
+      new Option("--rtt <time>", "round-trip time of the link")
+        .argParser(parseRoundTrip)
+        .default(parseRoundTrip("20ms"), "20ms"),
+    )
     .option("--ready-line <text>", "ready when the container writes this")
     .option("--ready-http <url>", "ready when this answers; without either, ready when the process ends well")
     .option("--timeout <seconds>", "for one start", parseCount, 300)

@@ -37,7 +37,11 @@ async function show(context: Context): Promise<void> {
   output.result({ root: settings.root, file: settings.configPath ?? null, keys }, ({ keys: shown }) =>
     table(
       ["key", "value", "set by"],
-      shown.map(({ key, value, origin }) => [key, String(value), origin ?? ""]),
+      shown.map(({ key, value, origin }) => [
+        key,
+        typeof value === "string" ? value : JSON.stringify(value),
+        origin ?? "",
+      ]),
     ),
   );
 }

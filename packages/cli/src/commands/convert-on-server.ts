@@ -1,13 +1,13 @@
 import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
 import {
-  type ApiOperation,
   describeOperation,
   endOfOperation,
   hintOf,
   OperationError,
+  requestOperation,
 } from "../registry-api/operations.js";
-import { type ApiFlags, callApi } from "../registry-api/registry-api.js";
+import type { ApiFlags } from "../registry-api/registry-api.js";
 import { selectedImage } from "../registry-api/selected-image.js";
 
 interface OnServerFlags extends ApiFlags {
@@ -16,9 +16,6 @@ interface OnServerFlags extends ApiFlags {
   readonly force?: boolean;
   readonly wait?: boolean;
 }
-
-/** What the API answers: an operation; or, without an id, the artifact that is there. */
-type Requested = ApiOperation & { readonly alreadyConverted: boolean };
 
 /** `sluice convert --on-server`: the registry converts; we ask it to, and wait unless told otherwise. */
 export async function convertOnServer(context: Context, flags: OnServerFlags, source: string): Promise<void> {
@@ -29,7 +26,7 @@ export async function convertOnServer(context: Context, flags: OnServerFlags, so
   const image = selectedImage(context, source);
   const { repository, reference } = image;
   const wish = { repository, reference, force: flags.force === true };
-  const { alreadyConverted, ...asked } = await callApi<Requested>(image.context, flags, "POST", "/operations", wish);
+  const { alreadyConverted, ...asked } = await requestOperation(image.context, flags, wish);
   if (alreadyConverted) {
     context.output.note(`${image.name} was converted before; nothing was done`);
     context.output.result({ ...asked, alreadyConverted }, ({ artifactDigest = "" }) => artifactDigest);

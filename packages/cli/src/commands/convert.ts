@@ -1,24 +1,17 @@
 import type { ConversionProgress, ConversionResult, ConvertOptions } from "@sluice/converter";
 import { Command } from "commander";
 import type { Context } from "../context.js";
-import { type ImageFlags, Images, withImageFlags } from "../images/opened-image.js";
+import type { ExitCode } from "../exit-codes.js";
+import { Images, withImageFlags } from "../images/opened-image.js";
 import { startProgress } from "../output/progress.js";
 import { bytes, duration, shortDigest } from "../output/quantities.js";
 import { facts, table } from "../output/table.js";
 import { withApiFlags } from "../registry-api/api-flags.js";
-import type { ApiFlags } from "../registry-api/registry-api.js";
 import { examples, type Runner } from "../verb.js";
+import { convertAllTags } from "./convert-all-tags.js";
 import { convertDeleteCommand } from "./convert-delete.js";
+import type { ConvertFlags } from "./convert-flags.js";
 import { convertOnServer } from "./convert-on-server.js";
-
-interface ConvertFlags extends ImageFlags, ApiFlags {
-  readonly to?: string;
-  readonly platform?: string;
-  readonly force?: boolean;
-  readonly onServer?: boolean;
-  /** From `--wait` and `--no-wait`; undefined when neither was given. */
-  readonly wait?: boolean;
-}
 
 /** `sluice convert`: makes an image streamable and attaches the artifact to it. */
 export function convertCommand(run: Runner): Command {
@@ -29,6 +22,7 @@ export function convertCommand(run: Runner): Command {
     .option("--to <target>", "another repository or layout, into which the image itself is copied too")
     .option("--platform <platform>", "of an index, the image to convert (linux/amd64)")
     .option("--force", "convert again what was converted before")
+    .option("--all-tags", "of the repository or layout that <source> names: each image that can be converted")
     .option("--on-server", "let the registry do it, a `sluice serve`")
     .option("--wait", "with --on-server, which it implies: until it is done; as without it")
     .option("--no-wait", "with --on-server, which it implies: do not wait until it is done");
@@ -40,13 +34,20 @@ export function convertCommand(run: Runner): Command {
         "sluice convert 127.0.0.1:5000/app:1",
         "sluice convert oci:./app:1 --to 127.0.0.1:5000/app:1",
         "sluice convert app:1 --on-server --registry 127.0.0.1:5000",
+        "sluice convert 127.0.0.1:5000/app --all-tags",
         "sluice convert delete 127.0.0.1:5000/app:1",
       ),
     )
     .action(run(convert));
 }
 
-async function convert(context: Context, flags: ConvertFlags, source: string): Promise<void> {
+async function convert(context: Context, flags: ConvertFlags, source: string): Promise<ExitCode | undefined> {
+  if (flags.allTags === true) return await convertAllTags(context, flags, source);
+  await convertOne(context, flags, source);
+  return undefined;
+}
+
+async function convertOne(context: Context, flags: ConvertFlags, source: string): Promise<void> {
   if (flags.onServer === true || flags.wait !== undefined) return await convertOnServer(context, flags, source);
   const { convertImage } = await import("@sluice/converter");
   await using images = await Images.open(context, flags);

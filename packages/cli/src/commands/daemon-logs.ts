@@ -69,10 +69,12 @@ async function openIfThere(path: string): Promise<Awaited<ReturnType<typeof open
   }
 }
 
-/** The daemon writes JSON; what Node itself writes when it dies is text. */
+/** The daemon writes JSON, with milliseconds since 1970, which are shown as RFC 3339; what Node itself writes when it dies is text. */
 function parsedLine(line: string): unknown {
   try {
-    return JSON.parse(line);
+    const parsed = JSON.parse(line) as { readonly time?: unknown } | null; // its other fields go through as they are
+    if (typeof parsed !== "object" || typeof parsed?.time !== "number") return parsed;
+    return { ...parsed, time: new Date(parsed.time).toISOString() };
   } catch {
     return line;
   }

@@ -36,11 +36,16 @@ function messageOf(error: Error): string {
 }
 
 function detailOf(error: Error): Failure["detail"] {
-  const facts = Object.entries(error).filter(
+  // Errors that another process has told carry its facts as they are.
+  const own = "detail" in error && isPlainObject(error.detail) ? error.detail : {};
+  const facts = Object.entries({ ...error, detail: undefined, ...own }).filter(
     ([name, value]) => !notFacts.has(name) && !secretName.test(name) && isFact(value),
   );
   return facts.length === 0 ? null : Object.fromEntries(facts.map(([name, value]) => [name, plain(value)]));
 }
+
+const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 function isFact(value: unknown): boolean {
   return value !== undefined && typeof value !== "function" && typeof value !== "symbol" && !(value instanceof Error);

@@ -40,6 +40,15 @@ export const isOngoing = ({ status }: ApiOperation): boolean => status === "NotS
 export const getOperation = async (context: Context, flags: ApiFlags, id: string): Promise<ApiOperation> =>
   await callApi<ApiOperation>(context, flags, "GET", `/operations/${encodeURIComponent(id)}`);
 
+/** What the registry answers who asks for a conversion: an operation; or, without an id, the artifact that is there. */
+export type RequestedOperation = ApiOperation & { readonly alreadyConverted: boolean };
+
+export const requestOperation = async (
+  context: Context,
+  flags: ApiFlags,
+  wish: { readonly repository: string; readonly reference: string; readonly force: boolean },
+): Promise<RequestedOperation> => await callApi<RequestedOperation>(context, flags, "POST", "/operations", wish);
+
 /** The last operation of an image. @throws {OperationError} when there is none, with the reason when its push was skipped */
 export async function lastOperationOf(image: SelectedImage, flags: ApiFlags): Promise<ApiOperation> {
   const { context, repository, reference, name } = image;

@@ -1,5 +1,6 @@
 import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
+import { versionOfProgram } from "../program-version.js";
 import { passwordOf } from "./password.js";
 
 /** Which registry a verb manages, and as whom. */
@@ -9,17 +10,23 @@ export interface ApiFlags {
 }
 
 /** The registry said no. */
-class ApiError extends Error {
+export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly code: string;
-  constructor(code: string, message: string) {
+  /** What the code stands for here, such as why an image is not converted; undefined where the registry says no more. */
+  readonly reason: string | undefined;
+  constructor(code: string, message: string, reason?: string) {
     super(message);
     this.code = code;
+    this.reason = reason;
   }
 }
 
 /** The registry that is managed: `HOST[:PORT]`. */
 export const registryHost = (context: Context): string => context.settings.defaultRegistry ?? "127.0.0.1:5000";
+
+/** AS35: of the registry's API, the only one there is; it stands in every path. */
+const apiVersion = 1;
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -31,13 +38,27 @@ export async function callApi<T>(
   path: string,
   body?: object,
 ): Promise<T> {
-  const response = await send(context, flags, method, path, body);
+  const response = await send(context, flags, method, `/api/v${apiVersion}${path}`, body);
   return JSON.parse(await response.text()) as T; // what the API promises of this path
 }
 
+/** The tags of a repository of the registry that is managed, page by page, as the one who manages it. @throws {ApiError} */
+export async function* listTags(context: Context, flags: ApiFlags, repository: string): AsyncGenerator<string> {
+  for (let last: string | undefined; ; ) {
+    const query = new URLSearchParams({ n: String(tagsPerPage), ...(last !== undefined && { last }) });
+    const response = await send(context, flags, "GET", `/v2/${repository}/tags/list?${query}`);
+    const { tags } = JSON.parse(await response.text()) as { tags: string[] }; // what the specification promises
+    yield* tags;
+    last = tags.at(-1);
+    if (tags.length < tagsPerPage) return;
+  }
+}
+
+const tagsPerPage = 1000;
+
 /** As {@link callApi} with POST, of a path that answers lines of JSON while it works. Leaving the loop stops the work. @throws {ApiError} */
 export async function* streamApi<T>(context: Context, flags: ApiFlags, path: string, body: object): AsyncGenerator<T> {
-  const response = await send(context, flags, "POST", path, body);
+  const response = await send(context, flags, "POST", `/api/v${apiVersion}${path}`, body);
   let rest = "";
   const decoder = new TextDecoder();
   for await (const piece of response.body ?? []) {
@@ -55,7 +76,7 @@ const maxLineLength = 1024 * 1024;
 async function send(context: Context, flags: ApiFlags, method: Method, path: string, body?: object): Promise<Response> {
   const host = registryHost(context);
   const { isLoopback } = await import("@sluice/oci");
-  const url = `${isLoopback(host) ? "http" : "https"}://${host}/api/v1${path}`;
+  const url = `${isLoopback(host) ? "http" : "https"}://${host}${path}`;
   const authorization = await authorizationFor(context, host, flags);
   const response = await fetch(url, {
     method,
@@ -94,12 +115,24 @@ const unreachable = (url: string, error: unknown): ApiError => {
 
 function refusal(host: string, status: number, text: string): ApiError {
   try {
-    const { errors } = JSON.parse(text) as { errors: { code: string; message: string }[] };
+    const { errors } = JSON.parse(text) as {
+      errors: { code: string; message: string; detail?: { code?: unknown } }[];
+    };
     const [first] = errors;
     const advice = status === 401 ? "; log in with --username NAME --password-stdin, or `docker login`" : "";
-    if (first !== undefined) return new ApiError(first.code, `${host}: ${first.message}${advice}`);
+    if (first !== undefined) {
+      const reason = first.detail?.code;
+      return new ApiError(
+        first.code,
+        `${host}: ${first.message}${advice}`,
+        typeof reason === "string" ? reason : undefined,
+      );
+    }
   } catch {
     // Not an answer of ours.
   }
-  return new ApiError("UNEXPECTED_REPLY", `${host} answered ${status}, and not as a sluice registry does`);
+  return new ApiError(
+    "UNEXPECTED_REPLY",
+    `${host} answered ${status}, and not as a sluice registry does that speaks version ${apiVersion} of the API; this is sluice ${versionOfProgram()}`,
+  );
 }

@@ -1,3 +1,5 @@
+import { isSystemError, meaningOf } from "./system-error.js";
+
 /** An error as the caller sees it: `{"error":{…}}` under `-o json`, else one line. */
 export interface Failure {
   /** Stable, upper case with underscores. */
@@ -26,7 +28,8 @@ function codeOf(error: Error): string {
 
 /** The message with those of its causes behind it, unless they repeat what was said. */
 function messageOf(error: Error): string {
-  let message = error.message || error.name;
+  const meaning = isSystemError(error) ? meaningOf(error) : undefined;
+  let message = meaning === undefined ? error.message || error.name : `${meaning} (${error.message})`;
   let cause = error.cause;
   for (let depth = 0; depth < longestChain && cause instanceof Error; depth++) {
     if (cause.message !== "" && !message.includes(cause.message)) message += `: ${cause.message}`;

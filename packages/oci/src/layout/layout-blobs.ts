@@ -94,7 +94,7 @@ export class LayoutBlobs {
     } catch (error) {
       if (!isErrno(error, "ENOENT") && !isErrno(error, "ENOTDIR")) throw error;
     }
-    throw new NotFoundError(`${this.#nameOf(digest)}: not there`);
+    throw new NotFoundError(`${this.#nameOf(digest)}: not there. Is the copy complete? Copy the image again`);
   }
 
   #pathOf(digest: Digest): string {

@@ -13,12 +13,22 @@ export function transportError(name: string, error: unknown, expired: boolean): 
   }
   const text = error instanceof Error ? error.message : String(error);
   const problem = `the connection failed (${text === "" ? code : text})`;
-  const cure = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)
-    ? "Give the registry's certificate authority, or skip its verification in a test set-up"
-    : /^(?:ERR_SSL_|HPE_)/.test(code)
-      ? "Does the registry speak plain HTTP? Then allow plain HTTP for this host"
-      : undefined;
-  return new RegistryUnreachableError(problem, { request: name, cause: error, cure }, !hopeless.test(code));
+  return new RegistryUnreachableError(
+    problem,
+    { request: name, cause: error, cure: cureOf(code) },
+    !hopeless.test(code),
+  );
+}
+
+function cureOf(code: string): string | undefined {
+  if (code === "ECONNREFUSED") return "Nothing listens there: does the registry run, and is its address right?";
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN")
+    return "Is the name right, and does this machine reach its name server?";
+  if (/^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) {
+    return "Give the registry's certificate authority, or skip its verification in a test set-up";
+  }
+  if (/^(?:ERR_SSL_|HPE_)/.test(code)) return "Does the registry speak plain HTTP? Then allow plain HTTP for this host";
+  return undefined;
 }
 
 function codeOf(error: unknown): string {

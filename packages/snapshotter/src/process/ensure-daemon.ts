@@ -1,4 +1,5 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AbortOptions } from "@sluice/oci";
@@ -91,5 +92,10 @@ function start(root: string, { entry, env }: EnsureDaemonOptions): StartedKeeper
 
 async function reason(logPath: string): Promise<string> {
   const message = await readLogEnd(logPath);
-  return message === undefined ? `; nothing is in ${logPath}` : `: ${message} (log: ${logPath})`;
+  if (message !== undefined) return `: ${message} (log: ${logPath})`;
+  const folder = dirname(logPath);
+  const { bfree } = await statfs(folder);
+  return bfree === 0
+    ? `: no space is left in ${folder}. Free some, or name another place with --root`
+    : `; nothing is in ${logPath}`;
 }

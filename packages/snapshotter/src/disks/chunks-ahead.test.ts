@@ -57,11 +57,12 @@ function testDisk(count: number, startup: readonly number[] = [], prefetch: read
       isRecorded,
       store: { mark: (slot) => marked.add(slot) },
       chunks: {
-        fetch: async (place, cause, use) => {
+        fetch: async (place, cause, use, options) => {
           asked.push(`${cause} ${chunkOf(place)}`);
           if (fetches.before) await fetches.before();
           stored.add(chunkOf(place));
           use(new Uint8Array(1));
+          options?.onStored?.();
         },
         stream: async (places, options) => {
           asked.push(`stream ${places.map(chunkOf)}`);
@@ -150,6 +151,22 @@ describe("a start", () => {
     release();
     await started;
     expect(asked.length).toBe(13);
+  });
+
+  it("puts what a reader had to wait for, or is the first to read of what was guessed, into the page cache", async () => {
+    const { ahead, arrived } = testDisk(10, [2]);
+    await ahead.start();
+    await ahead.get(12, () => undefined);
+    ahead.onMark(1013);
+    expect(arrived).toEqual([20, 12, 13]);
+  });
+
+  it("that was recorded, or is none, leaves that to the kernel's read-ahead", async () => {
+    const { open, arrived } = testDisk(10, [2]);
+    const recorded = open(true);
+    await recorded.start();
+    for (const ahead of [recorded, open()]) await ahead.get(12, () => undefined);
+    expect(arrived).toEqual([20]);
   });
 
   it("does not fetch the metadata whole when the startup chunks hold what it needs of it", async () => {

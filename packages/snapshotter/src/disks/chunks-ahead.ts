@@ -10,6 +10,7 @@ import {
   type StreamOptions,
   type UseBytes,
 } from "@sluice/store";
+import { startMs } from "../start-duration.js";
 import { chunkPlace, tableOf } from "./chunk-place.js";
 import type { DiskMap } from "./disk-map.js";
 import type { DiskChunks } from "./open-disk.js";
@@ -48,6 +49,7 @@ export class ChunksAhead implements DiskChunks {
   readonly #marked: Map<number, number> = new Map();
   readonly #stop = new AbortController();
   #streams = 0;
+  #startedMs = Number.NEGATIVE_INFINITY;
 
   constructor(map: DiskMap, parts: ChunksAheadParts) {
     this.#map = map;
@@ -64,10 +66,11 @@ export class ChunksAhead implements DiskChunks {
     this.#marked.delete(this.#map.slots[chunk] ?? -1);
     const { chunks } = this.#parts;
     const place = chunkPlace(this.#map.toc, chunk);
-    if (!this.#guesses(chunk)) return await chunks.fetch(place, "demand", use, options);
+    const told = { ...options, onStored: () => this.#onFirstUse(chunk) };
+    if (!this.#guesses(chunk)) return await chunks.fetch(place, "demand", use, told);
     const ahead = this.#readAhead.onRead(chunk);
     this.#readAhead.fetching(chunk);
-    const wanted = chunks.fetch(place, "demand", use, options);
+    const wanted = chunks.fetch(place, "demand", use, told);
     void this.#fetchAhead(ahead);
     try {
       await wanted;
@@ -81,6 +84,7 @@ export class ChunksAhead implements DiskChunks {
     const chunk = this.#marked.get(slot);
     if (chunk === undefined) return;
     this.#marked.delete(slot);
+    this.#onFirstUse(chunk);
     if (this.#guesses(chunk)) void this.#fetchAhead(this.#readAhead.onRead(chunk));
   }
 
@@ -90,8 +94,15 @@ export class ChunksAhead implements DiskChunks {
    */
   async start(): Promise<void> {
     const { startup, metadata, prefetch } = this.#map.startChunks();
+    this.#startedMs = performance.now();
     await Promise.all([this.#stream(startup, () => this.#map.loseStartup()), this.#stream(metadata)]);
     await this.#prefetch(prefetch);
+  }
+
+  /** While an unrecorded start goes on, the kernel reads no page ahead: who reads one of a chunk finds the others in the page cache. */
+  #onFirstUse(chunk: number): void {
+    if (this.#parts.isRecorded !== true && performance.now() - this.#startedMs < startMs)
+      this.#parts.onArrived?.(chunk);
   }
 
   /** In order, little at a time: a reader who misses something else queues behind what is under way. */

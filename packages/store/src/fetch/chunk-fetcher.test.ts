@@ -55,6 +55,17 @@ describe("a chunk fetcher", () => {
     });
   });
 
+  it("tells the first who waits when the chunk has come into the store, and nobody of what was there", async () => {
+    const told: string[] = [];
+    const fetch = (who: string): Promise<void> =>
+      fetcher.fetch(registry.place(3), "demand", () => undefined, { onStored: () => told.push(who) });
+    await Promise.all([fetch("first"), fetch("second")]);
+    await expect.poll(() => told).toEqual(["first"]);
+    expect(await store.has(registry.place(3).id)).toBe(true);
+    await fetch("late");
+    expect(told).toEqual(["first"]);
+  });
+
   it("asks once for what many want at once", async () => {
     const all = await Promise.all(Array.from({ length: 50 }, () => fetched(fetcher, registry.place(0), "demand")));
     for (const got of all) expectChunk(got, 0);

@@ -95,6 +95,7 @@ export class ChunkFetcher {
     const sinceMs = performance.now();
     const joined = this.#flights.get(place.id)?.cause;
     const flight = this.#join(place, cause) ?? this.#begin(place, cause);
+    flight.onStored ??= options?.onStored;
     try {
       await this.#wait(flight, use, options);
     } finally {

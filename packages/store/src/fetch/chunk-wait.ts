@@ -28,6 +28,8 @@ export interface ChunkWait {
 export interface FetchOptions extends AbortOptions {
   /** Told once of each chunk that had to be waited for, also of one that did not come. Must not throw. */
   readonly onWaited?: ((wait: ChunkWait) => void) | undefined;
+  /** Called when a chunk that had to be fetched has come into the store; of those who wait for one, the first is told. Must not throw. */
+  readonly onStored?: (() => void) | undefined;
 }
 
 /** When a chunk on its way passed what; of `performance.now()`, undefined until it does. Milliseconds. */

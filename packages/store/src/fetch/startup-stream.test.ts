@@ -272,8 +272,9 @@ describe("the startup stream", () => {
     holdBefore(3);
     const streaming = fetcher.stream(registry.places);
     await expect.poll(() => fetcher.stats().chunks).toBe(3);
+    const ended = expect(streaming).rejects.toMatchObject({ code: "FETCHER_CLOSED" });
     await fetcher.close();
-    await expect(streaming).rejects.toMatchObject({ code: "FETCHER_CLOSED" });
+    await ended;
     expect(registry.asked).toHaveLength(1);
   });
 });

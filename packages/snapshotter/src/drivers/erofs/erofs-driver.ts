@@ -15,6 +15,7 @@ import {
   type FuseSessionStats,
   type SessionState,
 } from "../../fuse/session/fuse-session.js";
+import { startMs } from "../../start-duration.js";
 import type { Driver, DriverEvent, DriverProbe, MountableDisk, MountedDisk } from "../driver.js";
 import { isFileBacked, probeErofs } from "./probe.js";
 
@@ -30,9 +31,6 @@ export interface ResumedDisk {
   readonly inode: number;
   readonly disk: MountableDisk;
 }
-
-/** For so long a start that is recorded or streams in goes without read-ahead of EROFS. docs/adr/0009-startup.md Milliseconds. */
-const startMs = 30_000;
 
 /** EROFS in the kernel, on a file that a {@link FuseSession} serves. The session is opened with the first disk. */
 export class ErofsDriver implements Driver {
@@ -85,9 +83,8 @@ export class ErofsDriver implements Driver {
     try {
       const mount = (): Promise<void> => this.#mountFile(session.pathOf(file), mountpoint);
       if (this.#options.readAheadBytes === 0) await mountWithoutReadAhead(mountpoint, mount);
-      else if (disk.isRecorded)
+      else if (disk.isRecorded || disk.isStreaming)
         await mountReadingAheadLater(mountpoint, () => this.#opening.around("none", mount), startMs);
-      else if (disk.isStreaming) await mountReadingAheadLater(mountpoint, mount, startMs);
       else if (disk.isWhole) await this.#opening.around("wide", mount);
       else await mount();
     } catch (error) {

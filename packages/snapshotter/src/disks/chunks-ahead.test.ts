@@ -186,7 +186,7 @@ describe("a start", () => {
     const { ahead, asked, stream } = testDisk(4, [2]);
     stream.before = () => ahead.get(5, () => undefined);
     await ahead.start();
-    expect(asked.slice(1)).toEqual(["demand 5", "read-ahead 6"]);
+    expect(asked.slice(1)).toEqual(["demand 5", "read-ahead 4", "read-ahead 6", "read-ahead 7"]);
   });
 
   it("that was recorded has the link for itself and the readers", async () => {

@@ -68,7 +68,7 @@ export class ChunksAhead implements DiskChunks {
     const place = chunkPlace(this.#map.toc, chunk);
     const told = { ...options, onStored: () => this.#onFirstUse(chunk) };
     if (!this.#guesses(chunk)) return await chunks.fetch(place, "demand", use, told);
-    const ahead = this.#readAhead.onRead(chunk);
+    const ahead = this.#readAhead.onRead(chunk, this.#isStarting());
     this.#readAhead.fetching(chunk);
     const wanted = chunks.fetch(place, "demand", use, told);
     void this.#fetchAhead(ahead);
@@ -85,7 +85,7 @@ export class ChunksAhead implements DiskChunks {
     if (chunk === undefined) return;
     this.#marked.delete(slot);
     this.#onFirstUse(chunk);
-    if (this.#guesses(chunk)) void this.#fetchAhead(this.#readAhead.onRead(chunk));
+    if (this.#guesses(chunk)) void this.#fetchAhead(this.#readAhead.onRead(chunk, this.#isStarting()));
   }
 
   /**
@@ -101,8 +101,11 @@ export class ChunksAhead implements DiskChunks {
 
   /** While an unrecorded start goes on, the kernel reads no page ahead: who reads one of a chunk finds the others in the page cache. */
   #onFirstUse(chunk: number): void {
-    if (this.#parts.isRecorded !== true && performance.now() - this.#startedMs < startMs)
-      this.#parts.onArrived?.(chunk);
+    if (this.#isStarting()) this.#parts.onArrived?.(chunk);
+  }
+
+  #isStarting(): boolean {
+    return this.#parts.isRecorded !== true && performance.now() - this.#startedMs < startMs;
   }
 
   /** In order, little at a time: a reader who misses something else queues behind what is under way. */

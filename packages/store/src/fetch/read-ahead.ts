@@ -70,9 +70,10 @@ export class ReadAhead {
   /**
    * A reader wants `row`: it missed, or it is the first to hit a chunk that was fetched ahead. Pure bookkeeping, no I/O.
    *
+   * @param isStart the image starts, and nobody recorded what that reads
    * @returns rows to fetch ahead now, rising; they count as guesses until they are read
    */
-  onRead(row: number): readonly number[] {
+  onRead(row: number, isStart: boolean = false): readonly number[] {
     const guess = this.#guesses.get(row);
     const sizeBytes = this.#rows.compressedSize[row] ?? 0;
     if (guess !== undefined) this.#forget(row, guess);
@@ -81,7 +82,7 @@ export class ReadAhead {
     const run = guess === undefined ? 0 : guess.run + 1;
     const wanted = this.#missingBehind(row, this.#windowBytes(run));
     for (const next of wanted) this.#remember(next, run, false);
-    const group = isMiss ? this.#neighbourhoods.onMiss(row) : undefined;
+    const group = isMiss ? this.#neighbourhoods.onMiss(row, isStart) : undefined;
     const nearby = group ? this.#missingIn(group, row) : [];
     for (const next of nearby) this.#remember(next, 0, true);
     return [...wanted, ...nearby].sort((a, b) => a - b);

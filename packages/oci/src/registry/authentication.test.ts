@@ -70,6 +70,48 @@ describe("tokens", () => {
     expect(registry.access.issued).toBe(2);
   });
 
+  const refuse = { fault: { kind: "expire" }, when: ({ path }: { path: string }) => path !== "/token" } as const;
+
+  it("that are refused again, new ones too, are replaced with each attempt when they were good before", async () => {
+    const { digest, registry, repository } = await start({ access }, fixedCredentials(ann));
+    await repository.getManifest("v1");
+    registry.faults.add({ ...refuse, times: 7 });
+    const part = await collect(repository.readBlobRange(digest, { start: 0, end: 10 }));
+    expect(Buffer.compare(part, bytes.subarray(0, 10))).toBe(0);
+    expect(registry.access.issued).toBe(1 + 7);
+  });
+
+  it("are asked for again when their service refuses the password that was good before", async () => {
+    const { registry, repository } = await start({ access }, fixedCredentials(ann));
+    await repository.getManifest("v1");
+    registry.access.revokeAll();
+    registry.faults.add({
+      fault: { kind: "status", status: 401 },
+      times: 2,
+      when: ({ path }) => path === "/token",
+    });
+    expect((await repository.getManifest("v1")).digest).toBe(manifest.digest);
+  });
+
+  it("are replaced also where a 401 does not say where to get one", async () => {
+    const { registry, repository } = await start({ access }, fixedCredentials(ann));
+    await repository.getManifest("v1");
+    registry.faults.add({ fault: { kind: "status", status: 401 }, times: 1 });
+    expect((await repository.getManifest("v1")).digest).toBe(manifest.digest);
+    expect(registry.access.issued).toBe(2);
+  });
+
+  it("that were never good are asked for twice at most: who may not read is told at once", async () => {
+    const { registry, repository } = await start({ access }, fixedCredentials(ann));
+    registry.faults.add(refuse);
+    await expect(repository.getManifest("v1")).rejects.toMatchObject({ code: "UNAUTHORIZED", retryable: false });
+    expect(registry.requests.map(({ path }) => path)).toEqual([
+      "/v2/app/manifests/v1",
+      "/token",
+      "/v2/app/manifests/v1",
+    ]);
+  });
+
   it("are got anonymously where nobody has a password", async () => {
     const { repository } = await start({ access: { kind: "token" } }, anonymous);
     expect((await repository.getManifest("v1")).digest).toBe(manifest.digest);

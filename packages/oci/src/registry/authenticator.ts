@@ -30,6 +30,8 @@ export class Authenticator {
   #method: Method | undefined;
   #basic: string | undefined;
   #lookedAt: readonly string[] = [];
+  /** Scopes for which what we said was accepted. */
+  readonly #accepted = new Set<string>();
 
   constructor(host: string, transport: HttpTransport, source: CredentialSource) {
     this.#host = host;
@@ -45,7 +47,7 @@ export class Authenticator {
   }
 
   /**
-   * A new value after a 401 to `rejected`; undefined when there is nothing better to offer.
+   * A new value after a 401 to `rejected`; undefined when there is nothing better to offer. A 401 that does not say how to answer is answered as the last one was.
    *
    * @throws what the token service's answer maps to
    */
@@ -55,17 +57,34 @@ export class Authenticator {
     rejected: string | undefined,
     options: AnswerOptions,
   ): Promise<string | undefined> {
-    const method = chooseMethod(parseChallenges(header ?? ""), options.origin);
+    const method = chooseMethod(parseChallenges(header ?? ""), options.origin) ?? this.#method;
     if (method === undefined) return undefined;
     this.#method = method;
-    if (method.kind === "bearer") {
-      const key = keyOf(scopes);
-      if (rejected === `Bearer ${this.#tokens.get(key)?.value}`) this.#tokens.delete(key);
-      return `Bearer ${(await this.#token(method, scopes, options)).value}`;
-    }
+    if (method.kind === "bearer") return `Bearer ${(await this.#token(method, scopes, options)).value}`;
     const credentials = await this.#credentials(scopes);
     this.#basic = credentials?.kind === "password" ? basicAuthorization(credentials) : undefined;
     return this.#basic === rejected ? undefined : this.#basic;
+  }
+
+  /** A request for these scopes was answered as it should be. */
+  accepted(scopes: readonly string[], authorization: string | undefined): void {
+    const key = keyOf(scopes);
+    if (authorization === undefined || this.#accepted.has(key)) return;
+    dropOldest(this.#accepted);
+    this.#accepted.add(key);
+  }
+
+  /** A token that was answered with 401 is not used again; the next one is fetched. */
+  refused(scopes: readonly string[], authorization: string | undefined): void {
+    const key = keyOf(scopes);
+    if (authorization === `Bearer ${this.#tokens.get(key)?.value}`) this.#tokens.delete(key);
+  }
+
+  /**
+   * Whether a 401 may pass: who was let in before is let in again once the registry or its token service is itself again. Who never was may lack the password.
+   */
+  mayPass(scopes: readonly string[]): boolean {
+    return this.#accepted.has(keyOf(scopes));
   }
 
   /** What to do about a 401 that stays. */
@@ -85,8 +104,7 @@ export class Authenticator {
   /** One request for all who wait for the same scopes; it has its own deadlines and outlives who leaves. */
   #startFlight(key: string, service: TokenService, scopes: readonly string[]): Promise<Token> {
     const flight = this.#fetch(service, scopes).then((token) => {
-      const oldest = this.#tokens.size >= maxTokens ? this.#tokens.keys().next().value : undefined;
-      if (oldest !== undefined) this.#tokens.delete(oldest);
+      dropOldest(this.#tokens);
       this.#tokens.set(key, token);
       return token;
     });
@@ -104,13 +122,9 @@ export class Authenticator {
       return await fetchToken(this.#transport, service, scopes, credentials);
     } catch (error) {
       if (!(error instanceof RegistryError) || (error.status !== 401 && error.status !== 403)) throw error;
-      throw new UnauthorizedError(`the token service answered ${error.status}`, {
-        request: error.request,
-        status: error.status,
-        entries: error.entries,
-        cure: this.cure,
-        cause: error,
-      });
+      const { entries, request, status } = error;
+      const facts = { request, status, entries, cure: this.cure, cause: error };
+      throw new UnauthorizedError(`the token service answered ${status}`, facts, this.mayPass(scopes));
     }
   }
 
@@ -138,6 +152,11 @@ function mayAsk(realm: URL, origin: URL): boolean {
   if (realm.protocol === "https:") return true;
   if (realm.protocol !== "http:" || origin.protocol !== "http:") return false;
   return realm.hostname === origin.hostname || (isLoopback(realm.host) && isLoopback(origin.host));
+}
+
+function dropOldest(held: Map<string, unknown> | Set<string>): void {
+  const oldest = held.size >= maxTokens ? held.keys().next().value : undefined;
+  if (oldest !== undefined) held.delete(oldest);
 }
 
 const keyOf = (scopes: readonly string[]): string => [...scopes].sort().join(" ");

@@ -38,10 +38,15 @@ export class RegistryError extends Error {
   }
 }
 
-/** 401, after credentials were tried or none were found. */
+/** 401, after credentials were tried or none were found. Retryable where the same ones were good before. */
 export class UnauthorizedError extends RegistryError {
   override readonly name = "UnauthorizedError";
   override readonly code = "UNAUTHORIZED";
+  override readonly retryable: boolean;
+  constructor(problem: string, facts: RegistryErrorFacts, retryable = false) {
+    super(problem, facts);
+    this.retryable = retryable;
+  }
 }
 
 /** 403: who we are may not do this. */

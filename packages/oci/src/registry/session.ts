@@ -91,14 +91,14 @@ export class RegistrySession {
     const error = await errorOfResponse(response, options?.signal);
     if (!(error instanceof UnauthorizedError)) throw error;
     const { entries, request: name, status } = error;
-    throw new UnauthorizedError("not authorized", { request: name, status, entries, cure: this.#authenticator.cure });
+    const facts = { request: name, status, entries, cure: this.#authenticator.cure };
+    throw new UnauthorizedError("not authorized", facts, this.#authenticator.mayPass(request.scopes));
   }
 
   async #authorized(request: RegistryRequest, options?: AbortOptions): Promise<HttpResponse> {
     const authorization = await this.#authenticator.authorization(request.scopes, options);
-    const response = await this.#exchange(request, authorization, options);
-    const ours = response.request.url.origin === this.#endpoint.origin.origin;
-    if (response.status !== 401 || !ours) return response;
+    const response = await this.#exchangeNoted(request, authorization, options);
+    if (!this.#isOurs401(response)) return response;
     const challenge = response.header("www-authenticate");
     const better = await this.#authenticator
       .answer(challenge, request.scopes, authorization, { ...options, origin: this.#endpoint.origin })
@@ -108,7 +108,23 @@ export class RegistrySession {
       });
     if (better === undefined) return response;
     await response.body.discard();
-    return this.#exchange(request, better, options);
+    return this.#exchangeNoted(request, better, options);
+  }
+
+  /** {@link #exchange}, and what it says of the authorization. */
+  async #exchangeNoted(
+    request: RegistryRequest,
+    authorization: string | undefined,
+    options?: AbortOptions,
+  ): Promise<HttpResponse> {
+    const response = await this.#exchange(request, authorization, options);
+    if (request.expect.includes(response.status)) this.#authenticator.accepted(request.scopes, authorization);
+    else if (this.#isOurs401(response)) this.#authenticator.refused(request.scopes, authorization);
+    return response;
+  }
+
+  #isOurs401({ request, status }: HttpResponse): boolean {
+    return status === 401 && request.url.origin === this.#endpoint.origin.origin;
   }
 
   /** On a loopback host that answers nonsense over HTTP, one try over HTTPS; whichever answers is the one from then on. */

@@ -23,6 +23,12 @@ describe("what is remembered of a mirror", () => {
     expect([blob, other, elsewhere].map((one) => health.gives(one, seconds(60)))).toEqual([false, false, true]);
   });
 
+  it("is a 401 that may pass for a moment only", () => {
+    const health = new MirrorHealth();
+    health.failed(new UnauthorizedError("no", facts, true), blob, 0);
+    expect([4, 6].map((after) => health.gives(blob, seconds(after)))).toEqual([false, true]);
+  });
+
   it("is that it gives no ranges", () => {
     const health = new MirrorHealth();
     health.failed(new RangeIgnoredError("no", facts), blob, 0);

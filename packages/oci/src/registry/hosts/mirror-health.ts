@@ -34,7 +34,7 @@ export class MirrorHealth {
       this.#missing.add(nameOf(subject), nowMs);
     } else if (error instanceof DigestMismatchError || error instanceof InvalidDocumentError) {
       this.#wrong.add(nameOf(subject), nowMs);
-    } else if (error instanceof UnauthorizedError || error instanceof DeniedError) {
+    } else if ((error instanceof UnauthorizedError && !error.retryable) || error instanceof DeniedError) {
       this.#wrong.add(subject.repository, nowMs);
     } else if (error instanceof RangeIgnoredError) {
       this.#wrong.add(anyRange, nowMs);

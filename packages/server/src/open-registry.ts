@@ -63,6 +63,7 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     const quota = new Quota(records, blobs);
     const limits = { ...defaultUploadLimits, ...options.limits };
     const uploads = await Uploads.open(stores.uploads, blobs, metadata, limits, quota);
+    if (!isShared) await uploads.endUnclaimed();
     const accounts = new Accounts(records);
     const tokens = await BearerTokens.open(records);
     const gatekeeper = new Gatekeeper(accounts, tokens, options.access);

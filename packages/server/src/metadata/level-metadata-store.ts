@@ -259,6 +259,10 @@ export class LevelMetadataStore implements MetadataStore {
     return await this.#uploads.get(id);
   }
 
+  async *uploads(options?: AbortOptions): AsyncGenerator<string> {
+    yield* this.#uploads.keys(signalOf(options));
+  }
+
   async removeUpload(id: string): Promise<void> {
     await this.#uploads.del(id);
   }

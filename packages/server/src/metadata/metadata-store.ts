@@ -128,6 +128,8 @@ export interface MetadataStore extends AsyncDisposable {
   /** Notes whose an upload is. It need not be durable: an upload nobody knows is one that was lost. */
   addUpload(repository: RepositoryName, id: string, options?: AbortOptions): Promise<void>;
   repositoryOfUpload(id: string, options?: AbortOptions): Promise<string | undefined>;
+  /** The ids of those whose repository is noted, in no order. Those that change meanwhile may or may not come. */
+  uploads(options?: AbortOptions): AsyncIterable<string>;
   /** Again: nothing. */
   removeUpload(id: string, options?: AbortOptions): Promise<void>;
 }

@@ -239,6 +239,20 @@ export class PostgresMetadataStore implements MetadataStore {
     return row && text(row, "repository");
   }
 
+  async *uploads(options?: AbortOptions): AsyncGenerator<string> {
+    for (let after = ""; ; ) {
+      options?.signal?.throwIfAborted();
+      const rows = await this.#client.query("select id from uploads where id > $1 order by id limit $2", [
+        after,
+        pageRows,
+      ]);
+      for (const row of rows) yield text(row, "id");
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = text(last, "id");
+    }
+  }
+
   async removeUpload(id: string): Promise<void> {
     await this.#client.query("delete from uploads where id = $1", [id]);
   }

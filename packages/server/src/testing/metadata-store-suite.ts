@@ -296,6 +296,9 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
         app,
         undefined,
       ]);
+      const known = [];
+      for await (const id of store.uploads()) known.push(id);
+      expect(known).toEqual(["id-1"]);
       await store.removeUpload("id-1");
       await store.removeUpload("id-1");
       expect(await store.repositoryOfUpload("id-1")).toBeUndefined();

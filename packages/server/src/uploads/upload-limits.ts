@@ -46,21 +46,24 @@ export class OpenUploads {
     return this.#repositories.size;
   }
 
+  ids(): Iterable<string> {
+    return this.#repositories.keys();
+  }
+
+  isFull(repository: RepositoryName): boolean {
+    return this.#fullness(repository) !== undefined;
+  }
+
   /** @throws {RegistryError} TOOMANYREQUESTS */
   admit(repository: RepositoryName, id: string): void {
-    const { maxOpen, maxOpenInRepository } = this.#limits;
-    const full =
-      this.count >= maxOpen
-        ? `the registry has ${maxOpen} unfinished uploads`
-        : (this.#counts.get(repository) ?? 0) >= maxOpenInRepository
-          ? `${repository} has ${maxOpenInRepository} unfinished uploads`
-          : undefined;
+    const full = this.#fullness(repository);
     if (full !== undefined) throw new RegistryError("TOOMANYREQUESTS", `${full}; finish or cancel some, or wait a day`);
     this.add(repository, id);
   }
 
-  /** Without asking: it was there before this process. */
+  /** Without asking: it was there before this process, or is another's. Again: nothing. */
   add(repository: string, id: string): void {
+    if (this.#repositories.has(id)) return;
     this.#repositories.set(id, repository);
     this.#counts.set(repository, (this.#counts.get(repository) ?? 0) + 1);
   }
@@ -72,5 +75,12 @@ export class OpenUploads {
     const left = (this.#counts.get(repository) ?? 1) - 1;
     if (left > 0) this.#counts.set(repository, left);
     else this.#counts.delete(repository);
+  }
+
+  #fullness(repository: RepositoryName): string | undefined {
+    const { maxOpen, maxOpenInRepository } = this.#limits;
+    if (this.count >= maxOpen) return `the registry has ${maxOpen} unfinished uploads`;
+    if ((this.#counts.get(repository) ?? 0) < maxOpenInRepository) return undefined;
+    return `${repository} has ${maxOpenInRepository} unfinished uploads`;
   }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256Of } from "@sluice/oci";
 import { FileSystemBlobStore, FileSystemUploadStore } from "@sluice/store";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LevelMetadataStore } from "../metadata/level-metadata-store.js";
 import { parseRepositoryName } from "../registry/repository-name.js";
 import type { UploadLimits } from "./upload-limits.js";
@@ -73,6 +73,31 @@ describe("uploads of repositories", () => {
     expect(await writing).toBe(text.length);
   });
 
+  it("whose process died before it noted whose they are end at the next start, the others go on", async () => {
+    const id = await uploads.start(app);
+    vi.spyOn(metadata, "addUpload").mockReturnValueOnce(new Promise(() => undefined));
+    void uploads.start(app);
+    await expect.poll(unfinished).toHaveLength(2);
+    uploads = await openUploads();
+    expect([await uploads.endUnclaimed(), await unfinished(), uploads.count()]).toEqual([1, [id], 1]);
+  });
+
+  it("that cannot be noted leave nothing, and no slot taken", async () => {
+    vi.spyOn(metadata, "addUpload").mockRejectedValueOnce(new Error("the database is away"));
+    await expect(uploads.start(app, "someone")).rejects.toThrow("the database is away");
+    expect([await unfinished(), uploads.count()]).toEqual([[], 0]);
+  });
+
+  it("are forgotten in the end when a process died between storing the blob and forgetting its upload", async () => {
+    const id = await uploads.start(app);
+    await uploads.append(id, 0, piecesOf(text));
+    vi.spyOn(metadata, "removeUpload").mockRejectedValueOnce(new Error("killed"));
+    await expect(uploads.commit(app, id, sha256Of(text))).rejects.toThrow("killed");
+    const open = await uploads.start(app);
+    await uploads.expire(0);
+    expect(await Promise.all([id, open].map((one) => metadata.repositoryOfUpload(one)))).toEqual([undefined, app]);
+  });
+
   it("refuse bytes that do not follow", async () => {
     const id = await uploads.start(app);
     await uploads.append(id, 0, piecesOf("con"));
@@ -131,6 +156,18 @@ describe("uploads of repositories", () => {
       await uploads.cancel(app, first);
       await uploads.push(other, sha256Of("x"), piecesOf("x"));
       await expect(uploads.start(app)).resolves.toMatch(/-/);
+    });
+
+    it("are counted out when another process has ended them, and counted when it began them", async () => {
+      const [one, two] = [await openUploads(limits), await openUploads(limits)];
+      const begun = [await one.start(app), await one.start(app)];
+      for (const id of begun) await two.cancel(app, id);
+      const id = await one.start(app);
+      await two.start(other);
+      await one.expire(0);
+      expect(one.count()).toBe(2);
+      await one.cancel(app, id);
+      expect(one.count()).toBe(1);
     });
 
     it("are counted out when they end, well or badly", async () => {

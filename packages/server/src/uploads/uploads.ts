@@ -21,6 +21,8 @@ export const idleUploadMs: number = 24 * 60 * 60 * 1000;
 /** How long a request whose client has gone is waited for, and how often it is looked at. */
 const maxBusyTries = 100;
 const busyMs = 50;
+/** How often what is open is counted anew at most, however many are refused: it lists every upload. Milliseconds. */
+const minRecountMs = 1_000;
 
 /**
  * The uploads of repositories: bytes in an {@link UploadStore}, whose they are in the metadata. They outlive the process. Errors are
@@ -36,6 +38,8 @@ export class Uploads {
   readonly #open: OpenUploads;
   /** Who began an upload in this process. */
   readonly #begunBy = new Map<string, string>();
+  #countedAtMs = Number.NEGATIVE_INFINITY;
+  #recounting: Promise<void> | undefined;
 
   readonly #quota: Quota | undefined;
 
@@ -71,7 +75,12 @@ export class Uploads {
   async start(repository: RepositoryName, caller = ""): Promise<string> {
     const id = await this.#create(repository);
     if (caller !== "") this.#begunBy.set(id, caller);
-    await this.#metadata.addUpload(repository, id);
+    try {
+      await this.#metadata.addUpload(repository, id);
+    } catch (error) {
+      await this.#end(id);
+      throw error;
+    }
     return id;
   }
 
@@ -150,7 +159,24 @@ export class Uploads {
     return this.#open.count;
   }
 
-  /** Cancels those that nobody has touched since `deadlineMs` (milliseconds since 1970). @returns how many */
+  /**
+   * Ends those that nobody can go on with, since their process died before it noted whose they are. Only while no other process uses the store.
+   * @returns how many
+   */
+  async endUnclaimed(): Promise<number> {
+    let ended = 0;
+    for await (const { id } of this.#store.list()) {
+      if ((await this.#metadata.repositoryOfUpload(id)) !== undefined) continue;
+      await this.#end(id);
+      ended++;
+    }
+    return ended;
+  }
+
+  /**
+   * Cancels those that nobody has touched since `deadlineMs` (milliseconds since 1970), and forgets whose those were that a process ended and
+   * died before it said so. @returns how many were cancelled
+   */
   async expire(deadlineMs: number): Promise<number> {
     let expired = 0;
     for await (const { id, changedAtMs } of this.#store.list()) {
@@ -163,6 +189,8 @@ export class Uploads {
       }
       expired++;
     }
+    await this.#recount();
+    await this.#forgetEnded();
     return expired;
   }
 
@@ -174,7 +202,7 @@ export class Uploads {
   async #create(repository: RepositoryName): Promise<string> {
     const id = await this.#store.create();
     try {
-      this.#open.admit(repository, id);
+      await this.#admit(repository, id);
     } catch (error) {
       await this.#store.abort(id);
       throw error;
@@ -182,10 +210,51 @@ export class Uploads {
     return id;
   }
 
-  async #forget(id: string): Promise<void> {
+  async #admit(repository: RepositoryName, id: string): Promise<void> {
+    if (this.#open.isFull(repository) && performance.now() - this.#countedAtMs > minRecountMs) {
+      this.#recounting ??= this.#recount().finally(() => {
+        this.#recounting = undefined;
+      });
+      await this.#recounting;
+    }
+    this.#open.admit(repository, id);
+  }
+
+  /** Other processes end what this one began, and this one what they began. */
+  async #recount(): Promise<void> {
+    const gone = new Set(this.#open.ids());
+    const others: string[] = [];
+    for await (const { id } of this.#store.list()) if (!gone.delete(id)) others.push(id);
+    for (const id of gone) {
+      this.#open.remove(id);
+      this.#begunBy.delete(id);
+    }
+    for (const id of others) {
+      const repository = await this.#metadata.repositoryOfUpload(id);
+      if (repository !== undefined) this.#open.add(repository, id);
+    }
+    this.#countedAtMs = performance.now();
+  }
+
+  async #forgetEnded(): Promise<void> {
+    for await (const id of this.#metadata.uploads()) {
+      try {
+        await this.#store.status(id);
+      } catch (error) {
+        if (!(error instanceof UploadUnknownError)) throw error;
+        await this.#metadata.removeUpload(id);
+      }
+    }
+  }
+
+  async #end(id: string): Promise<void> {
     await this.#store.abort(id);
     this.#open.remove(id);
     this.#begunBy.delete(id);
+  }
+
+  async #forget(id: string): Promise<void> {
+    await this.#end(id);
     await this.#metadata.removeUpload(id);
   }
 

@@ -52,6 +52,12 @@ export async function createApp(places: RegistryPlaces, metrics: ServerMetrics, 
   app.setNotFoundHandler((request, reply) =>
     sendError(new RegistryError("NAME_UNKNOWN", "no such path; the registry is below /v2/"), request, reply, log),
   );
+  app.addHook("onRequest", async (request) => {
+    // No name, tag, digest or id has one, and PostgreSQL fails where it is asked for one.
+    if (request.raw.url?.includes("%00")) {
+      throw new RegistryError("NAME_INVALID", "the address holds a NUL (%00)");
+    }
+  });
   app.get("/metrics", async (_request, reply) => {
     const { contentType, text } = await metrics.text();
     return await reply.header("content-type", contentType).send(text);

@@ -38,6 +38,12 @@ describe("the tags of a repository", () => {
     expect(seen).toEqual(["1", "_x", "A", "B", "b", "c"]);
   });
 
+  it("begin behind no text that cannot be stored", async () => {
+    for (const path of ["/v2/tags/tags/list?last=%00", "/v2/_catalog?last=a%00", "/api/v1/operations?after=%00"]) {
+      expect(await errorOf(await registry.send("GET", path))).toMatchObject({ status: 400, code: "NAME_INVALID" });
+    }
+  });
+
   it("begin behind a tag that need not exist", async () => {
     const { body } = await json<{ tags: string[] }>("/v2/tags/tags/list?last=azure");
     expect(body.tags).toEqual(["B", "b", "c"]);

@@ -21,4 +21,7 @@ export const postgresSchema: readonly string[] = [
    create table uploads (id text primary key, repository text not null);
    create table records (
      kind text collate "C", key text collate "C", version bigint not null, document jsonb not null, primary key (kind, key));`,
+  // jsonb refuses what JSON may say: \u0000, and halves of surrogate pairs.
+  `alter table manifests alter column referrer type json using referrer::text::json;
+   alter table records alter column document type json using document::text::json;`,
 ];

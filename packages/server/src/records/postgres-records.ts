@@ -12,6 +12,7 @@ export class PostgresRecords implements Records {
   }
 
   async get<T>(kind: string, key: string): Promise<Record<T> | undefined> {
+    if (isUnstorable(key)) return undefined;
     const [row] = await this.#client.query("select key, version, document from records where kind = $1 and key = $2", [
       kind,
       key,
@@ -35,6 +36,7 @@ export class PostgresRecords implements Records {
 
   async delete(kind: string, key: string, options?: AbortOptions): Promise<boolean> {
     options?.signal?.throwIfAborted();
+    if (isUnstorable(key)) return false;
     const rows = await this.#client.query("delete from records where kind = $1 and key = $2 returning 1", [kind, key]);
     return rows.length > 0;
   }
@@ -73,6 +75,9 @@ async function deleteWith(query: Query, { kind, key, version }: RecordChange): P
   const before = Number(row?.["version"] ?? 0);
   if (version !== undefined && version !== before) throw conflictOf({ kind, key, version });
 }
+
+/** PostgreSQL has no text with a NUL in it, and fails where it is asked for one. */
+const isUnstorable = (key: string): boolean => key.includes("\0");
 
 const orderOf = ({ kind, key }: RecordChange): string => `${kind} ${key}`;
 

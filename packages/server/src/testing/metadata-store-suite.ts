@@ -119,6 +119,14 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       expect((await store.referrers(app, subject)).map(({ artifactType }) => artifactType)).toEqual(["two"]);
     });
 
+    it("gives back what refers to a manifest as it was told, whatever its annotations say", async () => {
+      const subject = sha256Of("subject");
+      const annotations = { "a\u0000b": "\u0000", half: "\ud83d", other: "\udc7b?", both: "\ud83d\udc7b" };
+      const descriptor = { mediaType: ociMediaTypes.manifest, digest: sha256Of("odd"), size: 3, annotations };
+      await store.putManifest(app, manifestOf("odd", { referrer: { subject, descriptor } }), []);
+      expect(await store.referrers(app, subject)).toEqual([descriptor]);
+    });
+
     it("writes records with a change, and none when nothing changes", async () => {
       const told: unknown[] = [];
       const telling = (key: string) => ({

@@ -27,6 +27,13 @@ export function recordsSuite(name: string, open: () => Promise<OpenedRecords>): 
       expect(await records.get("token", "ann")).toBeUndefined();
     });
 
+    it("gives back text that no other format than JSON knows, and knows no key with a NUL", async () => {
+      const document = { "a\u0000": "\u0000", half: "\ud83d", other: "\udc7b", both: "\ud83d\udc7b" };
+      await records.put("note", "odd", document);
+      expect((await records.get("note", "odd"))?.document).toEqual(document);
+      expect([await records.get("note", "odd\0"), await records.delete("note", "odd\0")]).toEqual([undefined, false]);
+    });
+
     it("lets one of two writers win who began from the same version", async () => {
       await records.put("user", "ann", { at: 0 });
       const both = await Promise.allSettled([1, 2].map((at) => records.put("user", "ann", { at }, 1)));

@@ -14,6 +14,7 @@ import type {
   ListedManifest,
   MetadataStore,
   NewManifest,
+  ReferrersOptions,
   StoredManifest,
   UnusedBlob,
 } from "./metadata-store.js";
@@ -243,12 +244,12 @@ export class LevelMetadataStore implements MetadataStore {
     });
   }
 
-  async referrers(
+  async *referrers(
     repository: RepositoryName,
     subject: ContentDigest,
-    options?: AbortOptions,
-  ): Promise<readonly Descriptor<ContentDigest>[]> {
-    return await this.#referrers.values({ ...keysBelow([repository, subject]), ...signalOf(options) }).all();
+    options?: ReferrersOptions,
+  ): AsyncGenerator<Descriptor<ContentDigest>> {
+    yield* this.#referrers.values({ ...keysBelow([repository, subject], options?.after), ...signalOf(options) });
   }
 
   async addUpload(repository: RepositoryName, id: string): Promise<void> {

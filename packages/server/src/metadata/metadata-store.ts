@@ -50,6 +50,11 @@ export interface DeletionOptions extends AbortOptions {
   readonly keepsBlobs?: boolean | undefined;
 }
 
+export interface ReferrersOptions extends AbortOptions {
+  /** Those behind this digest only. */
+  readonly after?: string | undefined;
+}
+
 /**
  * What a registry knows about its repositories: which blobs are linked into them, their manifests, tags and referrers.
  *
@@ -118,12 +123,12 @@ export interface MetadataStore extends AsyncDisposable {
   /** Removes the tag, not the manifest. @returns false if it was not there */
   deleteTag(repository: RepositoryName, tag: Tag, options?: ChangeOptions): Promise<boolean>;
 
-  /** The manifests whose subject is `subject`, by digest. */
+  /** The manifests whose subject is `subject`, by digest, read as they are asked for. Those that change meanwhile may or may not come. */
   referrers(
     repository: RepositoryName,
     subject: ContentDigest,
-    options?: AbortOptions,
-  ): Promise<readonly Descriptor<ContentDigest>[]>;
+    options?: ReferrersOptions,
+  ): AsyncIterable<Descriptor<ContentDigest>>;
 
   /** Notes whose an upload is. It need not be durable: an upload nobody knows is one that was lost. */
   addUpload(repository: RepositoryName, id: string, options?: AbortOptions): Promise<void>;

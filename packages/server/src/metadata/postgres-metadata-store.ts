@@ -10,6 +10,7 @@ import type {
   ListedManifest,
   MetadataStore,
   NewManifest,
+  ReferrersOptions,
   StoredManifest,
   UnusedBlob,
 } from "./metadata-store.js";
@@ -224,10 +225,21 @@ export class PostgresMetadataStore implements MetadataStore {
     });
   }
 
-  async referrers(repository: RepositoryName, subject: ContentDigest): Promise<readonly Descriptor<ContentDigest>[]> {
-    const statement = "select referrer from manifests where repository = $1 and subject = $2 order by digest";
-    const rows = await this.#client.query(statement, [repository, subject]);
-    return rows.map((row) => row["referrer"] as Descriptor<ContentDigest>); // written by putManifest only
+  async *referrers(
+    repository: RepositoryName,
+    subject: ContentDigest,
+    options: ReferrersOptions = {},
+  ): AsyncGenerator<Descriptor<ContentDigest>> {
+    const statement =
+      "select digest, referrer from manifests where repository = $1 and subject = $2 and digest > $3 order by digest limit $4";
+    for (let { after = "" } = options; ; ) {
+      options.signal?.throwIfAborted();
+      const rows = await this.#client.query(statement, [repository, subject, after, pageManifests]);
+      for (const row of rows) yield row["referrer"] as Descriptor<ContentDigest>; // written by putManifest only
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < pageManifests) return;
+      after = text(last, "digest");
+    }
   }
 
   async addUpload(repository: RepositoryName, id: string): Promise<void> {

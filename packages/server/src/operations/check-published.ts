@@ -16,8 +16,9 @@ export function checkPublished(places: ChangePlaces): CheckPublished {
       await removeManifest(places, repository, artifact, { caller: `conversion-${id}`, via: "push" });
       return { code: "RESOURCE_NOT_FOUND", message: `${digest} was deleted while it was converted`, isPassing: false };
     }
-    if ((await metadata.referrers(repository, digest)).some((referrer) => referrer.digest === artifact))
-      return undefined;
+    for await (const referrer of metadata.referrers(repository, digest)) {
+      if (referrer.digest === artifact) return undefined;
+    }
     const message = `${artifact} was pushed and is not listed among what refers to ${digest}`;
     return { code: "UNKNOWN_ERROR", message, isPassing: true };
   };

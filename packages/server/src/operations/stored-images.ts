@@ -2,6 +2,7 @@ import type { ImageReader, SourceImage } from "@sluice/converter";
 import {
   type AbortOptions,
   type ContentDigest,
+  type Descriptor,
   type Digest,
   isDigest,
   NotFoundError,
@@ -95,13 +96,13 @@ export class StoredImages {
         yield* verifyStream(blobs.read(digest, undefined, options), expected, `blob ${digest} of ${repository}`);
       },
       referrers: async (subject, options) => {
-        const all = await metadata.referrers(repository, subject, options);
-        // An artifact that is named by sha512 is none that a node can choose.
-        return all.flatMap(({ digest, ...rest }) =>
-          isDigest(digest) && (options?.artifactType ?? rest.artifactType) === rest.artifactType
-            ? [{ ...rest, digest }]
-            : [],
-        );
+        const found: Descriptor[] = [];
+        for await (const { digest, ...rest } of metadata.referrers(repository, subject, options)) {
+          // An artifact that is named by sha512 is none that a node can choose.
+          const isWanted = isDigest(digest) && (options?.artifactType ?? rest.artifactType) === rest.artifactType;
+          if (isWanted) found.push({ ...rest, digest });
+        }
+        return found;
       },
     };
   }

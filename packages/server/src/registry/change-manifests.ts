@@ -90,7 +90,7 @@ export async function removeManifest(
   if (manifest === undefined) return false;
   const isArtifact = streamedImageOf(manifest) !== undefined;
   const isKept = !isArtifact && (await deleted.policy()).isEnabled;
-  for (const referrer of await metadata.referrers(repository, digest)) {
+  for await (const referrer of metadata.referrers(repository, digest)) {
     if (referrer.artifactType === sluiceMediaTypes.artifact) {
       await removeManifest(places, repository, referrer.digest, origin);
     }

@@ -1,4 +1,4 @@
-import { contentDigestOf, type Digest, ociMediaTypes, sha256Of } from "@sluice/oci";
+import { contentDigestOf, type Descriptor, type Digest, ociMediaTypes, sha256Of } from "@sluice/oci";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MetadataStore, NewManifest } from "../metadata/metadata-store.js";
 import type { Records } from "../records/records.js";
@@ -46,13 +46,18 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       records = opened.store.records;
     });
     afterEach(() => opened.dispose());
+    const referrersOf = async (...which: Parameters<MetadataStore["referrers"]>): Promise<readonly Descriptor[]> => {
+      const found: Descriptor[] = [];
+      for await (const referrer of store.referrers(...which)) found.push(referrer as Descriptor); // of sha256 only
+      return found;
+    };
 
     it("knows nothing at first", async () => {
       expect(await store.repositories({ limit: 10 })).toEqual([]);
       expect(await store.hasRepository(app)).toBe(false);
       expect(await store.tags(app, { limit: 10 })).toEqual([]);
       expect(await store.manifest(app, sha256Of("x"))).toBeUndefined();
-      expect(await store.referrers(app, sha256Of("x"))).toEqual([]);
+      expect(await referrersOf(app, sha256Of("x"))).toEqual([]);
     });
 
     it("links a blob into one repository, not into those whose names begin alike", async () => {
@@ -106,17 +111,27 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       await store.putManifest(app, one, [tag("a")]);
       await store.putManifest(app, one, [tag("b")]);
       await store.putManifest(app, two, [tag("c")]);
-      expect((await store.referrers(app, subject)).map(({ artifactType }) => artifactType).sort()).toEqual([
+      expect((await referrersOf(app, subject)).map(({ artifactType }) => artifactType).sort()).toEqual([
         "one",
         "two",
       ]);
-      expect(await store.referrers(other, subject)).toEqual([]);
+      expect(await referrersOf(other, subject)).toEqual([]);
       expect([await store.deleteManifest(app, one.digest), await store.deleteManifest(app, one.digest)]).toEqual([
         true,
         false,
       ]);
       expect(await store.tags(app, { limit: 10 })).toEqual(["c"]);
-      expect((await store.referrers(app, subject)).map(({ artifactType }) => artifactType)).toEqual(["two"]);
+      expect((await referrersOf(app, subject)).map(({ artifactType }) => artifactType)).toEqual(["two"]);
+    });
+
+    it("lists many referrers by digest, from any of them on", async () => {
+      const subject = sha256Of("subject");
+      const all = Array.from({ length: 120 }, (_, at) => referring(`r${at}`, subject));
+      for (const manifest of all) await store.putManifest(app, manifest, []);
+      const digests = all.map(({ digest }) => digest).sort();
+      expect((await referrersOf(app, subject)).map(({ digest }) => digest)).toEqual(digests);
+      const behind = await referrersOf(app, subject, { after: digests[99] });
+      expect(behind.map(({ digest }) => digest)).toEqual(digests.slice(100));
     });
 
     it("gives back what refers to a manifest as it was told, whatever its annotations say", async () => {
@@ -124,7 +139,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       const annotations = { "a\u0000b": "\u0000", half: "\ud83d", other: "\udc7b?", both: "\ud83d\udc7b" };
       const descriptor = { mediaType: ociMediaTypes.manifest, digest: sha256Of("odd"), size: 3, annotations };
       await store.putManifest(app, manifestOf("odd", { referrer: { subject, descriptor } }), []);
-      expect(await store.referrers(app, subject)).toEqual([descriptor]);
+      expect(await referrersOf(app, subject)).toEqual([descriptor]);
     });
 
     it("writes records with a change, and none when nothing changes", async () => {

@@ -25,9 +25,9 @@ export async function listReferrers(
 ): Promise<Answer> {
   const artifactType = request.query.get("artifactType");
   const last = request.query.get("last") ?? "";
-  const wanted = (await everyReferrer(metadata, repository, subject)).filter(
-    (referrer) => referrer.digest > last && (artifactType === null || referrer.artifactType === artifactType),
-  );
+  const isWanted = (referrer: Descriptor<ContentDigest>): boolean =>
+    referrer.digest > last && (artifactType === null || referrer.artifactType === artifactType);
+  const wanted = await firstReferrers(metadata, { repository, subject, last, isWanted });
   const page = wanted.slice(0, longestPage);
   const lastShown = page.at(-1)?.digest;
   const next = new URLSearchParams({
@@ -45,18 +45,27 @@ export async function listReferrers(
   };
 }
 
-/** By digest, each once. */
-async function everyReferrer(
+interface WantedReferrers {
+  readonly repository: RepositoryName;
+  readonly subject: ContentDigest;
+  /** Those behind this digest. */
+  readonly last: string;
+  readonly isWanted: (referrer: Descriptor<ContentDigest>) => boolean;
+}
+
+/** By digest, each once; of those that are indexed one more than a page, and no others: there may be very many. */
+async function firstReferrers(
   metadata: MetadataStore,
-  repository: RepositoryName,
-  subject: ContentDigest,
+  { repository, subject, last, isWanted }: WantedReferrers,
 ): Promise<readonly Descriptor<ContentDigest>[]> {
-  const [indexed, tagged] = await Promise.all([
-    metadata.referrers(repository, subject),
-    underFallbackTag(metadata, repository, subject),
-  ]);
-  if (tagged.length === 0) return indexed;
-  const byDigest = new Map([...tagged, ...indexed].map((descriptor) => [descriptor.digest, descriptor]));
+  const byDigest = new Map<ContentDigest, Descriptor<ContentDigest>>();
+  for await (const referrer of metadata.referrers(repository, subject, { after: last })) {
+    if (isWanted(referrer)) byDigest.set(referrer.digest, referrer);
+    if (byDigest.size > longestPage) break;
+  }
+  for (const tagged of await underFallbackTag(metadata, repository, subject)) {
+    if (!byDigest.has(tagged.digest) && isWanted(tagged)) byDigest.set(tagged.digest, tagged);
+  }
   return [...byDigest.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
 }
 

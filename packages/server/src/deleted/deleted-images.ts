@@ -1,7 +1,7 @@
 import type { ContentDigest } from "@sluice/oci";
 import type { StoredManifest } from "../metadata/metadata-store.js";
 import type { Page } from "../records/page.js";
-import type { NewRecord, Record, Records } from "../records/records.js";
+import type { NewRecord, Record, RecordChange, Records } from "../records/records.js";
 import { type SoftDeletePolicy, softDeletePolicy } from "./soft-delete-policy.js";
 
 /** A manifest that can be restored. */
@@ -93,29 +93,44 @@ export class DeletedImages {
     }
   }
 
-  async forgetManifest(repository: string, digest: ContentDigest): Promise<void> {
-    await this.records.write([manifestsOf(repository), bytesOf(repository)].map((kind) => gone(kind, digest)));
+  /** To write with what brings a manifest back, or deletes it for good. */
+  withoutManifest(repository: string, digest: ContentDigest): readonly RecordChange[] {
+    return [manifestsOf(repository), bytesOf(repository)].map((kind) => gone(kind, digest));
   }
 
-  async forgetTag(repository: string, tag: string, digest: ContentDigest): Promise<void> {
-    await this.records.delete(tagsOf(repository), `${tag}@${digest}`);
+  /** To write with what puts a tag back. */
+  withoutTag(repository: string, tag: string, digest: ContentDigest): RecordChange {
+    return gone(tagsOf(repository), `${tag}@${digest}`);
   }
 
-  /** What is older than the policy of today wants, page by page. */
-  async *expired(
-    repository: string,
-    policy: SoftDeletePolicy,
-  ): AsyncGenerator<{ readonly manifest?: DeletedManifest; readonly tag?: DeletedTag }> {
-    const before = new Date(Date.now() - policy.days * dayMs).toISOString();
-    const isOld = ({ deletedAt }: { readonly deletedAt: string }): boolean => deletedAt < before;
-    for await (const manifest of all((page) => this.records.list<DeletedManifest>(manifestsOf(repository), page))) {
-      if (isOld(manifest)) yield { manifest };
+  /** Manifests that are older than the policy of today wants, page by page, each with the changes that forget it unless it was deleted again. */
+  async *expiredManifests(repository: string, policy: SoftDeletePolicy): AsyncGenerator<Expired<DeletedManifest>> {
+    for await (const known of all((page) => this.records.list<DeletedManifest>(manifestsOf(repository), page))) {
+      const { document, version } = known;
+      if (!isOld(document, policy)) continue;
+      const [manifest, bytes] = [manifestsOf(repository), bytesOf(repository)];
+      yield { document, changes: [{ ...gone(manifest, known.key), version }, gone(bytes, known.key)] };
     }
-    for await (const tag of all((page) => this.records.list<DeletedTag>(tagsOf(repository), page))) {
-      if (isOld(tag)) yield { tag };
+  }
+
+  /** As {@link expiredManifests}, of tags. */
+  async *expiredTags(repository: string, policy: SoftDeletePolicy): AsyncGenerator<Expired<DeletedTag>> {
+    for await (const { key, document, version } of all((page) =>
+      this.records.list<DeletedTag>(tagsOf(repository), page),
+    )) {
+      if (isOld(document, policy)) yield { document, changes: [{ ...gone(tagsOf(repository), key), version }] };
     }
   }
 }
+
+/** What nobody can restore any more. */
+interface Expired<T> {
+  readonly document: T;
+  readonly changes: readonly RecordChange[];
+}
+
+const isOld = ({ deletedAt }: { readonly deletedAt: string }, { days }: SoftDeletePolicy): boolean =>
+  deletedAt < new Date(Date.now() - days * dayMs).toISOString();
 
 /** Until when something can be restored. RFC 3339. */
 export const expiresAt = (deletedAt: string, { days }: SoftDeletePolicy): string =>
@@ -124,13 +139,13 @@ export const expiresAt = (deletedAt: string, { days }: SoftDeletePolicy): string
 const manifestsOf = (repository: string): string => `deleted-manifest/${repository}`;
 const bytesOf = (repository: string): string => `deleted-bytes/${repository}`;
 const tagsOf = (repository: string): string => `deleted-tag/${repository}`;
-const gone = (kind: string, key: string) => ({ kind, key, document: undefined });
+const gone = (kind: string, key: string): RecordChange => ({ kind, key, document: undefined });
 const documentsOf = <T>(records: readonly Record<T>[]): readonly T[] => records.map(({ document }) => document);
 
-async function* all<T>(list: (page: Page) => Promise<readonly Record<T>[]>): AsyncGenerator<T> {
+async function* all<T>(list: (page: Page) => Promise<readonly Record<T>[]>): AsyncGenerator<Record<T>> {
   for (let after: string | undefined; ; ) {
     const page = await list({ after, limit: pageLength });
-    yield* documentsOf(page);
+    yield* page;
     after = page.at(-1)?.key;
     if (page.length < pageLength) return;
   }

@@ -1,4 +1,5 @@
 import { everyRepository, type MetadataStore } from "../metadata/metadata-store.js";
+import { RecordConflictError } from "../records/records.js";
 import { describeManifest } from "../registry/manifest-description.js";
 import type { DeletedImages } from "./deleted-images.js";
 
@@ -11,19 +12,30 @@ export async function purgeDeleted(
   const policy = await deleted.policy();
   let purged = 0;
   for await (const repository of everyRepository(metadata, { signal })) {
-    for await (const { manifest, tag } of deleted.expired(repository, policy)) {
+    for await (const { document, changes } of deleted.expiredManifests(repository, policy)) {
       signal?.throwIfAborted();
-      if (tag !== undefined) await deleted.forgetTag(repository, tag.tag, tag.digest);
-      if (manifest === undefined) continue;
-      const stored = await deleted.read(repository, manifest);
-      if (stored !== undefined) {
-        const { digest } = manifest;
-        const { blobs } = describeManifest(stored.bytes, stored.mediaType, { kind: "digest", digest });
-        await metadata.releaseBlobs(repository, digest, blobs);
-      }
-      await deleted.forgetManifest(repository, manifest.digest);
-      purged++;
+      const stored = await deleted.read(repository, document);
+      const { digest } = document;
+      const blobs =
+        stored === undefined ? [] : describeManifest(stored.bytes, stored.mediaType, { kind: "digest", digest }).blobs;
+      const isGone = await unlessChanged(() => metadata.releaseBlobs(repository, digest, blobs, { records: changes }));
+      if (isGone) purged++;
+    }
+    for await (const { changes } of deleted.expiredTags(repository, policy)) {
+      signal?.throwIfAborted();
+      await unlessChanged(() => metadata.writeRecords(repository, changes));
     }
   }
   return purged;
+}
+
+/** What was restored meanwhile, or deleted a second time, has not expired. @returns whether it was unchanged */
+async function unlessChanged(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (error instanceof RecordConflictError) return false;
+    throw error;
+  }
 }

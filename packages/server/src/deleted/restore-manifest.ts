@@ -1,5 +1,6 @@
 import type { ContentDigest } from "@sluice/oci";
 import type { StoredManifest } from "../metadata/metadata-store.js";
+import type { RecordChange } from "../records/records.js";
 import { type ChangeOrigin, type ChangePlaces, putTold } from "../registry/change-manifests.js";
 import { describeManifest } from "../registry/manifest-description.js";
 import type { Tag } from "../registry/manifest-reference.js";
@@ -28,27 +29,37 @@ export async function restoreManifest(
   request: RestoreRequest,
   origin: ChangeOrigin,
 ): Promise<ContentDigest> {
-  const { deleted, metadata } = places;
+  const { deleted } = places;
   const { repository, tag } = request;
   const digest = request.digest ?? (tag && (await deleted.lastOfTag(repository, tag))?.digest);
   if (digest === undefined) throw nothing(`${repository} has no deleted tag ${tag ?? "(name a tag or a digest)"}`);
   const manifest = await restorable(places, repository, digest);
-  const before = tag && (await metadata.resolveTag(repository, tag));
-  if (before !== undefined && before !== digest && !request.force) {
-    throw refused(`${repository}:${tag} is another image now (${before}); restore with --force to move the tag`);
-  }
   const described = describeManifest(manifest.bytes, manifest.mediaType, { kind: "digest", digest });
   const subject = described.referrer?.subject;
   if (subject !== undefined && (await deleted.find(repository, subject)) !== undefined) {
     throw refused(`${digest} refers to ${subject}, which is deleted: restore that first`);
   }
-  // The tag's place before can be restored as well.
-  const moved = tag && before && before !== digest ? [deleted.recordOfTag(repository, tag, before)] : [];
-  const { missing } = await putTold(places, repository, described, tag === undefined ? [] : [tag], origin, moved);
+  const { missing } = await putTold(places, repository, described, tag === undefined ? [] : [tag], origin, (found) =>
+    tag === undefined ? [] : recordsOfMove(places, { ...request, tag, digest }, found.tags.get(tag)),
+  );
   if (missing.length > 0) throw refused(`${digest} needs ${missing.slice(0, 10).join(", ")}: restore these first`);
-  await deleted.forgetManifest(repository, digest);
-  if (tag !== undefined) await deleted.forgetTag(repository, tag, digest);
   return digest;
+}
+
+/** The tag's place before can be restored as well. @throws {RegistryError} when it may not move */
+function recordsOfMove(
+  { deleted }: ChangePlaces,
+  { repository, tag, digest, force }: RestoreRequest & { readonly tag: Tag; readonly digest: ContentDigest },
+  before: ContentDigest | undefined,
+): readonly RecordChange[] {
+  const isMoved = before !== undefined && before !== digest;
+  if (isMoved && !force) {
+    throw refused(`${repository}:${tag} is another image now (${before}); restore with --force to move the tag`);
+  }
+  return [
+    ...(isMoved ? [deleted.recordOfTag(repository, tag, before)] : []),
+    deleted.withoutTag(repository, tag, digest),
+  ];
 }
 
 /** The manifest, deleted or there. */

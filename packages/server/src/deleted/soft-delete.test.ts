@@ -1,11 +1,17 @@
-import { createImageIndex, type Descriptor, ociMediaTypes, sha256Of, sluiceMediaTypes } from "@sluice/oci";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createImageIndex, type Descriptor, ociMediaTypes, parseDigest, sha256Of, sluiceMediaTypes } from "@sluice/oci";
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { EventOutbox } from "../events/event-outbox.js";
 import { collectGarbage } from "../garbage/collect-garbage.js";
 import { openFiles, type Stores } from "../open-stores.js";
+import { removeManifest, storeManifest } from "../registry/change-manifests.js";
+import { describeManifest } from "../registry/manifest-description.js";
+import { parseManifestReference, parseTag } from "../registry/manifest-reference.js";
 import { parseRepositoryName } from "../registry/repository-name.js";
 import { errorOf, startTestServer, type TestServer } from "../testing/test-server.js";
 import { DeletedImages } from "./deleted-images.js";
 import { purgeDeleted } from "./purge.js";
+import { restoreManifest } from "./restore-manifest.js";
 
 interface Deleted {
   readonly digest: string;
@@ -158,6 +164,101 @@ describe("soft delete", () => {
     const repositories = await (await api("GET", "/deleted-repositories")).json();
     expect(repositories).toEqual({ repositories: ["app"] });
     for (const tag of ["1", "2"]) expect((await restore({ tag })).status).toBe(200);
+  });
+
+  describe("while somebody else changes the same image", () => {
+    const app = parseRepositoryName("app");
+    const origin = { caller: "", via: "push" } as const;
+    /** Lets `meanwhile` happen right before the store is asked. */
+    const beforePut = ({ metadata }: Stores, meanwhile: () => Promise<unknown>) => {
+      const original = metadata.putManifest.bind(metadata);
+      vi.spyOn(metadata, "putManifest").mockImplementationOnce(async (...args) => {
+        await meanwhile();
+        return await original(...args);
+      });
+    };
+    const beforeRelease = ({ metadata }: Stores, meanwhile: () => Promise<unknown>) => {
+      const original = metadata.releaseBlobs.bind(metadata);
+      vi.spyOn(metadata, "releaseBlobs").mockImplementationOnce(async (...args) => {
+        await meanwhile();
+        await original(...args);
+      });
+    };
+    const placesOf = ({ metadata }: Stores) => ({
+      metadata,
+      deleted: new DeletedImages(metadata.records),
+      events: new EventOutbox(metadata.records, pino({ level: "silent" })),
+    });
+
+    it("moves no tag without --force that came to another image during a restore", async () => {
+      const [first, second] = [
+        await registry.pushImage("app", "1", "first"),
+        await registry.pushImage("app", "2", "2"),
+      ];
+      await remove(first.digest);
+      await inStores(async (stores) => {
+        const places = placesOf(stores);
+        const other = await stores.metadata.manifest(app, parseDigest(second.digest, "test"));
+        const described = describeManifest(
+          other?.bytes ?? Buffer.alloc(0),
+          second.mediaType,
+          parseManifestReference("1"),
+        );
+        beforePut(stores, () => storeManifest(places, app, described, [parseTag("1")], origin));
+        const wish = { repository: app, tag: parseTag("1"), digest: undefined, force: false };
+        await expect(restoreManifest(places, wish, origin)).rejects.toMatchObject({ status: 409 });
+        expect(await stores.metadata.resolveTag(app, parseTag("1"))).toBe(second.digest);
+        expect(await places.deleted.find(app, parseDigest(first.digest, "test"))).toBeDefined();
+      });
+    });
+
+    it("offers no restore of what a push has brought back, or a deletion for good has removed", async () => {
+      const image = await registry.pushImage("app", "1", "content");
+      const digest = parseDigest(image.digest, "test");
+      await inStores(async (stores) => {
+        const places = placesOf(stores);
+        const { bytes, mediaType } = (await stores.metadata.manifest(app, digest)) ?? {};
+        const described = describeManifest(bytes ?? Buffer.alloc(0), mediaType, parseManifestReference("1"));
+        beforePut(stores, () => removeManifest(places, app, digest, origin));
+        await storeManifest(places, app, described, [parseTag("1")], origin);
+        expect([
+          await places.deleted.find(app, digest),
+          (await stores.metadata.manifest(app, digest))?.mediaType,
+        ]).toEqual([undefined, image.mediaType]);
+        // As an older program left it that died in the middle of a restore.
+        const left = places.deleted.recordsOf(
+          app,
+          { bytes: described.bytes, mediaType: described.mediaType },
+          {
+            ...{ digest, tags: [], deletedBy: "" },
+          },
+        );
+        await stores.metadata.writeRecords(app, left);
+      });
+      await policy({ status: "disabled" });
+      expect((await remove(image.digest)).status).toBe(202);
+      expect(await deleted("manifests")).toEqual([]);
+    });
+
+    it("purges nothing that was restored and deleted again meanwhile, neither its bytes", async () => {
+      const image = await registry.pushImage("app", "1", "content");
+      const digest = parseDigest(image.digest, "test");
+      await remove(image.digest);
+      await inStores(async (stores) => {
+        const places = placesOf(stores);
+        const { records } = stores.metadata;
+        const [record] = await records.list<object>("deleted-manifest/app", { limit: 1 });
+        const old = { ...record?.document, deletedAt: new Date(Date.now() - 4 * 86_400_000).toISOString() };
+        await records.put("deleted-manifest/app", digest, old);
+        beforeRelease(stores, async () => {
+          await restoreManifest(places, { repository: app, tag: undefined, digest, force: false }, origin);
+          await removeManifest(places, app, digest, origin);
+        });
+        expect(await purgeDeleted(stores.metadata, places.deleted)).toBe(0);
+        expect((await collect(stores)).removedBlobs).toBe(0);
+      });
+      expect((await restore({ digest: image.digest })).status).toBe(200);
+    });
   });
 
   it("is off at first, and off again when told: what goes then is gone", async () => {

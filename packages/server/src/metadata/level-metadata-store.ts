@@ -2,7 +2,7 @@ import type { AbortOptions, ContentDigest, Descriptor } from "@sluice/oci";
 import { type ChainedBatch, Level } from "level";
 import { LevelRecords } from "../records/level-records.js";
 import type { Page } from "../records/page.js";
-import type { NewRecord, Records } from "../records/records.js";
+import type { RecordChange, Records } from "../records/records.js";
 import { artifactOf } from "../registry/manifest-description.js";
 import type { Tag } from "../registry/manifest-reference.js";
 import type { RepositoryName } from "../registry/repository-name.js";
@@ -15,6 +15,7 @@ import type {
   MetadataStore,
   NewManifest,
   ReferrersOptions,
+  ReleaseOptions,
   StoredManifest,
   UnusedBlob,
 } from "./metadata-store.js";
@@ -168,8 +169,13 @@ export class LevelMetadataStore implements MetadataStore {
       if (referrer !== undefined) {
         batch.put(keyOf(repository, referrer.subject, digest), referrer.descriptor, { sublevel: this.#referrers });
       }
-      for (const tag of tags) await this.#moveTag(batch, repository, tag, digest);
-      if (options?.records) this.#addRecords(batch, options.records(!(await this.#records.has(key))));
+      const before = new Map<Tag, ContentDigest>();
+      for (const tag of tags) {
+        const from = await this.#moveTag(batch, repository, tag, digest);
+        if (from !== undefined) before.set(tag, from);
+      }
+      const isNew = !(await this.#records.has(key));
+      await this.#addRecords(batch, options?.records?.({ isNew, tags: before }));
       return missing;
     });
   }
@@ -205,7 +211,7 @@ export class LevelMetadataStore implements MetadataStore {
         batch.del(tagKey, { sublevel: this.#tagsOfManifest });
         batch.del(keyOf(repository, tagOrder(lastPart(tagKey))), { sublevel: this.#tags });
       }
-      this.#addRecords(batch, options?.records?.(tags));
+      await this.#addRecords(batch, options?.records?.(tags));
       return true;
     });
   }
@@ -214,11 +220,22 @@ export class LevelMetadataStore implements MetadataStore {
     repository: RepositoryName,
     manifest: ContentDigest,
     blobs: readonly ContentDigest[],
+    options?: ReleaseOptions,
+  ): Promise<void> {
+    await this.#change(repository, options, async (batch) => {
+      for (const change of options?.records ?? []) await this.#documents.addChange(batch, change);
+      if (await this.#records.has(keyOf(repository, manifest))) return;
+      await this.#release(batch, repository, manifest, blobs);
+    });
+  }
+
+  async writeRecords(
+    repository: RepositoryName,
+    changes: readonly RecordChange[],
     options?: AbortOptions,
   ): Promise<void> {
     await this.#change(repository, options, async (batch) => {
-      if (await this.#records.has(keyOf(repository, manifest))) return;
-      await this.#release(batch, repository, manifest, blobs);
+      for (const change of changes) await this.#documents.addChange(batch, change);
     });
   }
 
@@ -239,7 +256,7 @@ export class LevelMetadataStore implements MetadataStore {
       if (digest === undefined) return false;
       batch.del(keyOf(repository, tagOrder(tag)), { sublevel: this.#tags });
       batch.del(keyOf(repository, digest, tag), { sublevel: this.#tagsOfManifest });
-      this.#addRecords(batch, options?.records?.(false));
+      await this.#addRecords(batch, options?.records?.({ isNew: false, tags: new Map([[tag, digest]]) }));
       return true;
     });
   }
@@ -343,8 +360,8 @@ export class LevelMetadataStore implements MetadataStore {
     });
   }
 
-  #addRecords(batch: Batch, records: readonly NewRecord[] = []): void {
-    for (const record of records) this.#documents.add(batch, record);
+  async #addRecords(batch: Batch, records: readonly RecordChange[] = []): Promise<void> {
+    for (const record of records) await this.#documents.addChange(batch, record);
   }
 
   async #missing(repository: RepositoryName, manifest: NewManifest): Promise<readonly ContentDigest[]> {
@@ -358,11 +375,18 @@ export class LevelMetadataStore implements MetadataStore {
     ];
   }
 
-  async #moveTag(batch: Batch, repository: RepositoryName, tag: Tag, digest: ContentDigest): Promise<void> {
+  /** @returns where the tag was */
+  async #moveTag(
+    batch: Batch,
+    repository: RepositoryName,
+    tag: Tag,
+    digest: ContentDigest,
+  ): Promise<ContentDigest | undefined> {
     const before = await this.resolveTag(repository, tag);
     if (before !== undefined) batch.del(keyOf(repository, before, tag), { sublevel: this.#tagsOfManifest });
     batch.put(keyOf(repository, tagOrder(tag)), digest, { sublevel: this.#tags });
     batch.put(keyOf(repository, digest, tag), "", { sublevel: this.#tagsOfManifest });
+    return before;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { AbortOptions, ContentDigest, Descriptor } from "@sluice/oci";
 import type { Page } from "../records/page.js";
-import type { NewRecord } from "../records/records.js";
+import type { RecordChange } from "../records/records.js";
 import type { Tag } from "../registry/manifest-reference.js";
 import type { RepositoryName } from "../registry/repository-name.js";
 
@@ -33,21 +33,34 @@ export interface UnusedBlob {
   readonly sinceMs: number;
 }
 
+/** What a change found. */
+export interface FoundBefore {
+  /** It brings a manifest that the repository did not hold. */
+  readonly isNew: boolean;
+  /** Where each of the tags pointed. */
+  readonly tags: ReadonlyMap<Tag, ContentDigest>;
+}
+
 /** How manifests and tags are changed. */
 export interface ChangeOptions extends AbortOptions {
   /**
-   * Records that are written in the same step: with the change, or not at all. Asked for once it is known that there is a change, and whether
-   * it brings a manifest that the repository did not hold.
+   * Records that are written in the same step: with the change, or not at all. Asked for once it is known that there is a change, while no other
+   * is made to the repository. What it throws undoes the change.
    */
-  readonly records?: ((isNew: boolean) => readonly NewRecord[]) | undefined;
+  readonly records?: ((before: FoundBefore) => readonly RecordChange[]) | undefined;
 }
 
 /** How a manifest goes. */
 export interface DeletionOptions extends AbortOptions {
   /** Records that are written in the same step, given the tags that go with the manifest. */
-  readonly records?: ((tags: readonly string[]) => readonly NewRecord[]) | undefined;
+  readonly records?: ((tags: readonly string[]) => readonly RecordChange[]) | undefined;
   /** The blobs that it names stay as if it were there, until {@link MetadataStore.releaseBlobs}. */
   readonly keepsBlobs?: boolean | undefined;
+}
+
+export interface ReleaseOptions extends AbortOptions {
+  /** Written in the same step; one of another version than named is a {@link RecordConflictError}, and nothing changes. */
+  readonly records?: readonly RecordChange[] | undefined;
 }
 
 export interface ReferrersOptions extends AbortOptions {
@@ -109,13 +122,18 @@ export interface MetadataStore extends AsyncDisposable {
   manifests(repository: RepositoryName, options?: AbortOptions): AsyncIterable<ListedManifest>;
   /** Removes a manifest, its tags and its entry among the referrers of its subject. @returns false if it was not there */
   deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: DeletionOptions): Promise<boolean>;
-  /** Lets go of the blobs of a manifest that went with `keepsBlobs`, unless it is there again. Again: nothing. */
+  /** Lets go of the blobs of a manifest that went with `keepsBlobs`, unless it is there again. Again: nothing. @throws {RecordConflictError} */
   releaseBlobs(
     repository: RepositoryName,
     manifest: ContentDigest,
     blobs: readonly ContentDigest[],
-    options?: AbortOptions,
+    options?: ReleaseOptions,
   ): Promise<void>;
+  /**
+   * {@link Records.write}, while no other change is made to the repository: of records that its changes write, too.
+   * @throws {RecordConflictError} and nothing is written
+   */
+  writeRecords(repository: RepositoryName, changes: readonly RecordChange[], options?: AbortOptions): Promise<void>;
 
   resolveTag(repository: RepositoryName, tag: Tag, options?: AbortOptions): Promise<ContentDigest | undefined>;
   /** In the order of the specification: letters of both cases together. */

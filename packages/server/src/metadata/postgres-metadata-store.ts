@@ -1,7 +1,7 @@
 import type { AbortOptions, ContentDigest, Descriptor } from "@sluice/oci";
 import type { Page } from "../records/page.js";
-import { addRecord, PostgresRecords } from "../records/postgres-records.js";
-import type { NewRecord, Records } from "../records/records.js";
+import { changeRecord, PostgresRecords } from "../records/postgres-records.js";
+import type { RecordChange, Records } from "../records/records.js";
 import type { Tag } from "../registry/manifest-reference.js";
 import type { RepositoryName } from "../registry/repository-name.js";
 import type {
@@ -11,6 +11,7 @@ import type {
   MetadataStore,
   NewManifest,
   ReferrersOptions,
+  ReleaseOptions,
   StoredManifest,
   UnusedBlob,
 } from "./metadata-store.js";
@@ -146,13 +147,17 @@ export class PostgresMetadataStore implements MetadataStore {
         [...new Set(blobs)],
         digest,
       ]);
+      const tagsBefore = await query("select tag, digest from tags where repository = $1 and tag = any($2)", [
+        repository,
+        tags,
+      ]);
       for (const tag of tags) {
         await query(
           "insert into tags values ($1, $2, $3, $4) on conflict (repository, tag) do update set digest = excluded.digest",
           [repository, tag, tag.toLowerCase(), digest],
         );
       }
-      await addRecords(query, options?.records?.(before === undefined));
+      await addRecords(query, options?.records?.({ isNew: before === undefined, tags: placesOf(tagsBefore) }));
       return missing;
     });
   }
@@ -189,15 +194,24 @@ export class PostgresMetadataStore implements MetadataStore {
     repository: RepositoryName,
     manifest: ContentDigest,
     _blobs: readonly ContentDigest[],
-    options?: AbortOptions,
+    options?: ReleaseOptions,
   ): Promise<void> {
     await this.#change(repository, options, async (query) => {
+      await addRecords(query, options?.records);
       const there = await query("select 1 from manifests where repository = $1 and digest = $2", [
         repository,
         manifest,
       ]);
       if (there.length === 0) await release(query, repository, manifest);
     });
+  }
+
+  async writeRecords(
+    repository: RepositoryName,
+    changes: readonly RecordChange[],
+    options?: AbortOptions,
+  ): Promise<void> {
+    await this.#change(repository, options, (query) => addRecords(query, changes));
   }
 
   async resolveTag(repository: RepositoryName, tag: Tag): Promise<ContentDigest | undefined> {
@@ -217,10 +231,11 @@ export class PostgresMetadataStore implements MetadataStore {
   }
 
   async deleteTag(repository: RepositoryName, tag: Tag, options?: ChangeOptions): Promise<boolean> {
-    const statement = "delete from tags where repository = $1 and tag = $2 returning 1";
+    const statement = "delete from tags where repository = $1 and tag = $2 returning tag, digest";
     return await this.#change(repository, options, async (query) => {
-      if ((await query(statement, [repository, tag])).length === 0) return false;
-      await addRecords(query, options?.records?.(false));
+      const gone = await query(statement, [repository, tag]);
+      if (gone.length === 0) return false;
+      await addRecords(query, options?.records?.({ isNew: false, tags: placesOf(gone) }));
       return true;
     });
   }
@@ -321,9 +336,12 @@ async function addRepository(query: Query, repository: RepositoryName): Promise<
   await query("insert into repositories values ($1) on conflict do nothing", [repository]);
 }
 
-async function addRecords(query: Query, records: readonly NewRecord[] = []): Promise<void> {
-  for (const record of records) await addRecord(query, record);
+async function addRecords(query: Query, changes: readonly RecordChange[] = []): Promise<void> {
+  for (const change of changes) await changeRecord(query, change);
 }
+
+const placesOf = (rows: readonly Row[]): ReadonlyMap<Tag, ContentDigest> =>
+  new Map(rows.map((row) => [text(row, "tag") as Tag, text(row, "digest") as ContentDigest])); // written by putManifest only
 
 /** The blobs that a manifest names are unused from now on, unless others name them. */
 async function release(query: Query, repository: RepositoryName, manifest: ContentDigest): Promise<void> {

@@ -3,7 +3,7 @@ import type { ChainedBatch, Level } from "level";
 import { KeyedLock } from "../metadata/keyed-lock.js";
 import { keyOf, keysBelow, lastPart } from "../metadata/level-keys.js";
 import type { EitherWayPage } from "./page.js";
-import { type NewRecord, type Record, type RecordChange, RecordConflictError, type Records } from "./records.js";
+import { type Record, type RecordChange, RecordConflictError, type Records } from "./records.js";
 
 interface Stored {
   readonly version: number;
@@ -19,9 +19,12 @@ export class LevelRecords implements Records {
     this.#records = db.sublevel<string, Stored>("records", { valueEncoding: "json" });
   }
 
-  /** Writes a record whose key nobody else writes at the same moment, in a change that is written as a whole. */
-  add(batch: ChainedBatch<Level<string, string>, string, string>, { kind, key, document }: NewRecord): void {
-    batch.put(keyOf(kind, key), { version: 1, document }, { sublevel: this.#records });
+  /** Changes a record whose key nobody else writes at the same moment, in a change that is written as a whole. @throws {RecordConflictError} */
+  async addChange(batch: ChainedBatch<Level<string, string>, string, string>, change: RecordChange): Promise<void> {
+    const { kind, key, document } = change;
+    const before = await this.#expect(change);
+    if (document === undefined) batch.del(keyOf(kind, key), { sublevel: this.#records });
+    else batch.put(keyOf(kind, key), { version: before + 1, document }, { sublevel: this.#records });
   }
 
   async get<T>(kind: string, key: string): Promise<Record<T> | undefined> {

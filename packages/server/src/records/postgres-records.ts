@@ -1,7 +1,7 @@
 import type { AbortOptions } from "@sluice/oci";
 import type { PostgresClient, Query, Row } from "../metadata/postgres-client.js";
 import type { EitherWayPage } from "./page.js";
-import { type NewRecord, type Record, type RecordChange, RecordConflictError, type Records } from "./records.js";
+import { type Record, type RecordChange, RecordConflictError, type Records } from "./records.js";
 
 /** {@link Records} in PostgreSQL, for any number of processes. */
 export class PostgresRecords implements Records {
@@ -30,7 +30,7 @@ export class PostgresRecords implements Records {
     // Rows are locked in the order of their keys, so that two who write the same ones do not wait for each other.
     const inOrder = changes.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
     await this.#client.transaction(async (query) => {
-      for (const change of inOrder) await (change.document === undefined ? deleteWith : putWith)(query, change);
+      for (const change of inOrder) await changeRecord(query, change);
     });
   }
 
@@ -84,12 +84,9 @@ const orderOf = ({ kind, key }: RecordChange): string => `${kind} ${key}`;
 const conflictOf = ({ kind, key, version }: Omit<RecordChange, "document">): RecordConflictError =>
   new RecordConflictError(`${kind} ${key}: version ${version} is not what is there`);
 
-/** Writes a record whose key nobody else writes at the same moment, in a transaction. */
-export async function addRecord(query: Query, { kind, key, document }: NewRecord): Promise<void> {
-  await query(
-    "insert into records values ($1, $2, 1, $3) on conflict (kind, key) do update set version = records.version + 1, document = $3",
-    [kind, key, JSON.stringify(document)],
-  );
+/** In a transaction. @throws {RecordConflictError} */
+export async function changeRecord(query: Query, change: RecordChange): Promise<void> {
+  await (change.document === undefined ? deleteWith : putWith)(query, change);
 }
 
 const recordOf = <T>(row: Row): Record<T> => ({

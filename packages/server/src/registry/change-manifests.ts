@@ -2,8 +2,7 @@ import { type AbortOptions, type ContentDigest, sluiceMediaTypes } from "@sluice
 import type { DeletedImages } from "../deleted/deleted-images.js";
 import type { EventOutbox } from "../events/event-outbox.js";
 import type { EventRequest } from "../events/registry-event.js";
-import type { MetadataStore, NewManifest, StoredManifest } from "../metadata/metadata-store.js";
-import type { NewRecord } from "../records/records.js";
+import type { ChangeOptions, MetadataStore, NewManifest, StoredManifest } from "../metadata/metadata-store.js";
 import { streamedImageOf } from "./manifest-description.js";
 import type { Tag } from "./manifest-reference.js";
 import { RegistryError } from "./registry-error.js";
@@ -56,20 +55,27 @@ export async function storeManifest(
   return await putTold(places, repository, manifest, tags, origin);
 }
 
-/** As {@link storeManifest}, of one that may be restored right now. @param records to write in the same step */
+/**
+ * As {@link storeManifest}, of one that may be restored right now. What is there cannot be restored any more.
+ * @param records to write in the same step
+ */
 export async function putTold(
-  { events, metadata }: ChangePlaces,
+  { deleted, events, metadata }: ChangePlaces,
   repository: RepositoryName,
   manifest: NewManifest,
   tags: readonly Tag[],
   origin: ChangeOrigin,
-  records: readonly NewRecord[] = [],
+  records: NonNullable<ChangeOptions["records"]> = () => [],
 ): Promise<StoredChange> {
   const { digest, mediaType, bytes } = manifest;
   const facts = { action: "push", repository, digest, mediaType, sizeBytes: bytes.byteLength, ...origin } as const;
   const pending = events.begin(facts, tags);
   const missing = await metadata.putManifest(repository, manifest, tags, {
-    records: (isNew) => [...pending.records(isNew), ...records],
+    records: (before) => [
+      ...records(before),
+      ...deleted.withoutManifest(repository, digest),
+      ...pending.records(before.isNew),
+    ],
   });
   return { missing, remarks: missing.length > 0 ? [] : await pending.tell() };
 }
@@ -100,7 +106,9 @@ export async function removeManifest(
     keepsBlobs: isKept,
     records: (tags) => [
       ...pending.records(false),
-      ...(isKept ? deleted.recordsOf(repository, manifest, { digest, tags, deletedBy: origin.caller }) : []),
+      ...(isKept
+        ? deleted.recordsOf(repository, manifest, { digest, tags, deletedBy: origin.caller })
+        : deleted.withoutManifest(repository, digest)),
     ],
   });
   if (wasThere) await pending.tell();
@@ -120,7 +128,10 @@ export async function removeTag(
   const { isEnabled } = await deleted.policy();
   const pending = events.begin(deletionOf(repository, digest, manifest, origin), [tag]);
   const wasThere = await metadata.deleteTag(repository, tag, {
-    records: () => [...pending.records(false), ...(isEnabled ? [deleted.recordOfTag(repository, tag, digest)] : [])],
+    records: ({ tags }) => [
+      ...pending.records(false),
+      ...(isEnabled ? [deleted.recordOfTag(repository, tag, tags.get(tag) ?? digest)] : []),
+    ],
   });
   if (wasThere) await pending.tell();
   return wasThere;

@@ -1,6 +1,6 @@
 import { contentDigestOf, type Descriptor, type Digest, ociMediaTypes, sha256Of } from "@sluice/oci";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { MetadataStore, NewManifest } from "../metadata/metadata-store.js";
+import type { FoundBefore, MetadataStore, NewManifest } from "../metadata/metadata-store.js";
 import type { Records } from "../records/records.js";
 import { parseTag } from "../registry/manifest-reference.js";
 import { parseRepositoryName } from "../registry/repository-name.js";
@@ -111,10 +111,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       await store.putManifest(app, one, [tag("a")]);
       await store.putManifest(app, one, [tag("b")]);
       await store.putManifest(app, two, [tag("c")]);
-      expect((await referrersOf(app, subject)).map(({ artifactType }) => artifactType).sort()).toEqual([
-        "one",
-        "two",
-      ]);
+      expect((await referrersOf(app, subject)).map(({ artifactType }) => artifactType).sort()).toEqual(["one", "two"]);
       expect(await referrersOf(other, subject)).toEqual([]);
       expect([await store.deleteManifest(app, one.digest), await store.deleteManifest(app, one.digest)]).toEqual([
         true,
@@ -145,7 +142,8 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
     it("writes records with a change, and none when nothing changes", async () => {
       const told: unknown[] = [];
       const telling = (key: string) => ({
-        records: (isNew: unknown) => {
+        records: (found: FoundBefore | readonly string[]) => {
+          const isNew = "isNew" in found ? found.isNew : found;
           told.push(isNew);
           return [{ kind: "event", key, document: { key, isNew } }];
         },
@@ -179,6 +177,32 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
         undefined,
         undefined,
       ]);
+    });
+
+    it("tells a change where its tags were", async () => {
+      const found: unknown[] = [];
+      const records = ({ tags }: FoundBefore) => {
+        found.push([...tags]);
+        return [];
+      };
+      const [one, two] = [manifestOf("one"), manifestOf("two")];
+      await store.putManifest(app, one, [tag("a")], { records });
+      await store.putManifest(app, two, [tag("a"), tag("b")], { records });
+      await store.deleteTag(app, tag("b"), { records });
+      expect(found).toEqual([[], [["a", one.digest]], [["b", two.digest]]]);
+    });
+
+    it("removes records with a change, and writes those of a repository in turn with its changes", async () => {
+      const notes = async () => (await records.list("note", { limit: 9 })).map(({ key, version }) => [key, version]);
+      const kept = { kind: "note", key: "kept", document: { at: 1 } };
+      await store.writeRecords(app, [kept, { ...kept, key: "gone" }]);
+      const changed = () => [{ kind: "note", key: "gone", document: undefined }, kept];
+      await store.putManifest(app, manifestOf("m"), [], { records: changed });
+      expect(await notes()).toEqual([["kept", 2]]);
+      const old = { ...kept, document: undefined, version: 1 };
+      await expect(store.writeRecords(app, [old])).rejects.toMatchObject({ code: "RECORD_CONFLICT" });
+      await store.writeRecords(app, [{ ...old, version: 2 }]);
+      expect(await notes()).toEqual([]);
     });
 
     it("moves several tags at once", async () => {
@@ -255,6 +279,22 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       expect(await store.unlinkUnusedBlob(app, blob, Date.now() - 60_000)).toBe(false);
       expect(await store.unlinkUnusedBlob(app, blob, later)).toBe(true);
       expect(tags).toEqual([["A", "b"], []]);
+    });
+
+    it("releases no blobs whose record somebody else has written meanwhile", async () => {
+      const blob = sha256Of("blob");
+      const manifest = manifestOf("kept", { blobs: [blob] });
+      await store.linkBlob(app, blob);
+      await store.putManifest(app, manifest, []);
+      await store.deleteManifest(app, manifest.digest, { keepsBlobs: true });
+      await store.writeRecords(app, [{ kind: "deleted", key: "kept", document: {} }]);
+      const gone = (version: number) => ({ records: [{ kind: "deleted", key: "kept", document: undefined, version }] });
+      const conflict = { code: "RECORD_CONFLICT" };
+      await expect(store.releaseBlobs(app, manifest.digest, [blob], gone(2))).rejects.toMatchObject(conflict);
+      expect(await store.unlinkUnusedBlob(app, blob, Date.now() + 60_000)).toBe(false);
+      await store.releaseBlobs(app, manifest.digest, [blob], gone(1));
+      expect(await records.get("deleted", "kept")).toBeUndefined();
+      expect(await store.unlinkUnusedBlob(app, blob, Date.now() + 60_000)).toBe(true);
     });
 
     it("lets a blob's bytes go only while no repository links it", async () => {

@@ -1,6 +1,7 @@
 import { blockSizeBytes, entryType, type MergedTree, mergeLayers, type SeekTable, type Toc } from "@sluice/disk";
 import { type Artifact, type ArtifactBlob, artifactFormatVersion } from "@sluice/disk/artifact";
 import { type AbortOptions, type Digest, type Repository, sluiceMediaTypes } from "@sluice/oci";
+import { heavyStartWarnings } from "../publish/heavy-starts.js";
 import { largeFileBytes, largeFileWarnings } from "../publish/large-files.js";
 import { xattrWarnings } from "../publish/xattr-warnings.js";
 import type { ImagePlace } from "../source/image-place.js";
@@ -82,7 +83,11 @@ export async function inspectImage(place: ImagePlace, options: InspectOptions = 
     blobs: [...blobs, ...layerBlobs],
     files: countFiles(tree),
     startup: artifact.startup === undefined ? null : inspectedStartup(artifact.startup, artifact.recordings, toc),
-    warnings: [...xattrWarnings(tree), ...largeFileWarnings(tree, options.largeFileBytes ?? largeFileBytes)],
+    warnings: [
+      ...xattrWarnings(tree),
+      ...largeFileWarnings(tree, options.largeFileBytes ?? largeFileBytes),
+      ...heavyStartWarnings(artifact),
+    ],
   };
 }
 

@@ -109,6 +109,8 @@ function inherit(command: Command, parent: Command): Command {
 }
 
 const programExamples = `
+Verbs marked [preview] may change in any version.
+
 Examples:
   sluice serve                          a registry on this machine
   sluice convert 127.0.0.1:5000/app:1   make an image streamable

@@ -14,6 +14,9 @@ export type Runner = <Options, Arguments extends readonly unknown[]>(
   work: VerbWork<Options, Arguments>,
 ) => (...given: unknown[]) => Promise<void>;
 
+/** A verb whose words and flags may change in any version; the others are a contract. AS43 */
+export const preview = (description: string): string => `[preview] ${description}`;
+
 /** What stands at the end of a verb's help. */
 export const examples = (...lines: readonly string[]): string =>
   `\n${lines.length === 1 ? "Example" : "Examples"}:\n${lines.map((line) => `  ${line}`).join("\n")}`;

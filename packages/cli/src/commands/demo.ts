@@ -6,7 +6,7 @@ import { parseCount, parseRate, parseRoundTrip } from "../bench/quantities.js";
 import type { Context } from "../context.js";
 import { startedDaemon } from "../node/node-daemon.js";
 import { bytes } from "../output/quantities.js";
-import { examples, type Runner } from "../verb.js";
+import { examples, preview, type Runner } from "../verb.js";
 
 interface DemoFlags {
   readonly runs: number;
@@ -17,7 +17,7 @@ interface DemoFlags {
 /** `sluice demo`: from an image made here to a container that started before its image arrived, and how much faster that was. */
 export function demoCommand(run: Runner): Command {
   return new Command("demo")
-    .description("make an image of this machine's Node, convert it, start it pulled in full and streamed")
+    .description(preview("make an image of this machine's Node, convert it, start it pulled in full and streamed"))
     .helpGroup("Other:")
     .option("--runs <n>", "starts per mode", parseCount, 1)
     .option("--rate <rate>", "of the link", parseRate, parseRate("100mbit"))

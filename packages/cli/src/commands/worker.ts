@@ -4,7 +4,7 @@ import { numberAt, sharedStorage } from "../config/serve-settings.js";
 import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
 import { untilStopped } from "../until-stopped.js";
-import { examples, type Runner } from "../verb.js";
+import { examples, preview, type Runner } from "../verb.js";
 
 interface WorkerFlags {
   readonly conversions?: number;
@@ -13,7 +13,7 @@ interface WorkerFlags {
 /** `sluice worker`: converts for a registry on shared storage, in the foreground, until Ctrl-C or SIGTERM. */
 export function workerCommand(run: Runner): Command {
   return new Command("worker")
-    .description("convert for a registry on shared storage, beside any number of others; serves nobody")
+    .description(preview("convert for a registry on shared storage, beside any number of others; serves nobody"))
     .helpGroup("Registry:")
     .option("--conversions <n>", "at once in this process (default: 1)", conversionsAt)
     .addHelpText("after", examples("sluice worker --config /etc/sluice/config.yaml --conversions 2"))

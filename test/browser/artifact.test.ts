@@ -21,7 +21,7 @@ describe.skipIf(missing !== "")(`streaming artifacts in a browser ${missing}`, (
   it.each([
     ["wide", { width: 1100 }],
     ["on a telephone, in the dark", { width: 390, dark: true }],
-  ])("are deleted once that is confirmed, and only they: %s", async (_where, options) => {
+  ])("AS46: are deleted once that is confirmed, and only they: %s", async (_where, options) => {
     const artifact = await site.convert("team/app", "v1");
     const page = await openImage(options);
     const remove = page.getByRole("button", { name: `Delete streaming artifact ${artifact}` });

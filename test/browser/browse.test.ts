@@ -46,7 +46,7 @@ describe.skipIf(missing !== "")(`looking at the registry in a browser ${missing}
     await page.getByRole("row", { name: /^team\/tools \d+\.\d KiB 0 B$/ }).waitFor();
   });
 
-  it("shows what streaming saves, and what an image without an artifact does", async () => {
+  it("AS45: shows what streaming saves, and what an image without an artifact does", async () => {
     const page = await site.open("#image?repository=team/app&reference=v1");
     expect(await fact(page, "Streaming").textContent()).toMatch(
       /^\d+\.\d KiB, \d+\.\d KiB \(\d+ %\) less than the original$/,

@@ -2,6 +2,7 @@ import { missingPrograms } from "@sluice/oci/testing";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type ShownSite, showSite } from "../support/shown-page.js";
+import { sluiceJson } from "../support/sluice.js";
 
 const missing = missingPrograms({ chromium: "chromium" });
 
@@ -41,7 +42,7 @@ describe.skipIf(missing !== "")(`conversions on the web page ${missing}`, () => 
     return told;
   };
 
-  it("make a streaming artifact once that is confirmed, and show it and when it was made", async () => {
+  it("AS44, AS48: make a streaming artifact once that is confirmed, and show it and when it was made", async () => {
     const page = await site.open(imageAt("v1"));
     await creating(page).click();
     await answer(page, "Create a streaming artifact?", "Not now");
@@ -53,6 +54,11 @@ describe.skipIf(missing !== "")(`conversions on the web page ${missing}`, () => 
     expect(await creating(page).count()).toBe(0);
     await page.getByRole("link", { name: "Conversions" }).click();
     await page.getByRole("row", { name: /^team\/app:v1 sha256:.* request Succeeded$/ }).waitFor();
+    const [{ id } = { id: "" }] = await operationsOf(site, "team/app");
+    const registry = site.registry.server.url.replace("http://", "");
+    expect(await sluiceJson(["operation", "show", "--image", "team/app:v1", "--registry", registry])).toMatchObject({
+      id,
+    });
   });
 
   it("show their progress as it goes, and go on with it after the network was away", async () => {
@@ -91,7 +97,7 @@ describe.skipIf(missing !== "")(`conversions on the web page ${missing}`, () => 
     }
   });
 
-  it("begin by themselves where somebody switches that on, and no longer where it is switched off", async () => {
+  it("AS47: begin by themselves where somebody switches that on, and no longer where it is switched off", async () => {
     await waiting.pushImage("auto", "before");
     const page = await waiting.open("#repository?name=auto");
     const toggle = page.getByRole("switch", { name: "Auto-conversion" });

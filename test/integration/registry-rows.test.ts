@@ -99,23 +99,27 @@ describe("a registry that queues conversions and runs none, by the command line"
     }
   });
 
-  it("AS5: an image is read whole through its artifact from the registry it was made in and from one it was copied to", async () => {
-    await push("copied");
-    await sluiceJson(["convert", ...local("copied:1")]);
-    await json("import", "--source", `${registry.host}/copied:1`, "-t", "replica:1");
-    for (const name of ["copied:1", "replica:1"]) {
-      expect(await sluiceJson(["verify", ...local(name)])).toMatchObject({ ok: true, problems: [] });
-    }
-  });
-
-  it("AS41: deletes the streaming artifact with its image", async () => {
+  it("AS41: deletes the streaming artifact with its image, for good where soft delete keeps the original", async () => {
     await push("gone");
     const { artifact } = await sluiceJson(["convert", ...local("gone:1")]);
     const { digest } = artifact as { digest: string };
     const has = async () => (await fetch(`http://${registry.host}/v2/gone/manifests/${digest}`)).status;
     expect(await has()).toBe(200);
+    await json("config", "soft-delete", "update", "--status", "enabled");
     await json("repository", "delete", "gone", "--yes");
     expect(await has()).toBe(404);
+    await json("manifest", "restore", "-n", "gone:1");
+    expect(await has()).toBe(404);
+    expect(await json("manifest", "list-referrers", "-n", "gone:1")).toMatchObject({ referrers: [] });
+    await json("config", "soft-delete", "update", "--status", "disabled");
+  });
+
+  it("AS43: marks in its help what may change, and nothing that is promised", async () => {
+    const { stdout } = await sluice(["--help"]);
+    const marked = [...stdout.matchAll(/^ {2}([\w-]+) .*\[preview\]/gm)].map(([, verb]) => verb);
+    expect(marked).toEqual(["worker", "demo"]);
+    expect(stdout).toContain("Verbs marked [preview] may change in any version.");
+    expect((await sluice(["node", "--help"])).stdout).toMatch(/agent .*\[preview\]/);
   });
 
   it("AS32: takes the registry from the configuration, before it from the environment, before that from the flag", async () => {

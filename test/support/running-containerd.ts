@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import type { Credentials } from "@sluice/oci";
 import { CriClient, type SnapshotterPlace, withSnapshotter } from "@sluice/snapshotter";
 import { type ContainerdSettings, configuration } from "./containerd-settings.js";
 
@@ -47,9 +48,9 @@ export class RunningContainerd implements AsyncDisposable {
   }
 
   /** As the kubelet pulls. */
-  async pull(reference: string): Promise<void> {
+  async pull(reference: string, credentials?: Credentials): Promise<void> {
     using client = new CriClient(this.socket);
-    await client.pull(reference, undefined);
+    await client.pull(reference, credentials);
   }
 
   /** `ctr` in the namespace of CRI. @returns its stdout */

@@ -18,15 +18,25 @@ export interface RunningRegistry extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
+/** Where it runs. Default: on this machine, at 127.0.0.1. */
+export interface RegistrySite {
+  readonly host: string;
+  /** A shell script that gets the program's command line as its arguments and becomes it: `… exec "$@"`. */
+  readonly script: string;
+}
+
+const here: RegistrySite = { host: "127.0.0.1", script: 'exec "$@"' };
+
 /** @param configuration the `serve` part of the configuration file @param env besides that of this process */
 export async function startRegistry(
   configuration: object = {},
   env: Readonly<Record<string, string>> = {},
+  site: RegistrySite = here,
 ): Promise<RunningRegistry> {
   const root = await mkdtemp(join(tmpdir(), "sluice-registry-"));
   const config = join(root, "sluice.yaml");
   await writeFile(config, JSON.stringify({ serve: configuration }));
-  let running = await serve(root, config, env);
+  let running = await serve(root, config, env, site);
   return {
     get host() {
       return running.host;
@@ -37,7 +47,7 @@ export async function startRegistry(
     root,
     stop: async (signal) => await stopped(running.child, signal),
     restart: async () => {
-      running = await serve(root, config, env);
+      running = await serve(root, config, env, site);
     },
     [Symbol.asyncDispose]: async () => {
       await stopped(running.child, "SIGTERM");
@@ -46,15 +56,12 @@ export async function startRegistry(
   };
 }
 
-async function serve(root: string, config: string, env: Readonly<Record<string, string>>) {
-  const child = spawn(
-    process.execPath,
-    [program, "--root", root, "--config", config, "serve", "--listen", "127.0.0.1:0", "-o", "json"],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, SLUICE_LOG_LEVEL: "warn", ...env },
-    },
-  );
+async function serve(root: string, config: string, env: Readonly<Record<string, string>>, site: RegistrySite) {
+  const words = [program, "--root", root, "--config", config, "serve", "--listen", `${site.host}:0`, "-o", "json"];
+  const child = spawn("sh", ["-ec", site.script, "sh", process.execPath, ...words], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, SLUICE_LOG_LEVEL: "warn", ...env },
+  });
   let text = "";
   for await (const bytes of child.stdout as AsyncIterable<Buffer>) {
     text += bytes.toString();

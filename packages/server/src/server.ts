@@ -6,6 +6,7 @@ import { purgeDeleted } from "./deleted/purge.js";
 import type { EventListener } from "./events/registry-event.js";
 import { collectGarbage, defaultGraceMs } from "./garbage/collect-garbage.js";
 import { createApp } from "./http/app.js";
+import type { ConnectionLimits } from "./http/connections.js";
 import { isLoopback, parseListenAddress, urlOf } from "./http/listen-address.js";
 import { ServerMetrics } from "./http/metrics.js";
 import type { RegistryPlaces } from "./http/places.js";
@@ -30,6 +31,8 @@ export interface ServerOptions {
   readonly log: Logger;
   /** Default: {@link defaultUploadLimits}. */
   readonly limits?: Partial<UploadLimits> | undefined;
+  /** What clients may make it hold open. Default: {@link connectionLimits}. */
+  readonly connections?: Partial<ConnectionLimits> | undefined;
   /** What they may do who do not log in, once there are accounts. Default: nothing. */
   readonly anonymous?: "none" | "read" | undefined;
   /** Wrong passwords from one address in a minute, before it must wait. Default: {@link defaultMaxFailures}. */
@@ -99,7 +102,10 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
     const isOpen = !(await places.accounts.exist());
     if (isOpen && !access.isOpenWithoutAccounts) throw openBeyondLoopback(options.listen);
     const tls = options.tls && opened.add(await Tls.open(options.tls, log));
-    const app = await createApp(places, new ServerMetrics(() => places.uploads.count()), log, tls);
+    const app = await createApp(places, new ServerMetrics(() => places.uploads.count()), log, {
+      tls,
+      connections: options.connections,
+    });
     opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
     opened.add(places.imports);
     const url = urlOf({ host, port: await app.listen(host, port) }, tls === undefined ? "http" : "https");

@@ -7,6 +7,13 @@ import { RegistryError } from "../registry/registry-error.js";
 import type { RegistryRequest } from "./answer.js";
 import { addApi } from "./api/api.js";
 import { callerOf } from "./caller.js";
+import {
+  boundConnections,
+  type ConnectionLimits,
+  checkIntervalMs,
+  connectionLimits,
+  watchBody,
+} from "./connections.js";
 import { dispatch } from "./dispatch.js";
 import { errorAnswer, isFault } from "./error-answer.js";
 import type { ServerMetrics } from "./metrics.js";
@@ -32,15 +39,28 @@ export interface App {
   close(graceMs: number): Promise<void>;
 }
 
+interface AppOptions {
+  /** Default: plain HTTP. */
+  readonly tls?: Tls | undefined;
+  readonly connections?: Partial<ConnectionLimits> | undefined;
+}
+
 /** The HTTP face of the registry: reads the path, dispatches, sends the answer, counts. */
-export async function createApp(places: RegistryPlaces, metrics: ServerMetrics, log: Logger, tls?: Tls): Promise<App> {
+export async function createApp(
+  places: RegistryPlaces,
+  metrics: ServerMetrics,
+  log: Logger,
+  { tls, connections }: AppOptions = {},
+): Promise<App> {
+  const limits = await connectionLimits(connections);
+  const server = { headersTimeout: limits.headMs, connectionsCheckingInterval: checkIntervalMs(limits) };
   const app = fastify({
-    ...(tls && { https: tls.pair }),
+    ...(tls ? { https: { ...tls.pair, ...server } } : { http: server }),
     logger: false, // what is worth a line is logged here, with the cause
     exposeHeadRoutes: false,
     forceCloseConnections: "idle",
     keepAliveTimeout: keepAliveMs,
-    // Large blobs over slow links take as long as they take; only silence ends a connection.
+    // Large blobs over slow links take as long as they take; only silence ends a connection, and bodies that trickle in (`watchBody`).
     requestTimeout: 0,
     connectionTimeout: idleConnectionMs,
     frameworkErrors: (error, _request, reply) => void sendAnswer(reply, errorAnswer(error), log),
@@ -52,7 +72,9 @@ export async function createApp(places: RegistryPlaces, metrics: ServerMetrics, 
   app.setNotFoundHandler((request, reply) =>
     sendError(new RegistryError("NAME_UNKNOWN", "no such path; the registry is below /v2/"), request, reply, log),
   );
+  boundConnections(app.server, limits, log);
   app.addHook("onRequest", async (request) => {
+    watchBody(request.raw, limits);
     // No name, tag, digest or id has one, and PostgreSQL fails where it is asked for one.
     if (request.raw.url?.includes("%00")) {
       throw new RegistryError("NAME_INVALID", "the address holds a NUL (%00)");

@@ -55,7 +55,9 @@ export async function appendRecords(parts: StoreParts, segment: Segment, records
  */
 async function distrustIfCut(parts: StoreParts, segment: Segment): Promise<void> {
   const { size } = await segment.file.stat();
-  if (size < segment.sizeBytes) parts.slots.distrust(segment.place);
+  if (size >= segment.sizeBytes) return;
+  parts.slots.distrust(segment.place);
+  await parts.readers.quiesce(); // who entered before still trusts it
 }
 
 function publish(parts: StoreParts, segment: Segment, chunk: IndexedChunk): void {

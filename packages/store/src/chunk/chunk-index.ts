@@ -132,6 +132,18 @@ export class ChunkIndex {
     await this.#try(() => this.#db.batch(operations));
   }
 
+  /** Whether {@link chunksOf} gives this chunk, at this place. */
+  async lists(chunk: IndexedChunk): Promise<boolean> {
+    await this.#ready;
+    try {
+      const value = await this.#db.get(placeKey(chunk.segment, chunk.offset));
+      return value?.length === chunkValueBytes && bufferOf(value).compare(chunk.id, 0, 32, 0, 32) === 0;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
   /** The chunks of a segment, by offset. A chunk that was stored again elsewhere may still be listed here. */
   async *chunksOf(segment: number): AsyncGenerator<IndexedChunk> {
     await this.#ready;

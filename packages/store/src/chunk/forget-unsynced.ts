@@ -17,6 +17,7 @@ export function hideUnsynced(parts: StoreParts, segment: Segment): void {
  * of a segment that is never appended to again: a reader may still be on its way to bytes that are gone, and must not find others there.
  */
 export async function forgetUnsynced(parts: StoreParts, segment: Segment): Promise<void> {
+  segment.sizeBytes = segment.syncedBytes; // from here on nothing behind it is published
   hideUnsynced(parts, segment);
   try {
     const lost: IndexedChunk[] = [];
@@ -25,12 +26,11 @@ export async function forgetUnsynced(parts: StoreParts, segment: Segment): Promi
     }
     await parts.index.remove(lost);
     segment.chunks -= lost.length;
-    segment.sizeBytes = segment.syncedBytes;
+    await parts.readers.quiesce(); // the file reads as zeros between a cut and its new end
     await segment.file.truncate(segment.sizeBytes);
     const { number, sizeBytes: bytes, chunks } = segment;
     await parts.index.note({ number, sealed: true, bytes, chunks });
   } catch (error) {
     if (!isDiskFailure(error)) throw error; // whatever the index still says is verified before it is used
   }
-  hideUnsynced(parts, segment); // a disk bound meanwhile asked the index before it forgot
 }

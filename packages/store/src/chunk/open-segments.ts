@@ -44,9 +44,9 @@ async function openOne(
   const file = await open(path, "r+");
   try {
     const { size } = await file.stat();
-    if (note?.sealed && note.bytes === size) return segments.adopt(number, file, size, note.chunks, size);
+    if (note?.sealed && note.bytes === size) return segments.adopt(number, file, size, note.chunks);
     const found = await recover(file, path, number, size, index, health, note);
-    if (found !== undefined) return segments.adopt(number, file, found.endBytes, found.chunks, 0);
+    if (found !== undefined) return segments.adopt(number, file, found.endBytes, found.chunks);
   } catch (error) {
     await file.close();
     throw error;

@@ -56,10 +56,10 @@ export class SegmentSet {
     return join(this.#folder, `${number.toString(16).padStart(8, "0")}.seg`);
   }
 
-  /** Takes in a file that is there. The file handle passes to the set. @param syncedBytes of it the disk has for certain */
-  adopt(number: number, file: FileHandle, sizeBytes: number, chunks: number, syncedBytes: number): Segment {
+  /** Takes in a file that is there, of which nobody knows what the disk has: the life that wrote it may have ended before its sync. The file handle passes to the set. */
+  adopt(number: number, file: FileHandle, sizeBytes: number, chunks: number): Segment {
     this.#nextNumber = Math.max(this.#nextNumber, number + 1);
-    return this.#add(number, file, sizeBytes, chunks, syncedBytes);
+    return this.#add(number, file, sizeBytes, chunks);
   }
 
   /** Numbers below are never used again, even if their files are gone. */
@@ -82,7 +82,7 @@ export class SegmentSet {
     }
     this.#nextNumber++;
     Atomics.add(this.#clock, 0, 1);
-    return this.#add(number, file, segmentHeaderBytes, 0, 0);
+    return this.#add(number, file, segmentHeaderBytes, 0);
   }
 
   /** Closes and unlinks. Only when no reader can be inside the segment any more. */
@@ -105,11 +105,11 @@ export class SegmentSet {
     this.#byPlace.length = 0;
   }
 
-  #add(number: number, file: FileHandle, sizeBytes: number, chunks: number, syncedBytes: number): Segment {
+  #add(number: number, file: FileHandle, sizeBytes: number, chunks: number): Segment {
     const place = this.#freePlace();
     const birth = this.#clock[0] ?? 0;
     const path = this.path(number);
-    const segment = new Segment({ number, place, path, file, birth, sizeBytes, syncedBytes, chunks });
+    const segment = new Segment({ number, place, path, file, birth, sizeBytes, syncedBytes: 0, chunks });
     this.#byNumber.set(number, segment);
     this.#byPlace[place] = segment;
     Atomics.store(this.#fds, place, file.fd);

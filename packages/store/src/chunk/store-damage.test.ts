@@ -1,9 +1,11 @@
-import { rm, truncate } from "node:fs/promises";
+import { rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { claimsOf, seededChunk } from "../testing/chunks.js";
 import { chunksFrom, countRight, flipByte, putAll, useTestStore } from "../testing/test-store.js";
 import { MISS, SharedChunkReader } from "./shared-chunk-reader.js";
+import { readerView } from "./store-shared.js";
 
 const test = useTestStore();
 
@@ -28,6 +30,21 @@ describe("the segment store and damage", () => {
     expect(await store.put(second)).toBe("stored");
     expect(read(1)).toBe(4096);
     expect(store.stats()).toMatchObject({ damaged: 1, healed: 1 });
+    await store.close();
+  });
+
+  it("drops a damaged chunk once, however many found it", async () => {
+    const chunks = chunksFrom(0, 4);
+    let store = await test.open();
+    for (const chunk of chunks) await store.put(chunk);
+    await store.close();
+    const [segment = ""] = await test.segmentFiles();
+    await flipByte(segment, 64 + 64 + 64 * 1024 + 64 + 500); // in the second chunk
+    store = await test.open();
+    const ids = [0, 0, 0].flatMap(() => chunks.map(({ id }) => id));
+    const got = await Promise.allSettled(ids.map((id) => store.get(id)));
+    expect(got.filter(({ status }) => status === "rejected")).toHaveLength(3);
+    expect(store.stats()).toMatchObject({ chunks: 3, damaged: 1 });
     await store.close();
   });
 
@@ -67,6 +84,24 @@ describe("the segment store and damage", () => {
     expect(Buffer.compare(into, last.bytes.subarray(0, 4096))).toBe(0);
     for (const chunk of chunks.slice(1, 3)) expect(await store.put(chunk)).toBe("stored");
     expect(await countRight(store, chunks)).toBe(4);
+    await store.close();
+  });
+
+  it("appends to a segment that was truncated only when no reader is inside it any more", async () => {
+    const store = await test.open();
+    const { ids, lengths } = claimsOf(chunksFrom(0, 4));
+    await store.bind(ids, lengths);
+    const { passage } = readerView(store.shared, store.addReader());
+    await putAll(store, chunksFrom(0, 3));
+    const [segment = ""] = await test.segmentFiles();
+    const cutBytes = 64 + 64 * 1024 + 64;
+    await truncate(segment, cutBytes);
+    Atomics.add(passage, 0, 1); // it has seen that the second chunk was verified
+    const put = store.put(seededChunk(3, 64 * 1024));
+    await expect(Promise.race([put, sleep(50, "waits")])).resolves.toBe("waits");
+    expect((await stat(segment)).size).toBe(cutBytes);
+    Atomics.add(passage, 0, 1);
+    await expect(put).resolves.toBe("stored");
     await store.close();
   });
 

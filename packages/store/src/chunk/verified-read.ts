@@ -36,13 +36,15 @@ export async function readKnownGood(
   return slots.generation(slot) === generation ? bytes : undefined;
 }
 
-/** Makes a damaged chunk absent, for readers and in the index. Only inside the lane. */
+/** Makes a damaged chunk absent, for readers and in the index; once, however many found it. Only inside the lane. */
 export async function dropDamaged(parts: StoreParts, segment: Segment, chunk: IndexedChunk): Promise<void> {
   const { slots, index, health } = parts;
   const slot = slots.find(chunk.id);
-  if (slot >= 0 && pointsTo(parts, slot, segment, chunk)) slots.drop(slot, slotState.damaged);
-  health.foundDamage(chunk.id, segment.path);
-  if (segment.retired) return;
+  const isFindable = slot >= 0 && pointsTo(parts, slot, segment, chunk);
+  if (isFindable) slots.drop(slot, slotState.damaged);
+  const isListed = !segment.retired && (await index.lists(chunk));
+  if (isFindable || isListed) health.foundDamage(chunk.id, segment.path);
+  if (!isListed) return;
   slots.distrust(segment.place); // damage seldom comes alone
   segment.chunks--;
   await index.remove([chunk]);
@@ -54,7 +56,7 @@ export async function dropDamaged(parts: StoreParts, segment: Segment, chunk: In
 export function publishVerified(parts: StoreParts, segment: Segment, chunk: IndexedChunk): void {
   const { slots } = parts;
   const slot = slots.find(chunk.id);
-  if (slot < 0 || segment.retired) return;
+  if (slot < 0 || segment.retired || chunk.offset >= segment.sizeBytes) return; // it was given up meanwhile
   if (pointsTo(parts, slot, segment, chunk)) {
     slots.markVerified(slot, slots.generation(slot));
   } else if (slots.state(slot) === slotState.absent) {

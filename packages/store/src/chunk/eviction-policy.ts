@@ -14,16 +14,22 @@ export function isHot(lastUse: number, birth: number, now: number, segments: num
   return lastUse > birth && now - lastUse <= Math.max(1, segments / 2);
 }
 
-/** The segment to give up: the one with the smallest hot share; of equals, the oldest. Undefined if there is none. */
-export function chooseVictim(candidates: readonly EvictionCandidate[]): EvictionCandidate | undefined {
-  let victim: EvictionCandidate | undefined;
-  for (const candidate of candidates) {
-    if (victim === undefined || comesBefore(candidate, victim)) victim = candidate;
-  }
-  return victim;
+/**
+ * The segment to give up: the oldest whose hot chunks can all be carried over, for then only cold ones are lost; if there is none, the one with the
+ * smallest hot share. Never of the younger half: what was fetched a moment ago had no time to be used again, and would always go first, so that an image
+ * of which the store has room for all would never be whole in it.
+ *
+ * @param carriedBytes of hot chunks find room elsewhere
+ * @returns undefined if there is none
+ */
+export function chooseVictim(
+  candidates: readonly EvictionCandidate[],
+  carriedBytes: number,
+): EvictionCandidate | undefined {
+  const byAge = [...candidates].sort((a, b) => a.number - b.number);
+  const old = byAge.slice(0, Math.ceil(byAge.length / 2));
+  return old.find(({ hotBytes }) => hotBytes <= carriedBytes) ?? old.sort(byHotShare)[0];
 }
 
-function comesBefore(a: EvictionCandidate, b: EvictionCandidate): boolean {
-  const difference = a.hotBytes * b.bytes - b.hotBytes * a.bytes; // shares, compared without division
-  return difference === 0 ? a.number < b.number : difference < 0;
-}
+/** Shares, compared without division. */
+const byHotShare = (a: EvictionCandidate, b: EvictionCandidate): number => a.hotBytes * b.bytes - b.hotBytes * a.bytes;

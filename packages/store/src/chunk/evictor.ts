@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "../errno.js";
 import { appendRecords, type NewRecord, recordsBytes } from "./append-records.js";
@@ -9,6 +8,7 @@ import { slotState } from "./slot-word.js";
 import { EvictionStuckError } from "./store-errors.js";
 import { isDiskFailure } from "./store-health.js";
 import type { StoreParts } from "./store-parts.js";
+import { readVerified } from "./verified-read.js";
 
 /** Share of a segment that chunks carried over from evicted ones may fill. */
 const hotShare = 1 / 4;
@@ -36,12 +36,12 @@ export class Evictor {
    */
   async makeRoom(active: Segment | undefined): Promise<void> {
     const { segments, budgetBytes, segmentBytes, health } = this.#parts;
-    let hotBudget = Math.max(0, segmentBytes * hotShare - (active?.sizeBytes ?? 0));
+    let hotBudget = active === undefined ? 0 : Math.max(0, segmentBytes * hotShare - active.sizeBytes);
     for (;;) {
       const old = segments.live.filter((segment) => segment !== active);
       const bytes = old.reduce((sum, segment) => sum + segment.sizeBytes, 0);
       if (bytes + segmentBytes <= budgetBytes) break;
-      const victim = this.#chooseVictim(old);
+      const victim = this.#chooseVictim(old, hotBudget);
       if (victim === undefined) break;
       if (active !== undefined) hotBudget -= await this.moveChunks(victim, this.#hottest(victim, hotBudget), active);
       health.evictions += victim.chunks;
@@ -105,22 +105,28 @@ export class Evictor {
   }
 
   async #take(from: Segment, slot: number): Promise<NewRecord | undefined> {
-    const { columns } = this.#parts.slots;
-    const generation = this.#parts.slots.generation(slot);
-    const offset = (columns.offset[slot] ?? 0) - recordHeaderBytes;
-    const bytes = await from.readPayload(offset, columns.length[slot] ?? 0);
+    const { slots, health } = this.#parts;
+    const { columns } = slots;
+    if (!slots.isThere(slot) || columns.segment[slot] !== from.place) return undefined; // it has gone, or is another chunk's now
+    const generation = slots.generation(slot);
     const id = Buffer.from(columns.id.subarray(slot * 32, slot * 32 + 32));
-    if (bytes !== undefined && hash("sha256", bytes, "buffer").equals(id)) return { id, bytes };
-    if (this.#parts.slots.dropIf(slot, generation, slotState.damaged)) {
-      this.#parts.health.foundDamage(id, from.path);
-    }
+    const offset = (columns.offset[slot] ?? 0) - recordHeaderBytes;
+    const bytes = await readVerified(from, {
+      id,
+      segment: from.number,
+      offset,
+      lengthBytes: columns.length[slot] ?? 0,
+    });
+    if (bytes !== undefined) return { id, bytes };
+    if (slots.dropIf(slot, generation, slotState.damaged)) health.foundDamage(id, from.path);
     return undefined;
   }
 
-  #chooseVictim(old: readonly Segment[]): Segment | undefined {
+  #chooseVictim(old: readonly Segment[], hotBudget: number): Segment | undefined {
     const hotBytes = this.#hotBytesByPlace();
     const victim = chooseVictim(
       old.map(({ number, sizeBytes, place }) => ({ number, bytes: sizeBytes, hotBytes: hotBytes.get(place) ?? 0 })),
+      hotBudget,
     );
     return victim && this.#parts.segments.byNumber(victim.number);
   }
@@ -133,7 +139,7 @@ export class Evictor {
       const place = slots.columns.segment[slot] ?? 0;
       const segment = segments.byPlace(place);
       if (segment === undefined || !this.#isHotIn(segment, slot, live)) continue;
-      hotBytes.set(place, (hotBytes.get(place) ?? 0) + (slots.columns.length[slot] ?? 0));
+      hotBytes.set(place, (hotBytes.get(place) ?? 0) + recordBytes(slots.columns.length[slot] ?? 0));
     }
     return hotBytes;
   }

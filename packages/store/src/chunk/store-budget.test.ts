@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { claimsOf } from "../testing/chunks.js";
 import { chunksFrom, countRight, putAll, useTestStore } from "../testing/test-store.js";
+import { Segment } from "./segment.js";
 import { minBudgetBytes } from "./segment-chunk-store.js";
 import { SharedChunkReader } from "./shared-chunk-reader.js";
 
@@ -34,6 +35,44 @@ describe("the segment store and its budget", () => {
       for (const slot of binding.slots) expect(reader.read(slot, 0, 100, into, 0)).toBe(100);
     }
     expect(store.stats().evictions).toBeGreaterThan(300);
+    await store.close();
+  });
+
+  it("keeps all of a new image of a quarter of its budget, also where something of every segment is in use", async () => {
+    const store = await test.open({ budgetBytes: 64 * 1024 * 1024 });
+    const old = chunksFrom(0, 945); // all segments but one
+    const image = chunksFrom(5000, 252);
+    const { ids, lengths } = claimsOf(old);
+    const binding = await store.bind(ids, lengths);
+    for (const chunk of old) await store.put(chunk);
+    const reader = new SharedChunkReader(store.shared, store.addReader());
+    const used = old.flatMap((_, i) => (i % 60 === 0 ? [i] : [])); // one or two a segment
+    for (const i of used) reader.read(binding.slots[i] ?? -1, 0, 16, new Uint8Array(16), 0);
+    for (const chunk of image) await store.put(chunk);
+    expect(await countRight(store, image)).toBe(image.length);
+    expect(
+      await countRight(
+        store,
+        used.flatMap((i) => old[i] ?? []),
+      ),
+    ).toBe(used.length);
+    await store.close();
+  });
+
+  it("gives up segments of which the disk cannot read a chunk in use", async () => {
+    const store = await test.open({ budgetBytes: minBudgetBytes });
+    const old = chunksFrom(0, 180); // all segments but one
+    const { ids, lengths } = claimsOf(old);
+    const binding = await store.bind(ids, lengths);
+    for (const chunk of old) await store.put(chunk);
+    const reader = new SharedChunkReader(store.shared, store.addReader());
+    for (const slot of binding.slots) reader.read(slot, 0, 16, new Uint8Array(16), 0);
+    const read = vi.spyOn(Segment.prototype, "readRecord");
+    read.mockRejectedValueOnce(Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" }));
+    for (const chunk of chunksFrom(1000, 120)) expect(await store.put(chunk)).toBe("stored");
+    expect(read).toHaveBeenCalled();
+    expect(store.stats()).toMatchObject({ damaged: 1, degraded: undefined });
+    read.mockRestore();
     await store.close();
   });
 

@@ -1,5 +1,6 @@
 import { dirname } from "node:path/posix";
 import type { Prediction } from "../prediction.js";
+import { addIcuCollations } from "./icu-data.js";
 
 /** What `initdb` reads from the share directory, and the server when it starts. */
 const sharedFiles = [
@@ -17,6 +18,8 @@ const sharedFiles = [
   "extension/plpgsql.control",
   "extension/plpgsql--1.0.sql",
 ];
+/** What `locale -a` reads, with which `initdb` asks what locales there are, and the one of them that every C library has. */
+const localeFiles = ["/etc/locale.alias", "/usr/lib/locale/C.utf8/LC_CTYPE"];
 const modules = ["dict_snowball.so", "plpgsql.so"];
 
 /** Predicts the files beside PostgreSQL's programs that making and starting a database reads. */
@@ -34,5 +37,9 @@ export async function addPostgresFiles(inode: number, prediction: Prediction): P
     }
   }
   const server = isInitdb ? files.findFile(`${prefix}/bin/postgres`) : -1;
-  if (server !== -1) await elf.load(server, "program");
+  if (server === -1) return;
+  await elf.load(server, "program");
+  await addIcuCollations(prediction); // of those, too, it takes all into the catalog
+  await elf.load(files.findFile("/usr/bin/locale"), "program");
+  for (const path of localeFiles) set.addFile(files.findFile(path));
 }

@@ -47,6 +47,12 @@ export class ElfLoader {
     }
   }
 
+  /** One of the files loaded so far, by its path. */
+  loadedAs(path: RegExp): number | undefined {
+    for (const inode of this.#loaded) if (path.test(this.#files.path(inode))) return inode;
+    return undefined;
+  }
+
   async #neededBy(elf: ElfFile, { inode, rpath: inherited }: Mapped): Promise<Mapped[]> {
     const path = this.#files.path(inode);
     const origin = path.slice(0, Math.max(1, path.lastIndexOf("/")));

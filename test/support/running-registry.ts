@@ -23,17 +23,20 @@ export interface RegistrySite {
   readonly host: string;
   /** A shell script that gets the program's command line as its arguments and becomes it: `… exec "$@"`. */
   readonly script: string;
+  /** For its data root. */
+  readonly folder: string;
 }
 
-const here: RegistrySite = { host: "127.0.0.1", script: 'exec "$@"' };
+const here: RegistrySite = { host: "127.0.0.1", script: 'exec "$@"', folder: tmpdir() };
 
 /** @param configuration the `serve` part of the configuration file @param env besides that of this process */
 export async function startRegistry(
   configuration: object = {},
   env: Readonly<Record<string, string>> = {},
-  site: RegistrySite = here,
+  where: Partial<RegistrySite> = {},
 ): Promise<RunningRegistry> {
-  const root = await mkdtemp(join(tmpdir(), "sluice-registry-"));
+  const site = { ...here, ...where };
+  const root = await mkdtemp(join(site.folder, "sluice-registry-"));
   const config = join(root, "sluice.yaml");
   await writeFile(config, JSON.stringify({ serve: configuration }));
   let running = await serve(root, config, env, site);

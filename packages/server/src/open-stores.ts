@@ -41,6 +41,9 @@ export interface Stores extends AsyncDisposable {
   readonly snapshots?: Snapshots | undefined;
 }
 
+/** Uploads leave so much of the disk: to delete images, which makes room, metadata must be written. */
+const reserveBytes = 32 * 1024 * 1024;
+
 /** Files below `root`, for one process. @throws {RootInUseError} */
 export async function openFiles(root: string): Promise<Stores> {
   const { LevelMetadataStore } = await import("./metadata/level-metadata-store.js");
@@ -49,7 +52,7 @@ export async function openFiles(root: string): Promise<Stores> {
   try {
     const metadata = await LevelMetadataStore.open(join(folder, "metadata"));
     const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
-    const uploads = await FileSystemUploadStore.open(join(folder, "blobs/uploads"), blobs);
+    const uploads = await FileSystemUploadStore.open(join(folder, "blobs/uploads"), blobs, reserveBytes);
     const snapshots = new Snapshots(metadata, root);
     await snapshots.clear();
     const close = () => metadata[Symbol.asyncDispose]();

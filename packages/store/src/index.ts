@@ -32,4 +32,5 @@ export type { ChunkPlace, FetchCause } from "./fetch/fetch-request.js";
 export type { CauseStats, FetchStats } from "./fetch/fetch-stats.js";
 export type { UseBytes } from "./fetch/flight.js";
 export { type ChunkRows, defaultReadAhead, ReadAhead, type ReadAheadConfig } from "./fetch/read-ahead.js";
+export { LevelChanges, type LevelPart, SteadyLevel } from "./level/steady-level.js";
 export * from "./reader.js";

@@ -1,5 +1,6 @@
 import type { AbortOptions, ContentDigest, Descriptor } from "@sluice/oci";
-import { type ChainedBatch, Level } from "level";
+import { LevelChanges, SteadyLevel } from "@sluice/store";
+import { Level } from "level";
 import { LevelRecords } from "../records/level-records.js";
 import type { Page } from "../records/page.js";
 import type { RecordChange, Records } from "../records/records.js";
@@ -35,12 +36,9 @@ const version = "2";
 const copiedAtOnce = 1000;
 const rawEncoding = { keyEncoding: "view", valueEncoding: "view" } as const;
 
-type Db = Level<string, string>;
-type Batch = ChainedBatch<Db, string, string>;
-
 /** {@link MetadataStore} in one level database, for one process. Writes to a repository go one after another. */
 export class LevelMetadataStore implements MetadataStore {
-  readonly #db: Db;
+  readonly #level: SteadyLevel;
   readonly #repositories;
   /** When it was linked, or became unused, as text. */
   readonly #blobs;
@@ -56,18 +54,21 @@ export class LevelMetadataStore implements MetadataStore {
   readonly #locks = new KeyedLock();
   readonly #blobLocks = new KeyedLock();
 
-  private constructor(db: Db) {
-    this.#db = db;
-    this.#repositories = db.sublevel("repositories");
-    this.#blobs = db.sublevel<string, string>("blobs", {});
-    this.#usesOfBlob = db.sublevel("uses-of-blob");
-    this.#records = db.sublevel<string, ManifestRecord>("manifests", { valueEncoding: "json" });
-    this.#bytes = db.sublevel<string, Uint8Array>("manifest-bytes", { valueEncoding: "view" });
-    this.#tags = db.sublevel<string, string>("tags", {});
-    this.#tagsOfManifest = db.sublevel("tags-of-manifest");
-    this.#documents = new LevelRecords(db);
-    this.#uploads = db.sublevel("uploads");
-    this.#referrers = db.sublevel<string, Descriptor<ContentDigest>>("referrers", { valueEncoding: "json" });
+  private constructor(level: SteadyLevel) {
+    this.#level = level;
+    const { db } = level;
+    this.#repositories = level.part(db.sublevel("repositories"));
+    this.#blobs = level.part(db.sublevel<string, string>("blobs", {}));
+    this.#usesOfBlob = level.part(db.sublevel("uses-of-blob"));
+    this.#records = level.part(db.sublevel<string, ManifestRecord>("manifests", { valueEncoding: "json" }));
+    this.#bytes = level.part(db.sublevel<string, Uint8Array>("manifest-bytes", { valueEncoding: "view" }));
+    this.#tags = level.part(db.sublevel<string, string>("tags", {}));
+    this.#tagsOfManifest = level.part(db.sublevel("tags-of-manifest"));
+    this.#documents = new LevelRecords(level);
+    this.#uploads = level.part(db.sublevel("uploads"));
+    this.#referrers = level.part(
+      db.sublevel<string, Descriptor<ContentDigest>>("referrers", { valueEncoding: "json" }),
+    );
   }
 
   /** Documents in the same database. */
@@ -77,9 +78,7 @@ export class LevelMetadataStore implements MetadataStore {
 
   /** Opens the database in `folder`, or makes it. Its folder must exist. Rejects when another process has it open. */
   static async open(folder: string): Promise<LevelMetadataStore> {
-    const db: Db = new Level(folder);
-    await db.open();
-    const store = new LevelMetadataStore(db);
+    const store = new LevelMetadataStore(await SteadyLevel.open(folder));
     await store.#upgrade();
     return store;
   }
@@ -96,9 +95,9 @@ export class LevelMetadataStore implements MetadataStore {
 
   async linkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<void> {
     await this.#blobLocks.run(digest, () =>
-      this.#change(repository, options, async (batch) => {
-        batch.put(repository, "", { sublevel: this.#repositories });
-        batch.put(keyOf(repository, digest), String(Date.now()), { sublevel: this.#blobs });
+      this.#change(repository, options, async (changes) => {
+        changes.put(repository, "", this.#repositories);
+        changes.put(keyOf(repository, digest), String(Date.now()), this.#blobs);
       }),
     );
   }
@@ -112,9 +111,9 @@ export class LevelMetadataStore implements MetadataStore {
   }
 
   async unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
-    return await this.#change(repository, options, async (batch) => {
+    return await this.#change(repository, options, async (changes) => {
       if (!(await this.hasBlob(repository, digest))) return false;
-      batch.del(keyOf(repository, digest), { sublevel: this.#blobs });
+      changes.del(keyOf(repository, digest), this.#blobs);
       return true;
     });
   }
@@ -132,11 +131,11 @@ export class LevelMetadataStore implements MetadataStore {
     beforeMs: number,
     options?: AbortOptions,
   ): Promise<boolean> {
-    return await this.#change(repository, options, async (batch) => {
+    return await this.#change(repository, options, async (changes) => {
       const key = keyOf(repository, digest);
       const since = await this.#blobs.get(key);
       if (since === undefined || Number(since) >= beforeMs || (await this.#isUsed(repository, digest))) return false;
-      batch.del(key, { sublevel: this.#blobs });
+      changes.del(key, this.#blobs);
       return true;
     });
   }
@@ -157,25 +156,25 @@ export class LevelMetadataStore implements MetadataStore {
     tags: readonly Tag[],
     options?: ChangeOptions,
   ): Promise<readonly ContentDigest[]> {
-    return await this.#change(repository, options, async (batch) => {
+    return await this.#change(repository, options, async (changes) => {
       const missing = await this.#missing(repository, manifest);
       if (missing.length > 0) return missing;
       const { digest, mediaType, bytes, referrer, blobs } = manifest;
       const key = keyOf(repository, digest);
-      batch.put(repository, "", { sublevel: this.#repositories });
-      batch.put(key, { mediaType, subject: referrer?.subject, blobs }, { sublevel: this.#records });
-      for (const blob of blobs) batch.put(keyOf(repository, blob, digest), "", { sublevel: this.#usesOfBlob });
-      batch.put(key, bytes, { sublevel: this.#bytes });
+      changes.put(repository, "", this.#repositories);
+      changes.put(key, { mediaType, subject: referrer?.subject, blobs }, this.#records);
+      for (const blob of blobs) changes.put(keyOf(repository, blob, digest), "", this.#usesOfBlob);
+      changes.put(key, bytes, this.#bytes);
       if (referrer !== undefined) {
-        batch.put(keyOf(repository, referrer.subject, digest), referrer.descriptor, { sublevel: this.#referrers });
+        changes.put(keyOf(repository, referrer.subject, digest), referrer.descriptor, this.#referrers);
       }
       const before = new Map<Tag, ContentDigest>();
       for (const tag of tags) {
-        const from = await this.#moveTag(batch, repository, tag, digest);
+        const from = await this.#moveTag(changes, repository, tag, digest);
         if (from !== undefined) before.set(tag, from);
       }
       const isNew = !(await this.#records.has(key));
-      await this.#addRecords(batch, options?.records?.({ isNew, tags: before }));
+      await this.#addRecords(changes, options?.records?.({ isNew, tags: before }));
       return missing;
     });
   }
@@ -195,23 +194,23 @@ export class LevelMetadataStore implements MetadataStore {
   }
 
   async deleteManifest(repository: RepositoryName, digest: ContentDigest, options?: DeletionOptions): Promise<boolean> {
-    return await this.#change(repository, options, async (batch) => {
+    return await this.#change(repository, options, async (changes) => {
       const key = keyOf(repository, digest);
       const record = await this.#records.get(key);
       if (record === undefined) return false;
-      batch.del(key, { sublevel: this.#records });
-      batch.del(key, { sublevel: this.#bytes });
-      if (options?.keepsBlobs !== true) await this.#release(batch, repository, digest, record.blobs ?? []);
+      changes.del(key, this.#records);
+      changes.del(key, this.#bytes);
+      if (options?.keepsBlobs !== true) await this.#release(changes, repository, digest, record.blobs ?? []);
       if (record.subject !== undefined) {
-        batch.del(keyOf(repository, record.subject, digest), { sublevel: this.#referrers });
+        changes.del(keyOf(repository, record.subject, digest), this.#referrers);
       }
       const tags: string[] = [];
       for await (const tagKey of this.#tagsOfManifest.keys(keysBelow([repository, digest]))) {
         tags.push(lastPart(tagKey));
-        batch.del(tagKey, { sublevel: this.#tagsOfManifest });
-        batch.del(keyOf(repository, tagOrder(lastPart(tagKey))), { sublevel: this.#tags });
+        changes.del(tagKey, this.#tagsOfManifest);
+        changes.del(keyOf(repository, tagOrder(lastPart(tagKey))), this.#tags);
       }
-      await this.#addRecords(batch, options?.records?.(tags));
+      await this.#addRecords(changes, options?.records?.(tags));
       return true;
     });
   }
@@ -222,20 +221,20 @@ export class LevelMetadataStore implements MetadataStore {
     blobs: readonly ContentDigest[],
     options?: ReleaseOptions,
   ): Promise<void> {
-    await this.#change(repository, options, async (batch) => {
-      for (const change of options?.records ?? []) await this.#documents.addChange(batch, change);
+    await this.#change(repository, options, async (changes) => {
+      for (const change of options?.records ?? []) await this.#documents.addChange(changes, change);
       if (await this.#records.has(keyOf(repository, manifest))) return;
-      await this.#release(batch, repository, manifest, blobs);
+      await this.#release(changes, repository, manifest, blobs);
     });
   }
 
   async writeRecords(
     repository: RepositoryName,
-    changes: readonly RecordChange[],
+    records: readonly RecordChange[],
     options?: AbortOptions,
   ): Promise<void> {
-    await this.#change(repository, options, async (batch) => {
-      for (const change of changes) await this.#documents.addChange(batch, change);
+    await this.#change(repository, options, async (changes) => {
+      for (const record of records) await this.#documents.addChange(changes, record);
     });
   }
 
@@ -251,12 +250,12 @@ export class LevelMetadataStore implements MetadataStore {
   }
 
   async deleteTag(repository: RepositoryName, tag: Tag, options?: ChangeOptions): Promise<boolean> {
-    return await this.#change(repository, options, async (batch) => {
+    return await this.#change(repository, options, async (changes) => {
       const digest = await this.resolveTag(repository, tag);
       if (digest === undefined) return false;
-      batch.del(keyOf(repository, tagOrder(tag)), { sublevel: this.#tags });
-      batch.del(keyOf(repository, digest, tag), { sublevel: this.#tagsOfManifest });
-      await this.#addRecords(batch, options?.records?.({ isNew: false, tags: new Map([[tag, digest]]) }));
+      changes.del(keyOf(repository, tagOrder(tag)), this.#tags);
+      changes.del(keyOf(repository, digest, tag), this.#tagsOfManifest);
+      await this.#addRecords(changes, options?.records?.({ isNew: false, tags: new Map([[tag, digest]]) }));
       return true;
     });
   }
@@ -270,7 +269,7 @@ export class LevelMetadataStore implements MetadataStore {
   }
 
   async addUpload(repository: RepositoryName, id: string): Promise<void> {
-    await this.#uploads.put(id, repository);
+    await this.#level.write(new LevelChanges().put(id, repository, this.#uploads));
   }
 
   async repositoryOfUpload(id: string): Promise<string | undefined> {
@@ -282,7 +281,7 @@ export class LevelMetadataStore implements MetadataStore {
   }
 
   async removeUpload(id: string): Promise<void> {
-    await this.#uploads.del(id);
+    await this.#level.write(new LevelChanges().del(id, this.#uploads));
   }
 
   /** Copies what there is at one moment into a folder that is not there; writes go on meanwhile. Durable when it returns. */
@@ -292,7 +291,7 @@ export class LevelMetadataStore implements MetadataStore {
     try {
       let batch = copy.batch();
       // An iterator sees the database as it was when it was made.
-      for await (const [key, value] of this.#db.iterator<Uint8Array, Uint8Array>(rawEncoding)) {
+      for await (const [key, value] of this.#level.db.iterator<Uint8Array, Uint8Array>(rawEncoding)) {
         batch.put(key, value);
         if (batch.length < copiedAtOnce) continue;
         await batch.write();
@@ -305,34 +304,34 @@ export class LevelMetadataStore implements MetadataStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#db.close();
+    await this.#level[Symbol.asyncDispose]();
   }
 
   /** Notes which blobs the manifests name that were stored before that was noted: without it they would be taken for unused. */
   async #upgrade(): Promise<void> {
-    if ((await this.#db.get("version")) === version) return;
+    if ((await this.#level.db.get("version")) === version) return;
     for await (const [key, { mediaType, subject, blobs }] of this.#records.iterator()) {
       const bytes = await this.#bytes.get(key);
       if (blobs !== undefined || bytes === undefined) continue;
       const [repository = "", digest = ""] = partsOf(key);
       const named = [...new Set(artifactOf(bytes, mediaType).blobs.map((blob) => blob.digest))];
-      const batch = this.#db.batch().put(key, { mediaType, subject, blobs: named }, { sublevel: this.#records });
-      for (const blob of named) batch.put(keyOf(repository, blob, digest), "", { sublevel: this.#usesOfBlob });
-      await batch.write();
+      const changes = new LevelChanges().put(key, { mediaType, subject, blobs: named }, this.#records);
+      for (const blob of named) changes.put(keyOf(repository, blob, digest), "", this.#usesOfBlob);
+      await this.#level.write(changes);
     }
-    await this.#db.put("version", version, { sync: true });
+    await this.#level.db.put("version", version, { sync: true });
   }
 
   async #release(
-    batch: Batch,
+    changes: LevelChanges,
     repository: RepositoryName,
     manifest: ContentDigest,
     blobs: readonly ContentDigest[],
   ): Promise<void> {
     for (const blob of blobs) {
-      batch.del(keyOf(repository, blob, manifest), { sublevel: this.#usesOfBlob });
+      changes.del(keyOf(repository, blob, manifest), this.#usesOfBlob);
       const isLinked = await this.hasBlob(repository, blob);
-      if (isLinked) batch.put(keyOf(repository, blob), String(Date.now()), { sublevel: this.#blobs });
+      if (isLinked) changes.put(keyOf(repository, blob), String(Date.now()), this.#blobs);
     }
   }
 
@@ -345,23 +344,19 @@ export class LevelMetadataStore implements MetadataStore {
   async #change<T>(
     repository: RepositoryName,
     options: AbortOptions | undefined,
-    work: (batch: Batch) => Promise<T>,
+    work: (changes: LevelChanges) => Promise<T>,
   ): Promise<T> {
     return await this.#locks.run(repository, async () => {
       options?.signal?.throwIfAborted();
-      const batch = this.#db.batch();
-      try {
-        const result = await work(batch);
-        if (batch.length > 0) await batch.write({ sync: true });
-        return result;
-      } finally {
-        await batch.close();
-      }
+      const changes = new LevelChanges();
+      const result = await work(changes);
+      await this.#level.write(changes);
+      return result;
     });
   }
 
-  async #addRecords(batch: Batch, records: readonly RecordChange[] = []): Promise<void> {
-    for (const record of records) await this.#documents.addChange(batch, record);
+  async #addRecords(changes: LevelChanges, records: readonly RecordChange[] = []): Promise<void> {
+    for (const record of records) await this.#documents.addChange(changes, record);
   }
 
   async #missing(repository: RepositoryName, manifest: NewManifest): Promise<readonly ContentDigest[]> {
@@ -377,15 +372,15 @@ export class LevelMetadataStore implements MetadataStore {
 
   /** @returns where the tag was */
   async #moveTag(
-    batch: Batch,
+    changes: LevelChanges,
     repository: RepositoryName,
     tag: Tag,
     digest: ContentDigest,
   ): Promise<ContentDigest | undefined> {
     const before = await this.resolveTag(repository, tag);
-    if (before !== undefined) batch.del(keyOf(repository, before, tag), { sublevel: this.#tagsOfManifest });
-    batch.put(keyOf(repository, tagOrder(tag)), digest, { sublevel: this.#tags });
-    batch.put(keyOf(repository, digest, tag), "", { sublevel: this.#tagsOfManifest });
+    if (before !== undefined) changes.del(keyOf(repository, before, tag), this.#tagsOfManifest);
+    changes.put(keyOf(repository, tagOrder(tag)), digest, this.#tags);
+    changes.put(keyOf(repository, digest, tag), "", this.#tagsOfManifest);
     return before;
   }
 }

@@ -1,5 +1,5 @@
 import type { AbortOptions } from "@sluice/oci";
-import type { ChainedBatch, Level } from "level";
+import { LevelChanges, type SteadyLevel } from "@sluice/store";
 import { KeyedLock } from "../metadata/keyed-lock.js";
 import { keyOf, keysBelow, lastPart } from "../metadata/level-keys.js";
 import type { EitherWayPage } from "./page.js";
@@ -12,19 +12,21 @@ interface Stored {
 
 /** {@link Records} in a level database, for one process. */
 export class LevelRecords implements Records {
+  readonly #level: SteadyLevel;
   readonly #records;
   readonly #locks = new KeyedLock();
 
-  constructor(db: Level<string, string>) {
-    this.#records = db.sublevel<string, Stored>("records", { valueEncoding: "json" });
+  constructor(level: SteadyLevel) {
+    this.#level = level;
+    this.#records = level.part(level.db.sublevel<string, Stored>("records", { valueEncoding: "json" }));
   }
 
   /** Changes a record whose key nobody else writes at the same moment, in a change that is written as a whole. @throws {RecordConflictError} */
-  async addChange(batch: ChainedBatch<Level<string, string>, string, string>, change: RecordChange): Promise<void> {
+  async addChange(changes: LevelChanges, change: RecordChange): Promise<void> {
     const { kind, key, document } = change;
     const before = await this.#expect(change);
-    if (document === undefined) batch.del(keyOf(kind, key), { sublevel: this.#records });
-    else batch.put(keyOf(kind, key), { version: before + 1, document }, { sublevel: this.#records });
+    if (document === undefined) changes.del(keyOf(kind, key), this.#records);
+    else changes.put(keyOf(kind, key), { version: before + 1, document }, this.#records);
   }
 
   async get<T>(kind: string, key: string): Promise<Record<T> | undefined> {
@@ -37,10 +39,7 @@ export class LevelRecords implements Records {
     return this.#locks.run(place, async () => {
       options?.signal?.throwIfAborted();
       const before = await this.#expect({ kind, key, document, version });
-      await this.#records
-        .batch()
-        .put(place, { version: before + 1, document })
-        .write({ sync: true });
+      await this.#level.write(new LevelChanges().put(place, { version: before + 1, document }, this.#records));
       return before + 1;
     });
   }
@@ -49,14 +48,9 @@ export class LevelRecords implements Records {
     const places = changes.map(({ kind, key }) => keyOf(kind, key)).sort();
     await this.#locked(places, async () => {
       options?.signal?.throwIfAborted();
-      const batch = this.#records.batch();
-      for (const change of changes) {
-        const { kind, key, document } = change;
-        const before = await this.#expect(change);
-        if (document === undefined) batch.del(keyOf(kind, key));
-        else batch.put(keyOf(kind, key), { version: before + 1, document });
-      }
-      await batch.write({ sync: true });
+      const together = new LevelChanges();
+      for (const change of changes) await this.addChange(together, change);
+      await this.#level.write(together);
     });
   }
 
@@ -65,7 +59,7 @@ export class LevelRecords implements Records {
     return this.#locks.run(place, async () => {
       options?.signal?.throwIfAborted();
       if (!(await this.#records.has(place))) return false;
-      await this.#records.batch().del(place).write({ sync: true });
+      await this.#level.write(new LevelChanges().del(place, this.#records));
       return true;
     });
   }

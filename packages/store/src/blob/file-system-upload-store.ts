@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type AbortOptions,
@@ -12,7 +12,7 @@ import {
 } from "@sluice/oci/content";
 import { isErrno } from "../errno.js";
 import { BatchWriter } from "./batch-writer.js";
-import { UploadBusyError, UploadOffsetError, UploadUnknownError } from "./blob-errors.js";
+import { NoSpaceError, UploadBusyError, UploadOffsetError, UploadUnknownError } from "./blob-errors.js";
 import type { StoredBlob } from "./blob-store.js";
 import { namingFullDisk, publishFile } from "./durable-files.js";
 import type { FileSystemBlobStore } from "./file-system-blob-store.js";
@@ -25,19 +25,24 @@ import type { UploadStatus, UploadStore } from "./upload-store.js";
 export class FileSystemUploadStore implements UploadStore {
   readonly #folder: string;
   readonly #blobs: FileSystemBlobStore;
+  readonly #reserveBytes: number;
   /** Of what this process has seen from the first byte on. */
   readonly #hashers: Map<string, Hasher> = new Map();
   readonly #busy: Set<string> = new Set();
 
-  private constructor(folder: string, blobs: FileSystemBlobStore) {
+  private constructor(folder: string, blobs: FileSystemBlobStore, reserveBytes: number) {
     this.#folder = folder;
     this.#blobs = blobs;
+    this.#reserveBytes = reserveBytes;
   }
 
-  /** @param folder on the same file system as the blobs; created if it is missing */
-  static async open(folder: string, blobs: FileSystemBlobStore): Promise<FileSystemUploadStore> {
+  /**
+   * @param folder on the same file system as the blobs; created if it is missing
+   * @param reserveBytes of the disk that uploads leave to others
+   */
+  static async open(folder: string, blobs: FileSystemBlobStore, reserveBytes = 0): Promise<FileSystemUploadStore> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    return new FileSystemUploadStore(folder, blobs);
+    return new FileSystemUploadStore(folder, blobs, reserveBytes);
   }
 
   async create(options?: AbortOptions): Promise<string> {
@@ -116,11 +121,16 @@ export class FileSystemUploadStore implements UploadStore {
   async #write(id: string, start: number, source: AsyncIterable<Uint8Array>, options?: AbortOptions): Promise<number> {
     const hasher = this.#hashers.get(id);
     let end = start;
+    let checkedAt = Number.NEGATIVE_INFINITY;
     const file = await open(this.#pathOf(id), "r+");
     const writer = new BatchWriter(file, start);
     try {
       for await (const bytes of source) {
         options?.signal?.throwIfAborted();
+        if (end - checkedAt >= bytesBetweenChecks) {
+          await this.#demandRoom();
+          checkedAt = end;
+        }
         const added = writer.add(bytes);
         hasher?.update(bytes);
         end += bytes.byteLength;
@@ -136,6 +146,13 @@ export class FileSystemUploadStore implements UploadStore {
         .finally(() => file.close());
     }
     return end;
+  }
+
+  /** @throws {NoSpaceError} when the reserve is touched */
+  async #demandRoom(): Promise<void> {
+    if (this.#reserveBytes === 0) return;
+    const { bavail, bsize } = await statfs(this.#folder);
+    if (bavail * bsize < this.#reserveBytes) throw new NoSpaceError(this.#folder);
   }
 
   async #hasherOf(
@@ -180,6 +197,9 @@ export class FileSystemUploadStore implements UploadStore {
     return join(this.#folder, id);
   }
 }
+
+/** How far beyond the reserve an upload may get, beside what others write meanwhile. */
+const bytesBetweenChecks = 8 * 1024 * 1024;
 
 const isUuid = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
 

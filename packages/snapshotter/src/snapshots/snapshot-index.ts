@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Level } from "level";
+import { LevelChanges, SteadyLevel } from "@sluice/store";
 import PQueue from "p-queue";
 import { notFound } from "./snapshot-error.js";
 import { decodeRecord, encodeRecord, type SnapshotRecord } from "./snapshot-record.js";
@@ -19,15 +19,15 @@ const lastIdKey = "last-id";
  * holds them all.
  */
 export class SnapshotIndex {
-  readonly #db: Level;
+  readonly #level: SteadyLevel;
   readonly #records = new Map<string, SnapshotRecord>();
   /** How many are built on each. */
   readonly #children = new Map<string, number>();
   readonly #changes = new PQueue({ concurrency: 1 });
   #lastId = 0;
 
-  private constructor(db: Level) {
-    this.#db = db;
+  private constructor(level: SteadyLevel) {
+    this.#level = level;
   }
 
   /**
@@ -37,21 +37,21 @@ export class SnapshotIndex {
    */
   static async open(folder: string): Promise<SnapshotIndex> {
     await rm(join(folder, "LOCK"), { force: true });
-    const db = new Level(folder);
+    let level: SteadyLevel | undefined;
     try {
-      await db.open();
-      const index = new SnapshotIndex(db);
+      level = await SteadyLevel.open(folder);
+      const index = new SnapshotIndex(level);
       await index.#load();
       return index;
     } catch (error) {
-      await db.close();
+      await level?.[Symbol.asyncDispose]();
       throw new Error(`${folder}: the records of the snapshots cannot be read`, { cause: error });
     }
   }
 
   async close(): Promise<void> {
     await this.#changes.onIdle();
-    await this.#db.close();
+    await this.#level[Symbol.asyncDispose]();
   }
 
   get(name: string): SnapshotRecord | undefined {
@@ -93,18 +93,18 @@ export class SnapshotIndex {
   async change(decide: () => IndexChange): Promise<void> {
     await this.#changes.add(async () => {
       const { put = [], remove = [] } = decide();
-      const batch = this.#db.batch();
-      for (const name of remove) batch.del(recordKey(name));
-      for (const record of put) batch.put(recordKey(record.name), encodeRecord(record));
-      batch.put(lastIdKey, String(this.#lastId));
-      await batch.write({ sync: true });
+      const changes = new LevelChanges();
+      for (const name of remove) changes.del(recordKey(name));
+      for (const record of put) changes.put(recordKey(record.name), encodeRecord(record));
+      changes.put(lastIdKey, String(this.#lastId));
+      await this.#level.write(changes);
       for (const name of remove) this.#forget(name);
       for (const record of put) this.#remember(record);
     });
   }
 
   async #load(): Promise<void> {
-    for await (const [key, value] of this.#db.iterator()) {
+    for await (const [key, value] of this.#level.db.iterator()) {
       if (key === lastIdKey) this.#lastId = Math.max(this.#lastId, Number(value));
       else if (key.startsWith(recordKey(""))) this.#remember(decodeRecord(value));
     }

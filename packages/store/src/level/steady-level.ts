@@ -18,12 +18,13 @@ type Operation = { readonly key: string; readonly sublevel: unknown } & (
 export class LevelChanges {
   readonly operations: Operation[] = [];
 
-  put<V>(key: string, value: V, sublevel: LevelPart<V>): this {
+  /** @param sublevel left out: the database itself, whose values are text */
+  put<V = string>(key: string, value: V, sublevel?: LevelPart<V>): this {
     this.operations.push({ type: "put", key, value, sublevel });
     return this;
   }
 
-  del(key: string, sublevel: LevelPart<never>): this {
+  del(key: string, sublevel?: LevelPart<never>): this {
     this.operations.push({ type: "del", key, sublevel });
     return this;
   }

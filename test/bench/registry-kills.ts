@@ -31,5 +31,5 @@ async function onSharedStorage(options: KillsOptions): ReturnType<typeof runKill
   await using postgres = await startPostgres();
   const { bucket, endpoint, credentials } = storage;
   const shared = { postgres: await postgres.newDatabase(), s3: { bucket, endpoint } };
-  return await runKills({ ...options, configuration: { storage: shared }, env: credentials });
+  return await runKills({ ...options, longestLifeMs: 8_000, configuration: { storage: shared }, env: credentials });
 }

@@ -10,6 +10,8 @@ import { RegistryRequests, untilAnswered } from "./requests.js";
 export interface KillsOptions {
   readonly seed: number;
   readonly kills: number;
+  /** Of the registry; the kill comes at a random moment of it. Milliseconds. Default: 2,000. */
+  readonly longestLifeMs?: number | undefined;
   /** The `serve` part of the configuration. Default: files below a temporary data root. */
   readonly configuration?: object | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
@@ -30,8 +32,8 @@ export interface KillsReport {
 }
 
 const pushingClients = 4;
-/** A life of the registry; the kill comes at a random moment of it. Milliseconds. */
-const longestLifeMs = 2_000;
+/** Most conversions of these images are over by then. */
+const defaultLifeMs = 2_000;
 /** Everything is looked at after so many kills, and in the end. */
 const killsBetweenFullAudits = 5;
 /** For operations to come to their end once nothing is killed any more: on shared storage a dead worker's lease must run out first. Milliseconds. */
@@ -94,7 +96,7 @@ class Kills {
     if (isCollected) this.#ledger.doubt("blob ");
     const working = [...this.#pushing, this.#converting].map((client) => client.work(isOver));
     if (isCollected) working.push(this.#collect(isOver));
-    await Promise.race([pause(this.#random() * longestLifeMs), ...working]);
+    await Promise.race([pause(this.#random() * (this.#options.longestLifeMs ?? defaultLifeMs)), ...working]);
     for (const [kind, count] of this.#requests.inFlight) if (count > 0) this.#hit[kind] = (this.#hit[kind] ?? 0) + 1;
     isDead = true;
     const killedAtMs = performance.now();

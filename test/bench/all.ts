@@ -11,6 +11,7 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
+import { toolsFolder } from "@sluice/oci/testing";
 import { realImage } from "../support/fixture-images.js";
 import { readyLines } from "../support/ready-lines.js";
 import { rounded, thisMachine } from "./figures.js";
@@ -19,17 +20,25 @@ import { readPart } from "./parts.js";
 /** A bench with its arguments. */
 type Part = readonly [name: string, ...args: string[]];
 
+/** Names of their parts. */
+const containerds = [
+  ["containerd", "/usr/bin/containerd"],
+  ["containerd2", join(toolsFolder, "containerd2/bin/containerd")],
+] as const;
+
 async function allParts(): Promise<Readonly<Record<string, Part>>> {
-  const starts = Object.keys(readyLines).map((image): [string, Part] => [`start-${image}`, ["start", image]]);
+  const images = Object.keys(readyLines);
+  const starts = images.map((image): [string, Part] => [`start-${image}`, ["start", image]]);
+  const pods = containerds.flatMap(([name, program]) =>
+    images.map((image): [string, Part] => [`${name}-${image}`, ["containerd", image, "--containerd", program]]),
+  );
   return {
     "convert-node": ["convert", await realImage("node"), "latest"],
     "convert-python": ["convert", await realImage("python"), "latest"],
     "fuse-read": ["fuse-read"],
     "chunk-store": ["chunk-store"],
     micro: ["micro"],
-    ...Object.fromEntries(starts),
-    "containerd-nginx": ["containerd", "nginx"],
-    "containerd-python": ["containerd", "python"],
+    ...Object.fromEntries([...starts, ...pods]),
   };
 }
 

@@ -25,6 +25,16 @@ const micro: Micro = {
   },
 };
 
+/** Starts of an image of 300 MB: just good enough, and not. */
+const startedIn = (seconds: number) => ({
+  image: { sizeBytes: 300e6 },
+  overlayfs: { "ready s": 12, "pull s": 11, "pull of nothing s": 0.2 },
+  sluice: { "ready s": seconds, "pull s": 1, "pull of nothing s": 0.2 },
+  run: { "ready s": 2 },
+  "optimized sluice": { "ready s": seconds, "pull s": 1, "pull of nothing s": 0.2 },
+  "optimized run": { "ready s": 2 },
+});
+
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "sluice-targets-"));
@@ -69,6 +79,23 @@ describe("the targets of the bench", () => {
     const { code, stdout } = await bench("targets", { micro: worse });
     expect(stdout.match(/^MISSED /gm)).toHaveLength(6);
     expect(stdout).toMatch(/\n0 held, 6 missed\n$/);
+    expect(code).toBe(1);
+  });
+
+  it("hold a start through containerd against that of run and containerd's own pull, and large images against overlayfs", async () => {
+    const around = { link: { rate: "100mbit", rtt: "20ms" } };
+    const [good, slow] = [startedIn(2.4), startedIn(2.5)];
+    const { stdout, code } = await bench("targets", {
+      "containerd-large": { ...around, images: { large: good } },
+      "containerd2-large": { ...around, images: { large: slow } },
+      "containerd2-small": { ...around, images: { small: { ...slow, image: { sizeBytes: 1 } } } },
+    });
+    expect(stdout).toMatch(/held +large: through containerd 1, seconds to ready: 2\.4, at most 2\.4\n/);
+    expect(stdout).toMatch(
+      /held +large: through containerd 1, sluice, seconds .* a fifth of overlayfs: 2\.4, at most 2\.4\n/,
+    );
+    expect(stdout.match(/^MISSED large: through containerd 2/gm)).toHaveLength(4);
+    expect(stdout.match(/^MISSED small: through containerd 2/gm)).toHaveLength(2);
     expect(code).toBe(1);
   });
 

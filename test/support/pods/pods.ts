@@ -38,6 +38,11 @@ export interface Usage {
   readonly folder: string | undefined;
 }
 
+export interface Sandbox {
+  readonly id: string;
+  readonly config: { readonly metadata: { readonly name: string } };
+}
+
 /** A pod with one container in it, which has the network of the host. */
 export interface Pod {
   readonly id: string;
@@ -65,19 +70,20 @@ export class Pods implements Disposable {
 
   /** Of an image that is there. */
   async start(image: string, ...command: string[]): Promise<Pod> {
+    return await this.startIn(await this.sandbox(), image, ...command);
+  }
+
+  /** A pod without a container: the kubelet makes it before it pulls. */
+  async sandbox(): Promise<Sandbox> {
     const name = randomUUID();
     const metadata = { name, uid: name, namespace: "test" };
     const config = { metadata, log_directory: this.#logs, linux: hostNetwork };
     const { pod_sandbox_id: id } = podSchema.parse(await this.#call("RunPodSandbox", { config }));
-    const container = await this.addContainer({ id, config }, image, command);
-    return { id, container, log: () => readFile(join(this.#logs, `${name}.log`), "utf8") };
+    return { id, config };
   }
 
-  async addContainer(
-    { id, config }: { readonly id: string; readonly config: { readonly metadata: { readonly name: string } } },
-    image: string,
-    command: readonly string[],
-  ): Promise<string> {
+  /** Starts a container of an image that is there. */
+  async startIn({ id, config }: Sandbox, image: string, ...command: string[]): Promise<Pod> {
     const { name } = config.metadata;
     const container = {
       ...{ metadata: { name: "main" }, image: { image }, command, log_path: `${name}.log` },
@@ -86,7 +92,7 @@ export class Pods implements Disposable {
     const request = { pod_sandbox_id: id, config: container, sandbox_config: config };
     const { container_id } = containerSchema.parse(await this.#call("CreateContainer", request));
     await this.#call("StartContainer", { container_id });
-    return container_id;
+    return { id, container: container_id, log: () => readFile(join(this.#logs, `${name}.log`), "utf8") };
   }
 
   /** @returns stdout @throws when it does not exit with 0 */

@@ -1,4 +1,5 @@
 import { mkdir, realpath } from "node:fs/promises";
+import type { Digest } from "@sluice/oci";
 import type { NodeConfig } from "./config/node-config.js";
 import type { StopRequest, StopResult } from "./control/api.js";
 import { PullCredentials } from "./cri/pull-credentials.js";
@@ -15,6 +16,7 @@ import { BlobPlaces } from "./disks/blob-places.js";
 import { DiskStore, type StoredDisk } from "./disks/disk-store.js";
 import { Disks } from "./disks/disks.js";
 import { ImageLookup } from "./disks/image-lookup.js";
+import { UnneededImages } from "./disks/unneeded-images.js";
 import type { AttachedKeeper } from "./keeper/attached-keeper.js";
 import { Containers } from "./mounts/containers.js";
 import { sweepFolders } from "./mounts/leftovers.js";
@@ -143,6 +145,7 @@ async function compose(
       else log.warn({ artifact }, "the store has no room for all of the image: raise store.budget");
     },
     onStreamBroken: (artifact, error) => log.warn({ err: error, artifact }, "startup stream ended early"),
+    onClosed: (artifact) => unneeded.onClosed(artifact),
   });
 
   const journal = new MountJournal(paths.mounts);
@@ -173,9 +176,17 @@ async function compose(
     openRepository,
     merge: ((threads) => threads.merge.bind(threads))(new MergeThreads()),
   });
-  const streamedParts = { images, prefixes, diskStore, store, disks, lowers, driver: erofs, log };
-  const streamed = opened.add("disks of pulls", new StreamedImages(streamedParts), (it) => it.close());
   let containerd: ContainerdSnapshots | undefined;
+  const snapshotArtifacts = (): readonly Digest[] => containerd?.snapshots.artifacts() ?? [];
+  const unneeded: UnneededImages = new UnneededImages({
+    diskStore,
+    store,
+    isNeeded: (artifact) =>
+      [...disks.digests, ...mounts.awaited, ...snapshotArtifacts()].includes(artifact) || streamed.isClaiming(artifact),
+    log,
+  });
+  const streamedParts = { images, prefixes, diskStore, store, disks, lowers, unneeded, driver: erofs, log };
+  const streamed: StreamedImages = opened.add("disks of pulls", new StreamedImages(streamedParts), (it) => it.close());
 
   const takeOvers = kept?.takeOvers ?? 0;
   const counts = () => collectCounts({ mounts, disks, store, fetcher, session, failedReads, takeOvers, streamed });
@@ -193,7 +204,7 @@ async function compose(
     version,
     images,
     diskStore,
-    disks,
+    unneeded,
     mounts,
     containers,
     drivers,
@@ -204,8 +215,7 @@ async function compose(
     keeper: () => keeper && { pid: keeper.pid, takeOvers: kept?.takeOvers ?? 0 },
     pulled: (reference) => streamed.outcome(reference),
     layers: (chainId) => containerd?.snapshots.held(chainId) ?? { streamed: 0, unpacked: 0 },
-    neededBySnapshots: () => containerd?.snapshots.artifacts() ?? [],
-    collectForSnapshots: (needed) => streamed.collect(needed),
+    collectForSnapshots: () => streamed.collect(snapshotArtifacts(), []),
     onStopped: () => {
       keeper?.say("ending");
       end();

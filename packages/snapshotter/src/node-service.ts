@@ -1,4 +1,4 @@
-import { type Digest, parseReference } from "@sluice/oci";
+import { parseReference } from "@sluice/oci";
 import type { ChunkStore } from "@sluice/store";
 import type {
   ContainerRequest,
@@ -20,8 +20,8 @@ import type {
   WhyAnswer,
 } from "./control/api.js";
 import type { DiskStore } from "./disks/disk-store.js";
-import type { Disks } from "./disks/disks.js";
 import type { ImageLookup } from "./disks/image-lookup.js";
+import type { UnneededImages } from "./disks/unneeded-images.js";
 import type { Driver } from "./drivers/index.js";
 import { chooseDriver } from "./mounts/choose-driver.js";
 import type { Containers } from "./mounts/containers.js";
@@ -45,7 +45,7 @@ export interface NodeServiceParts {
   readonly version: string;
   readonly images: ImageLookup;
   readonly diskStore: DiskStore;
-  readonly disks: Disks;
+  readonly unneeded: UnneededImages;
   readonly mounts: NodeMounts;
   readonly containers: Containers;
   readonly drivers: readonly Driver[];
@@ -59,10 +59,8 @@ export interface NodeServiceParts {
   readonly pulled: (reference: string) => PullOutcome | undefined;
   /** What containerd's snapshots have of an image. */
   readonly layers: (chainId: string) => HeldLayers;
-  /** Artifacts that containerd's snapshots are shown from. */
-  readonly neededBySnapshots: () => readonly Digest[];
-  /** Frees what was made for the snapshots of other artifacts. */
-  readonly collectForSnapshots: (needed: readonly Digest[]) => Promise<void>;
+  /** Frees what was made for snapshots that are gone. */
+  readonly collectForSnapshots: () => Promise<void>;
   /** Everything is unmounted: end the process's work, once the answer is out. */
   readonly onStopped: () => void;
 }
@@ -161,15 +159,10 @@ export class DaemonService implements NodeService {
 
   /** Images first: once nobody remembers them, nothing binds their chunks any more. */
   async storeGc(signal: AbortSignal): Promise<GcResult> {
-    const { diskStore, disks, mounts, store } = this.#parts;
-    const needed = this.#parts.neededBySnapshots();
-    await this.#parts.collectForSnapshots(needed);
-    const wanted = new Set([...disks.digests, ...mounts.awaited, ...needed]);
-    const unused = (await diskStore.list()).filter((digest) => !wanted.has(digest));
-    for (const digest of unused) {
-      if (!this.#parts.neededBySnapshots().includes(digest)) await diskStore.remove(digest); // claimed meanwhile
-    }
-    return { freedBytes: await store.gc({ signal }), removedDisks: unused.length };
+    const { diskStore, unneeded } = this.#parts;
+    await this.#parts.collectForSnapshots();
+    const removedDisks = await unneeded.remove(await diskStore.list());
+    return { freedBytes: await unneeded.collectChunks({ signal }), removedDisks };
   }
 
   async storeScrub(signal: AbortSignal): Promise<ScrubResult> {

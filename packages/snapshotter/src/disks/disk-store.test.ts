@@ -70,6 +70,15 @@ describe("the images that a node remembers", () => {
     expect((await stat(toc)).ino).toBe(ino);
   });
 
+  it("are kept again when they get another name after they were removed", async () => {
+    await store.save(image, address);
+    expect(await store.removeUnless(image.artifact.digest, () => false)).toBe(true);
+    await store.addAddress(image, address);
+    expect((await store.load(image.artifact.digest))?.addresses).toEqual([address]);
+    expect(await store.removeUnless(image.artifact.digest, () => true)).toBe(false);
+    expect(await store.list()).toEqual([image.artifact.digest]);
+  });
+
   it("are one whole record when many save at once", async () => {
     await Promise.all(Array.from({ length: 8 }, () => store.save(image, address)));
     expect(await store.load(image.artifact.manifest.digest)).toBeDefined();

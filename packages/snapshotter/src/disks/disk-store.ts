@@ -82,24 +82,18 @@ export class DiskStore {
   async save(image: ResolvedImage, address: ImageAddress): Promise<void> {
     const digest = image.artifact.manifest.digest;
     await this.#changes.add(async () => {
-      const record = recordOf(image, address, await this.#readRecord(digest));
-      await this.#writeFolder(digest, {
-        [files.record]: JSON.stringify(record),
-        [files.source]: image.source.bytes,
-        [files.config]: image.configBytes,
-        [files.artifact]: image.artifact.manifest.bytes,
-        [files.toc]: image.tocBytes,
-      });
+      await this.#write(image, recordOf(image, address, await this.#readRecord(digest)));
     });
   }
 
-  /** Makes `address` the latest of an image that is kept, and was found whole. */
+  /** Makes `address` the latest of an image that was found whole; one that was removed since is kept again. */
   async addAddress(image: ResolvedImage, address: ImageAddress): Promise<void> {
     const digest = image.artifact.manifest.digest;
     await this.#changes.add(async () => {
       const before = await this.#readRecord(digest);
       const record = recordOf(image, address, before);
-      if (JSON.stringify(record.addresses) === JSON.stringify(before?.addresses)) return;
+      if (before === undefined) return await this.#write(image, record);
+      if (JSON.stringify(record.addresses) === JSON.stringify(before.addresses)) return;
       await writeWholeFile(join(this.#paths.disk(digest), files.record), JSON.stringify(record));
     });
   }
@@ -158,6 +152,15 @@ export class DiskStore {
     await this.#changes.add(() => this.#removeFolder(artifact));
   }
 
+  /** @param isNeeded asked when nothing else changes the image any more @returns whether it is gone */
+  async removeUnless(artifact: Digest, isNeeded: () => boolean): Promise<boolean> {
+    return await this.#changes.add(async () => {
+      if (isNeeded()) return false;
+      await this.#removeFolder(artifact);
+      return true;
+    });
+  }
+
   async #removeFolder(artifact: Digest): Promise<void> {
     await rm(this.#paths.disk(artifact), { recursive: true, force: true });
   }
@@ -188,6 +191,16 @@ export class DiskStore {
     } catch {
       return undefined;
     }
+  }
+
+  async #write(image: ResolvedImage, record: DiskRecord): Promise<void> {
+    await this.#writeFolder(image.artifact.manifest.digest, {
+      [files.record]: JSON.stringify(record),
+      [files.source]: image.source.bytes,
+      [files.config]: image.configBytes,
+      [files.artifact]: image.artifact.manifest.bytes,
+      [files.toc]: image.tocBytes,
+    });
   }
 
   async #writeFolder(digest: Digest, contents: Readonly<Record<string, Uint8Array | string>>): Promise<void> {

@@ -32,6 +32,8 @@ export interface DisksParts {
   readonly tracer?: Tracer | undefined;
   readonly onFilled?: ((artifact: Digest, outcome: FillOutcome) => void) | undefined;
   readonly onStreamBroken?: ((artifact: Digest, error: unknown) => void) | undefined;
+  /** Nobody has the disk open any more. */
+  readonly onClosed?: ((artifact: Digest) => void) | undefined;
 }
 
 interface OpenOptions {
@@ -123,6 +125,7 @@ export class Disks {
     if (this.#entries.get(digest) === entry) this.#entries.delete(digest);
     const opened = await entry.opened.catch(() => undefined); // whoever opened it was told
     await opened?.close();
+    this.#parts.onClosed?.(digest);
   }
 
   async #fetchUnasked(digest: Digest, map: DiskMap, ahead: ChunksAhead): Promise<void> {

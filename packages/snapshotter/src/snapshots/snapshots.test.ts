@@ -2,20 +2,28 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256Of } from "@sluice/oci";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createSilentLog } from "../observe/log.js";
+import type { StreamedLayer } from "./snapshot-record.js";
 import { Snapshots } from "./snapshots.js";
 import type { StreamedLayers } from "./streamed-layers.js";
 
 /** Streams nothing: each layer is unpacked. */
 const unpackAll: StreamedLayers = {
-  claim: async () => undefined,
+  claim: async () => false,
   acquire: async () => {
     throw new Error("nothing is streamed");
   },
   usage: async () => ({ sizeBytes: 0, inodes: 0 }),
   collect: async () => undefined,
 };
+
+const claimAll =
+  (layer: StreamedLayer): StreamedLayers["claim"] =>
+  async (_offer, keep) => {
+    await keep(layer);
+    return true;
+  };
 
 describe("snapshots on disk", () => {
   let root: string;
@@ -141,7 +149,7 @@ describe("snapshots on disk", () => {
     const layer = { artifact: sha256Of(Buffer.from("a")), layers: 1, imageLayers: 1 };
     await snapshots.close();
     const lease = { path: root, release: async () => undefined };
-    snapshots = await open({ ...unpackAll, claim: async () => layer, acquire: async () => lease });
+    snapshots = await open({ ...unpackAll, claim: claimAll(layer), acquire: async () => lease });
     const labels = { "containerd.io/snapshot.ref": "sha256:1" };
     await expect(prepare("unpack", "", labels)).rejects.toThrow(expect.objectContaining({ code: "ALREADY_EXISTS" }));
     const [streamed] = snapshots.list([]);
@@ -156,6 +164,32 @@ describe("snapshots on disk", () => {
         expect.objectContaining({ code: "FAILED_PRECONDITION" }),
       );
     }
+  });
+
+  it("say with a cleanup of which artifacts the last layer was removed, once", async () => {
+    const collect = vi.fn(async () => undefined);
+    const artifact = sha256Of(Buffer.from("a"));
+    await snapshots.close();
+    snapshots = await open({
+      ...{ ...unpackAll, collect },
+      claim: claimAll({ artifact, layers: 1, imageLayers: 2 }),
+    });
+    const names: string[] = [];
+    for (const target of ["sha256:1", "sha256:2"]) {
+      const labels = { "containerd.io/snapshot.ref": target };
+      await prepare("unpack", names.at(-1), labels).catch(() => undefined);
+      names.push(snapshots.list([`labels."containerd.io/snapshot.ref"==${target}`])[0]?.name ?? "");
+    }
+    for (const name of names.reverse()) {
+      await snapshots.remove(name);
+      await snapshots.cleanup();
+    }
+    await snapshots.cleanup();
+    expect(collect.mock.calls).toEqual([
+      [[artifact], []],
+      [[], [artifact]],
+      [[], []],
+    ]);
   });
 
   it("let one of many win who prepare the same key at once", async () => {

@@ -14,7 +14,13 @@ import { parseFilters } from "./snapshot-filter.js";
 import { type Owner, SnapshotFolders } from "./snapshot-folders.js";
 import { SnapshotIndex } from "./snapshot-index.js";
 import { mountsOf, type SnapshotMount } from "./snapshot-mounts.js";
-import { labelsWithoutEmpty, type SnapshotRecord, type SnapshotUsage, targetLabel } from "./snapshot-record.js";
+import {
+  labelsWithoutEmpty,
+  type SnapshotRecord,
+  type SnapshotUsage,
+  type StreamedLayer,
+  targetLabel,
+} from "./snapshot-record.js";
 import type { CommitRequest, NewSnapshot, SnapshotService } from "./snapshot-service.js";
 import type { StreamedLayers } from "./streamed-layers.js";
 
@@ -33,6 +39,8 @@ export class Snapshots implements SnapshotService {
   readonly #index: SnapshotIndex;
   readonly #folders: SnapshotFolders;
   readonly #holds: LowerHolds;
+  /** Artifacts whose last layer was removed, until the next {@link cleanup}. */
+  readonly #removed = new Set<Digest>();
 
   private constructor(parts: SnapshotsParts, index: SnapshotIndex, folders: SnapshotFolders) {
     this.#parts = parts;
@@ -121,6 +129,7 @@ export class Snapshots implements SnapshotService {
     if (!removed) return;
     await this.#holds.release(removed.id);
     if (removed.streamed === undefined) this.#folders.remove(removed.id);
+    else if (!this.artifacts().includes(removed.streamed.artifact)) this.#removed.add(removed.streamed.artifact);
   }
 
   stat(key: string): SnapshotRecord {
@@ -156,7 +165,9 @@ export class Snapshots implements SnapshotService {
     const unpacked = (): number[] => [...this.#index.all()].flatMap(({ id, streamed }) => (streamed ? [] : [id]));
     await this.#folders.sweep(() => new Set(unpacked()));
     await this.#folders.removed();
-    await this.#parts.streamed.collect(this.artifacts());
+    const removed = [...this.#removed];
+    this.#removed.clear();
+    await this.#parts.streamed.collect(this.artifacts(), removed);
   }
 
   /** Mounts again what active snapshots and views stand on, before anybody asks. What fails is tried again by who asks. */
@@ -216,18 +227,18 @@ export class Snapshots implements SnapshotService {
     const claimed = () => [...this.#index.all()].some(isClaimed);
     if (!claimed()) {
       const parentChain = parent === "" ? "" : this.#index.must(parent).labels[targetLabel];
-      const streamed = await this.#parts.streamed.claim({ target, parentChain, labels }, options);
-      if (!streamed) return;
-      await this.#index.change(() => {
-        if (claimed()) return {};
-        if (parent !== "") this.#index.must(parent);
-        const now = wallClockNanoseconds();
-        const id = this.#index.nextId();
-        const times = { createdNs: now, updatedNs: now };
-        const name = `streamed/${id}/${target}`;
-        const record = { id, name, kind: "committed", parent, ...times, labels: labelsWithoutEmpty(labels) } as const;
-        return { put: [{ ...record, streamed }] };
-      });
+      const note = (streamed: StreamedLayer): Promise<void> =>
+        this.#index.change(() => {
+          if (claimed()) return {};
+          if (parent !== "") this.#index.must(parent);
+          const now = wallClockNanoseconds();
+          const id = this.#index.nextId();
+          const times = { createdNs: now, updatedNs: now };
+          const name = `streamed/${id}/${target}`;
+          const record = { id, name, kind: "committed", parent, ...times, labels: labelsWithoutEmpty(labels) } as const;
+          return { put: [{ ...record, streamed }] };
+        });
+      if (!(await this.#parts.streamed.claim({ target, parentChain, labels }, note, options))) return;
     }
     throw new SnapshotError("ALREADY_EXISTS", `layer ${target} is streamed`);
   }

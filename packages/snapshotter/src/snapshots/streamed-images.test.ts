@@ -11,7 +11,9 @@ import { NotStreamableError } from "../resolve/not-streamable.js";
 import { resolveImage } from "../resolve/resolve-image.js";
 import { createTrustPolicy } from "../resolve/trust.js";
 import { pushArtifact, pushSource } from "../testing/sample-image.js";
+import type { StreamedLayer } from "./snapshot-record.js";
 import { StreamedImages, type StreamedImagesParts } from "./streamed-images.js";
+import type { LayerOffer } from "./streamed-layers.js";
 
 const diffIds = ["lower", "middle", "top"].map((name) => sha256Of(name));
 const layers = diffIds.map((digest, at) => ({
@@ -68,10 +70,21 @@ function streaming(parts: Partial<StreamedImagesParts>): StreamedImages {
     prefixes: { prepare: async () => undefined, find: never, collect: never },
     disks: { open: async () => opened, digests: [] },
     lowers: { acquire: async () => ({ path: "/lower", release: async () => undefined }) },
+    unneeded: { leave: async () => undefined },
     driver: erofs(true),
     log: createSilentLog(),
     ...parts,
   });
+}
+
+/** What a layer is shown from, when it is claimed. */
+async function claimed(images: StreamedImages, offered: LayerOffer): Promise<StreamedLayer | undefined> {
+  const kept: StreamedLayer[] = [];
+  const isClaimed = await images.claim(offered, async (layer) => {
+    kept.push(layer);
+  });
+  expect(kept).toHaveLength(isClaimed ? 1 : 0);
+  return kept[0];
 }
 
 /** What containerd says of layer `at`. */
@@ -93,7 +106,7 @@ describe("the images that containerd pulls", () => {
   it("are looked up once, by the manifest's digest, for all their layers; each is claimed with those below it", async () => {
     const find = vi.fn(async () => disk);
     const images = streaming({ images: { find } });
-    const claims = await Promise.all([0, 1, 2].map((at) => images.claim(offer(at))));
+    const claims = await Promise.all([0, 1, 2].map((at) => claimed(images, offer(at))));
     expect(claims).toEqual([1, 2, 3].map((count) => ({ artifact, layers: count, imageLayers: 3 })));
     expect(find.mock.calls).toEqual([
       [{ reference: `registry.example/app@${manifest}` }, { signal: expect.any(AbortSignal) }],
@@ -107,10 +120,10 @@ describe("the images that containerd pulls", () => {
       .fn<() => Promise<StoredDisk>>()
       .mockRejectedValueOnce(new NotStreamableError("NO_ARTIFACT", "none"));
     const images = streaming({ images: { find: find.mockResolvedValue(disk) } });
-    expect(await images.claim(offer(0))).toBeUndefined();
+    expect(await claimed(images, offer(0))).toBeUndefined();
     expect(images.outcome(reference)).toMatchObject({ streamed: false, reason: { code: "NO_ARTIFACT" } });
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(await images.claim(offer(0))).toBeDefined();
+    expect(await claimed(images, offer(0))).toBeDefined();
     expect(images.counts).toEqual({ NO_ARTIFACT: 1, streamed: 1 });
   });
 
@@ -118,10 +131,26 @@ describe("the images that containerd pulls", () => {
     const find = vi.fn(async () => disk);
     const prefixes = { prepare: async () => undefined, find: never, collect: async () => undefined };
     const images = streaming({ images: { find }, prefixes });
-    await images.claim(offer(0));
-    await images.collect([]);
-    await images.claim(offer(0));
+    await claimed(images, offer(0));
+    await images.collect([], []);
+    await claimed(images, offer(0));
     expect(find).toHaveBeenCalledTimes(2);
+  });
+
+  it("are looked up again when they may have gone from the node before they were claimed, and stay while they are noted", async () => {
+    const find = vi.fn(async () => disk);
+    let isFirst = true;
+    const prepare = async (): Promise<void> => {
+      if (isFirst) expect(images.isClaiming(artifact)).toBe(false);
+      isFirst = false;
+    };
+    const images = streaming({ images: { find }, prefixes: { prepare, find: never, collect: never } });
+    const isClaimed = await images.claim(offer(0), async (layer) => {
+      expect(images.isClaiming(layer.artifact)).toBe(true);
+    });
+    expect(isClaimed).toBe(true);
+    expect(find).toHaveBeenCalledTimes(2);
+    expect(images.isClaiming(artifact)).toBe(false);
   });
 
   it("are not claimed when a layer stands on something else than in the image, or is of another image; the pull is not called streamed then", async () => {
@@ -135,7 +164,7 @@ describe("the images that containerd pulls", () => {
     ];
     for (const each of elsewhere) {
       const images = streaming({});
-      expect(await images.claim(each)).toBeUndefined();
+      expect(await claimed(images, each)).toBeUndefined();
       expect(images.outcome(reference)).toMatchObject({ streamed: false, reason: { code: "LAYERS_DIFFER" } });
     }
   });
@@ -143,9 +172,9 @@ describe("the images that containerd pulls", () => {
   it("are claimed on a parent of which nothing is known, and asked for nothing when containerd does not say whose layer it is", async () => {
     const find = vi.fn(async () => disk);
     const images = streaming({ images: { find } });
-    expect(await images.claim({ ...offer(0), labels: {} })).toBeUndefined();
+    expect(await claimed(images, { ...offer(0), labels: {} })).toBeUndefined();
     expect(find).not.toHaveBeenCalled();
-    expect(await images.claim({ ...offer(1), parentChain: undefined })).toMatchObject({ layers: 2 });
+    expect(await claimed(images, { ...offer(1), parentChain: undefined })).toMatchObject({ layers: 2 });
   });
 
   it("are pulled as usual when the registry does not answer for five seconds, and when anything fails", async () => {
@@ -157,15 +186,15 @@ describe("the images that containerd pulls", () => {
           }),
       },
     });
-    const claim = stalled.claim(offer(0));
+    const claim = claimed(stalled, offer(0));
     await vi.advanceTimersByTimeAsync(5000);
     expect(await claim).toBeUndefined();
     expect(stalled.counts).toEqual({ REGISTRY_UNREACHABLE: 1 });
     const failing = streaming({ images: { find: async () => Promise.reject(new Error("disk full")) } });
-    expect(await failing.claim(offer(0))).toBeUndefined();
+    expect(await claimed(failing, offer(0))).toBeUndefined();
     expect(failing.outcome(reference)?.reason).toMatchObject({ code: "REGISTRY_ERROR", message: "Error: disk full" });
     const without = streaming({ driver: erofs(false), images: { find: never } });
-    expect(await without.claim(offer(0))).toBeUndefined();
+    expect(await claimed(without, offer(0))).toBeUndefined();
     expect(without.outcome(reference)?.reason).toMatchObject({ code: "DRIVER_UNAVAILABLE", message: "no module" });
   });
 
@@ -173,7 +202,7 @@ describe("the images that containerd pulls", () => {
     const release = vi.fn(async () => undefined);
     const acquire = vi.fn(async () => ({ path: "/lower", release }));
     const images = streaming({ lowers: { acquire } });
-    await Promise.all([0, 1, 2].map((at) => images.claim(offer(at))));
+    await Promise.all([0, 1, 2].map((at) => claimed(images, offer(at))));
     expect(acquire).toHaveBeenCalledTimes(1);
     await vi.advanceTimersByTimeAsync(29_000);
     expect(release).not.toHaveBeenCalled();
@@ -183,7 +212,7 @@ describe("the images that containerd pulls", () => {
 
   it("are pulled as usual when their disk cannot be mounted, or not in time; what is mounted too late is let go", async () => {
     const failing = streaming({ lowers: { acquire: async () => Promise.reject(new Error("EIO")) } });
-    expect(await failing.claim(offer(0))).toBeUndefined();
+    expect(await claimed(failing, offer(0))).toBeUndefined();
     expect(failing.outcome(reference)?.reason).toMatchObject({
       code: "NOT_MOUNTABLE",
       message: expect.stringContaining("EIO"),
@@ -194,7 +223,7 @@ describe("the images that containerd pulls", () => {
       return { path: "/lower", release };
     };
     const slow = streaming({ lowers: { acquire } });
-    const claim = slow.claim(offer(0));
+    const claim = claimed(slow, offer(0));
     await vi.advanceTimersByTimeAsync(5000);
     expect(await claim).toBeUndefined();
     expect(slow.counts).toEqual({ NOT_MOUNTABLE: 1 });
@@ -206,10 +235,10 @@ describe("the images that containerd pulls", () => {
     const prefixes = (prepare: () => Promise<void>) => ({ prefixes: { prepare, find: never, collect: never } });
     const wrong = new InvalidFormatError("footer", "magic", "ours", "another");
     const damaged = streaming(prefixes(() => Promise.reject(wrong)));
-    expect(await damaged.claim(offer(0))).toBeUndefined();
+    expect(await claimed(damaged, offer(0))).toBeUndefined();
     expect(damaged.counts).toEqual({ ARTIFACT_INVALID: 1 });
     const stalled = streaming(prefixes(() => new Promise(() => undefined)));
-    const claim = stalled.claim(offer(0));
+    const claim = claimed(stalled, offer(0));
     await vi.advanceTimersByTimeAsync(5000);
     expect(await claim).toBeUndefined();
     expect(stalled.counts).toEqual({ REGISTRY_UNREACHABLE: 1 });
@@ -219,8 +248,8 @@ describe("the images that containerd pulls", () => {
     const images = streaming({
       images: { find: async (address) => (address.reference.includes("slow") ? new Promise(() => undefined) : disk) },
     });
-    void images.claim(offer(0, { "containerd.io/snapshot/cri.image-ref": "registry.example/slow:1" }));
-    expect(await images.claim(offer(0))).toBeDefined();
+    void claimed(images, offer(0, { "containerd.io/snapshot/cri.image-ref": "registry.example/slow:1" }));
+    expect(await claimed(images, offer(0))).toBeDefined();
   });
 
   it("say what is stored of them with the topmost layer, each chunk once, and count again a minute later", async () => {
@@ -249,7 +278,7 @@ describe("the images that containerd pulls", () => {
   it("are remembered by their names, the last thousand", async () => {
     const images = streaming({});
     const names = Array.from({ length: 1001 }, (_, at) => `registry.example/app${at}:1`);
-    for (const name of names) await images.claim(offer(0, { "containerd.io/snapshot/cri.image-ref": name }));
+    for (const name of names) await claimed(images, offer(0, { "containerd.io/snapshot/cri.image-ref": name }));
     expect(images.outcome(names[0] ?? "")).toBeUndefined();
     expect(images.outcome(names[1000] ?? "")).toBeDefined();
   });

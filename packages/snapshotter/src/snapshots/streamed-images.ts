@@ -6,6 +6,7 @@ import { chunkClaims } from "../disks/disk-map.js";
 import type { DiskStore, StoredDisk } from "../disks/disk-store.js";
 import type { Disks } from "../disks/disks.js";
 import type { ImageLookup } from "../disks/image-lookup.js";
+import type { UnneededImages } from "../disks/unneeded-images.js";
 import type { Driver } from "../drivers/index.js";
 import type { LowerLease, Lowers } from "../mounts/lowers.js";
 import type { Logger } from "../observe/log.js";
@@ -49,6 +50,7 @@ export interface StreamedImagesParts {
   readonly prefixes: Pick<PrefixImages, "prepare" | "find" | "collect">;
   readonly disks: Pick<Disks, "open" | "digests">;
   readonly lowers: Pick<Lowers, "acquire">;
+  readonly unneeded: Pick<UnneededImages, "leave">;
   /** The one that mounts through the kernel. */
   readonly driver: Driver;
   readonly log: Logger;
@@ -60,6 +62,8 @@ type Found = StoredDisk | NotStreamableError;
 export class StreamedImages implements StreamedLayers {
   readonly #parts: StreamedImagesParts;
   readonly #lookups = new Map<string, Promise<Found>>();
+  /** Artifacts of layers that are being noted. */
+  readonly #claiming: Digest[] = [];
   readonly #usages = new Map<Digest, Promise<SnapshotUsage>>();
   readonly #outcomes = new Map<string, PullOutcome>();
   readonly #counts = new Map<NotStreamableCode | "streamed", number>();
@@ -85,12 +89,35 @@ export class StreamedImages implements StreamedLayers {
     return this.#outcomes.get(reference);
   }
 
-  async claim({ target, parentChain, labels }: LayerOffer): Promise<StreamedLayer | undefined> {
-    const reference = labels[labelNames.reference];
-    const manifest = labels[labelNames.manifest];
-    if (reference === undefined || manifest === undefined) return undefined;
+  async claim(offer: LayerOffer, keep: (layer: StreamedLayer) => Promise<void>): Promise<boolean> {
+    const reference = offer.labels[labelNames.reference];
+    const manifest = offer.labels[labelNames.manifest];
+    if (reference === undefined || manifest === undefined) return false;
     const found = await this.#lookUp(reference, manifest);
-    if (found instanceof NotStreamableError) return undefined;
+    const layer = found instanceof NotStreamableError ? undefined : this.#layerOf(found, offer, reference, manifest);
+    if (!layer) return false;
+    this.#claiming.push(layer.artifact);
+    try {
+      await keep(layer);
+    } finally {
+      this.#claiming.splice(this.#claiming.indexOf(layer.artifact), 1);
+    }
+    return true;
+  }
+
+  /** Whether a layer that is shown from the artifact is about to be noted. If not, what was found by now is looked up again: it may go from the node at once. */
+  isClaiming(artifact: Digest): boolean {
+    if (this.#claiming.includes(artifact)) return true;
+    this.#lookups.clear();
+    return false;
+  }
+
+  #layerOf(
+    found: StoredDisk,
+    { target, parentChain, labels }: LayerOffer,
+    reference: string,
+    manifest: string,
+  ): StreamedLayer | undefined {
     const { source, config, artifact } = found.image;
     const chain = chainIds(config.diffIds);
     const at = chain.indexOf(target);
@@ -125,12 +152,13 @@ export class StreamedImages implements StreamedLayers {
     return await usage;
   }
 
-  async collect(needed: readonly Digest[]): Promise<void> {
-    const { prefixes, disks } = this.#parts;
+  async collect(needed: readonly Digest[], removed: readonly Digest[]): Promise<void> {
+    const { prefixes, disks, unneeded } = this.#parts;
     const artifacts = new Set(needed);
     this.#lookups.clear(); // what was found for images that were removed since goes from the node now
     await this.#shown.releaseOthers(artifacts); // one that is about to be claimed is mounted again by its container
     await prefixes.collect(artifacts, (artifact) => disks.digests.includes(artifact));
+    await unneeded.leave(removed);
   }
 
   async #countStored(artifact: Digest): Promise<SnapshotUsage> {
@@ -149,10 +177,17 @@ export class StreamedImages implements StreamedLayers {
     return { sizeBytes, inodes: 0 };
   }
 
-  #lookUp(reference: string, manifest: string): Promise<Found> {
+  /** What was found when the image might have gone from the node meanwhile is looked up again. */
+  async #lookUp(reference: string, manifest: string): Promise<Found> {
     const key = `${reference} ${manifest}`;
-    const known = this.#lookups.get(key);
-    if (known) return known;
+    for (;;) {
+      const lookup = this.#lookups.get(key) ?? this.#startLookup(key, reference, manifest);
+      const found = await lookup;
+      if (found instanceof NotStreamableError || this.#lookups.get(key) === lookup) return found;
+    }
+  }
+
+  #startLookup(key: string, reference: string, manifest: string): Promise<Found> {
     const lookup = this.#find(reference, manifest).then((found) => {
       this.#note(reference, found);
       setTimeout(() => this.#lookups.delete(key), foundForMs).unref();

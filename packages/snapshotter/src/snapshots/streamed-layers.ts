@@ -13,12 +13,16 @@ export interface LayerOffer {
 
 /** What snapshots need of streaming. */
 export interface StreamedLayers {
-  /** What the layer can be shown from, so that it need not be fetched. Undefined: unpack it as usual. Never rejects: streaming breaks no pull. */
-  claim(offer: LayerOffer, options?: AbortOptions): Promise<StreamedLayer | undefined>;
+  /**
+   * Whether the layer need not be fetched, because `keep` was given what it is shown from; what `keep` throws is thrown. If not, it is unpacked as usual: streaming breaks no pull.
+   *
+   * @param keep notes it. Its artifact stays on the node until that is done, and then while it is noted
+   */
+  claim(offer: LayerOffer, keep: (layer: StreamedLayer) => Promise<void>, options?: AbortOptions): Promise<boolean>;
   /** Mounts the chain that ends in this layer, merged into one tree. */
   acquire(layer: StreamedLayer, options?: AbortOptions): Promise<LowerLease>;
   /** What is on this node of the layer. */
   usage(layer: StreamedLayer): Promise<SnapshotUsage>;
-  /** Frees what was made for streamed layers and belongs to none of the `needed` artifacts. */
-  collect(needed: readonly Digest[]): Promise<void>;
+  /** Frees what was made for streamed layers and belongs to none of the `needed` artifacts; of those of which the last layer was `removed`, all that the node has. */
+  collect(needed: readonly Digest[], removed: readonly Digest[]): Promise<void>;
 }

@@ -215,7 +215,7 @@ async function compose(
     keeper: () => keeper && { pid: keeper.pid, takeOvers: kept?.takeOvers ?? 0 },
     pulled: (reference) => streamed.outcome(reference),
     layers: (chainId) => containerd?.snapshots.held(chainId) ?? { streamed: 0, unpacked: 0 },
-    collectForSnapshots: () => streamed.collect(snapshotArtifacts(), []),
+    collectForSnapshots: () => streamed.collect(snapshotArtifacts, []),
     onStopped: () => {
       keeper?.say("ending");
       end();

@@ -219,26 +219,43 @@ describe("collecting the lower layers of images", () => {
     for (const each of [wanted, other]) await prefixes.prepare(each);
     const [stays, goes] = [await prefixes.find(wanted, 1), await prefixes.find(other, 2)];
     await grownOld();
-    await prefixes.collect(new Set([wanted.image.artifact.digest]), isOpen);
+    await prefixes.collect(() => [wanted.image.artifact.digest], isOpen);
     expect(await kept()).toEqual([wanted.image.artifact.layers[0]?.digest.slice(7)]);
     expect(await readdir(paths.prefixes)).toEqual([`${wanted.image.artifact.digest.slice(7)}-1`]);
     expect(await diskStore.load(stays.image.artifact.digest)).toBeDefined();
     expect(await diskStore.load(goes.image.artifact.digest)).toBeUndefined();
   });
 
-  it("leaves what was just asked for, whose snapshots may be on their way, and disks that are open", async () => {
+  it("leaves indexes that were just asked for, whose snapshots may be on their way, and disks that are open", async () => {
     const image = await streamedImage(base, top);
     await prefixes.prepare(image);
     const made = await prefixes.find(image, 1);
-    await prefixes.collect(new Set(), isOpen);
-    expect(await kept()).toHaveLength(1);
     lives.add(made.image.artifact.digest);
-    await grownOld();
-    await prefixes.collect(new Set(), isOpen);
+    await prefixes.collect(() => [], isOpen);
+    expect(await kept()).toHaveLength(1);
     expect(await readdir(paths.prefixes)).toHaveLength(1);
     lives.clear();
-    await prefixes.collect(new Set(), isOpen);
+    await prefixes.collect(() => [], isOpen);
     expect(await readdir(paths.prefixes)).toEqual([]);
+    expect(await kept()).toHaveLength(1);
+    await grownOld();
+    await prefixes.collect(() => [], isOpen);
     expect(await kept()).toEqual([]);
+  });
+
+  it("makes again what is asked for while it is taken", async () => {
+    const image = await streamedImage(base, top);
+    await prefixes.prepare(image);
+    const { artifact } = (await prefixes.find(image, 1)).image;
+    let again: Promise<StoredDisk> | undefined;
+    const isTaken = (): boolean => {
+      queueMicrotask(() => {
+        again = prefixes.find(image, 1);
+      });
+      return false;
+    };
+    await prefixes.collect(() => [], isTaken);
+    expect((await again)?.image.artifact.digest).toBe(artifact.digest);
+    expect(await diskStore.load(artifact.digest)).toBeDefined();
   });
 });

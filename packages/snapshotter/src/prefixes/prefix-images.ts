@@ -30,8 +30,8 @@ export interface PrefixImagesParts {
   readonly merge: (layers: readonly KeptLayer[]) => Promise<MergedMetadata>;
 }
 
-/** What was asked for within this time may belong to a pull under way, whose snapshots nobody knows yet. Milliseconds. */
-const collectedAfterMs = 3_600_000;
+/** Those that were asked for within this time may belong to a pull under way, whose snapshots nobody knows yet. Milliseconds. */
+const indexesCollectedAfterMs = 3_600_000;
 
 /**
  * The lowest layers of a streamed image, as an image of their own: another image is built on them. Merged on this node from the indexes of the layers, which are kept from the
@@ -41,6 +41,7 @@ export class PrefixImages {
   readonly #parts: PrefixImagesParts;
   readonly #indexes: LayerIndexes;
   readonly #making = new Map<string, Promise<StoredDisk>>();
+  readonly #removing = new Map<string, Promise<void>>();
 
   constructor(parts: PrefixImagesParts) {
     this.#parts = parts;
@@ -67,16 +68,21 @@ export class PrefixImages {
     return made;
   }
 
-  /** Removes what belongs to no `needed` artifact and was not asked for lately. `isOpen`: a disk that must stay. */
-  async collect(needed: ReadonlySet<Digest>, isOpen: (artifact: Digest) => boolean): Promise<void> {
+  /**
+   * Removes what belongs to no needed artifact; indexes of layers only when they were not asked for lately.
+   *
+   * @param needed artifacts of the snapshots that there are: without one, nobody calls {@link find}
+   * @param isOpen a disk that must stay
+   */
+  async collect(needed: () => readonly Digest[], isOpen: (artifact: Digest) => boolean): Promise<void> {
     const { paths, diskStore } = this.#parts;
-    const before = new Date(Date.now() - collectedAfterMs);
-    const wanted = new Set([...needed].map(folderOf));
+    const before = new Date(Date.now() - indexesCollectedAfterMs);
     for (const name of await namesIn(paths.prefixes)) {
-      if (!wanted.has(name.slice(0, 64))) await this.#collectFolder(join(paths.prefixes, name), before, isOpen);
+      const isNeeded = (): boolean => needed().map(folderOf).includes(name.slice(0, 64));
+      await this.#collectFolder(join(paths.prefixes, name), isNeeded, isOpen);
     }
     const layers = new Set<Digest>();
-    for (const artifact of needed) {
+    for (const artifact of needed()) {
       const stored = await diskStore.loadUnlessDamaged(artifact);
       if (!stored) return; // whose layers these are is not known: nothing can be said to be of no use
       for (const { digest } of stored.image.artifact.layers) layers.add(digest);
@@ -84,18 +90,22 @@ export class PrefixImages {
     await this.#indexes.collect(layers, before);
   }
 
-  async #collectFolder(folder: string, before: Date, isOpen: (artifact: Digest) => boolean): Promise<void> {
-    if (this.#making.has(folder)) return;
+  async #collectFolder(folder: string, isNeeded: () => boolean, isOpen: (artifact: Digest) => boolean): Promise<void> {
     const known = await this.#known(folder);
-    if (known !== undefined && isOpen(known)) return;
-    const found = await stat(folder).catch(() => undefined); // removed meanwhile
-    if (!found || found.mtime >= before) return;
+    if (isNeeded() || this.#making.has(folder) || (known !== undefined && isOpen(known))) return;
+    const removing = this.#remove(folder, known).finally(() => this.#removing.delete(folder));
+    this.#removing.set(folder, removing);
+    await removing;
+  }
+
+  async #remove(folder: string, known: Digest | undefined): Promise<void> {
     if (known !== undefined) await this.#parts.diskStore.remove(known);
     await rm(folder, { recursive: true, force: true });
   }
 
   async #find(stored: StoredDisk, count: number, folder: string): Promise<StoredDisk> {
     const { diskStore } = this.#parts;
+    await this.#removing.get(folder)?.catch(() => undefined); // who removes it was told
     const known = await this.#known(folder);
     const kept = known && (await diskStore.loadUnlessDamaged(known));
     if (kept && (await isWhole(folder, kept))) return kept;

@@ -167,7 +167,7 @@ export class Snapshots implements SnapshotService {
     await this.#folders.removed();
     const removed = [...this.#removed];
     this.#removed.clear();
-    await this.#parts.streamed.collect(this.artifacts(), removed);
+    await this.#parts.streamed.collect(() => this.artifacts(), removed);
   }
 
   /** Mounts again what active snapshots and views stand on, before anybody asks. What fails is tried again by who asks. */

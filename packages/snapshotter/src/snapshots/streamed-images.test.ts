@@ -132,7 +132,7 @@ describe("the images that containerd pulls", () => {
     const prefixes = { prepare: async () => undefined, find: never, collect: async () => undefined };
     const images = streaming({ images: { find }, prefixes });
     await claimed(images, offer(0));
-    await images.collect([], []);
+    await images.collect(() => [], []);
     await claimed(images, offer(0));
     expect(find).toHaveBeenCalledTimes(2);
   });

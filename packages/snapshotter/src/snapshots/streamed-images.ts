@@ -152,12 +152,11 @@ export class StreamedImages implements StreamedLayers {
     return await usage;
   }
 
-  async collect(needed: readonly Digest[], removed: readonly Digest[]): Promise<void> {
+  async collect(needed: () => readonly Digest[], removed: readonly Digest[]): Promise<void> {
     const { prefixes, disks, unneeded } = this.#parts;
-    const artifacts = new Set(needed);
     this.#lookups.clear(); // what was found for images that were removed since goes from the node now
-    await this.#shown.releaseOthers(artifacts); // one that is about to be claimed is mounted again by its container
-    await prefixes.collect(artifacts, (artifact) => disks.digests.includes(artifact));
+    await this.#shown.releaseOthers(new Set(needed())); // one that is about to be claimed is mounted again by its container
+    await prefixes.collect(needed, (artifact) => disks.digests.includes(artifact));
     await unneeded.leave(removed);
   }
 

@@ -23,6 +23,6 @@ export interface StreamedLayers {
   acquire(layer: StreamedLayer, options?: AbortOptions): Promise<LowerLease>;
   /** What is on this node of the layer. */
   usage(layer: StreamedLayer): Promise<SnapshotUsage>;
-  /** Frees what was made for streamed layers and belongs to none of the `needed` artifacts; of those of which the last layer was `removed`, all that the node has. */
-  collect(needed: readonly Digest[], removed: readonly Digest[]): Promise<void>;
+  /** Frees what was made for streamed layers and belongs to none of the artifacts that are `needed` then; of those of which the last layer was `removed`, all that the node has. */
+  collect(needed: () => readonly Digest[], removed: readonly Digest[]): Promise<void>;
 }

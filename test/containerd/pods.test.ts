@@ -31,10 +31,11 @@ const mtime = new Date(0);
 const sum = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 const sleeping = ["/bin/sh", "-c", "echo started; exec /bin/sleep 1000"];
 const names = ["streamed", "plain"] as const;
-type Name = (typeof names)[number];
+type Name = (typeof names)[number] | "other";
 
 describe.skipIf(missing !== "").each(programs)(`pods through %s ${missing}`, (program) => {
-  const tops = { streamed: randomBytes(3_000_000), plain: randomBytes(2_000_000) };
+  /** Of images on the same lower layer; the third is streamed, too. */
+  const tops = { streamed: randomBytes(3_000_000), plain: randomBytes(2_000_000), other: randomBytes(1_000_000) };
   let node: KeptNode;
   let containerd: RunningContainerd;
   let pods: Pods;
@@ -65,7 +66,9 @@ describe.skipIf(missing !== "").each(programs)(`pods through %s ${missing}`, (pr
     base = (await programEntries(...shell)).map((entry) => ({ ...entry, mtime }));
     const pause = { layers: [[...base, { name: "pause", mtime, content: "" }]], config: { Entrypoint: sleeping } };
     await push("sandbox", pause, false);
-    for (const name of names) await push(name, { layers: layersWith(tops[name]) }, name === "streamed");
+    for (const name of [...names, "other"] as const) {
+      await push(name, { layers: layersWith(tops[name]) }, name !== "plain");
+    }
     await node.must("daemon", "start");
     const place = { address: socket, dataRoot: node.root };
     containerd = await RunningContainerd.start(program, place, { sandboxImage: reference("sandbox") });
@@ -152,24 +155,29 @@ describe.skipIf(missing !== "").each(programs)(`pods through %s ${missing}`, (pr
   });
 
   it.each([
-    ["streamed", "plain"],
-    ["plain", "streamed"],
+    ["streamed", "other", "plain"],
+    ["other", "plain", "streamed"],
+    ["plain", "streamed", "other"],
   ] as const)(
-    "leave nothing when the %s image is removed before the %s one, which works until then",
-    async (first, second) => {
-      for (const name of [second, first]) await pods.pull(reference(name));
-      const before = (await node.status()).store.bytes;
-      await pods.removeImage(reference(first));
-      expect((await pods.images()).filter((name) => name.includes(`/${first}`))).toEqual([]);
-      const pod = await pods.start(reference(second), ...sleeping);
-      expect(await pods.exec(pod, "/usr/bin/sha256sum", "/top")).toContain(sum(tops[second]));
-      await pods.remove(pod);
-      await pods.removeImage(reference(second));
+    "leave nothing when the %s image is removed first, then the %s, then the %s one, with pruning in between: each works until then",
+    async (...order) => {
+      for (const name of order.toReversed()) await pods.pull(reference(name));
+      for (const [at, name] of order.entries()) {
+        await pods.removeImage(reference(name));
+        await containerd.ctr("content", "prune", "references");
+        if (at === 0) await node.must("store", "gc");
+        expect((await pods.images()).filter((image) => image.includes(`/${name}`))).toEqual([]);
+        for (const left of order.slice(at + 1)) {
+          const pod = await pods.start(reference(left), ...sleeping);
+          expect(await pods.exec(pod, "/usr/bin/sha256sum", "/top")).toContain(sum(tops[left]));
+          await pods.remove(pod);
+        }
+      }
       const left = async (): Promise<boolean> =>
         (await readdir(node.paths.snapshots)).length === 1 && (await erofsMounts()) === 0;
       await eventually("only the sandbox's image is left", left, waitMs);
-      const isFreed = async (): Promise<boolean> => (await node.status()).store.bytes < before;
-      await eventually("what was stored of it is gone from the disk", isFreed, waitMs);
+      const isFreed = async (): Promise<boolean> => (await node.status()).store.chunks === 0;
+      await eventually("what was stored of them is gone from the disk", isFreed, waitMs);
     },
   );
 

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -29,6 +29,11 @@ const big = randomBytes(3_000_000);
 const small = randomBytes(10_000);
 const sum = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
+/** The page cache of the FUSE files in this folder. */
+async function dropDiskPages(folder: string): Promise<void> {
+  await execute("sh", ["-c", 'for f in "$0"/*; do dd if="$f" iflag=nocache count=0 status=none; done', folder]);
+}
+
 /** The transfer service pulls for `ctr` since containerd 2. */
 const isSecond = (program: string): boolean => program.includes("containerd2");
 
@@ -43,7 +48,7 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
     const { host } = node.registry;
     [streamed, plain] = [`${host}/streamed:1`, `${host}/plain:1`];
     const registries = new Registries();
-    const shell = await programEntries("/bin/sh", "/bin/cat", "/usr/bin/sha256sum", "/bin/sleep", "/bin/ls");
+    const shell = await programEntries("/bin/sh", "/bin/cat", "/usr/bin/sha256sum", "/bin/sleep", "/bin/ls", "/bin/dd");
     for (const [reference, top] of [
       [streamed, big],
       [plain, small],
@@ -68,6 +73,29 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
     await node?.[Symbol.asyncDispose]();
     await service?.stop();
   });
+
+  /** Its container stays. */
+  const ended = async (id: string): Promise<void> => {
+    await containerd.ctr("task", "kill", "-s", "SIGKILL", id);
+    await eventually("it ended", async () => (await containerd.ctr("task", "ls")).includes("STOPPED"), 30_000);
+    await containerd.ctr("task", "rm", id);
+  };
+  /** Its client waits longer each time before it connects again. docs/limits.md */
+  const found = (): Promise<void> => {
+    const isServed = (): Promise<boolean> =>
+      containerd.ctr("snapshots", "--snapshotter", "sluice", "ls").then(
+        () => true,
+        () => false,
+      );
+    return eventually("containerd has found the snapshotter again", isServed, 30_000);
+  };
+  const isReplaced = async (pid: number): Promise<boolean> =>
+    ![pid, undefined].includes(
+      await node.status().then(
+        (status) => status.pid,
+        () => undefined,
+      ),
+    );
 
   // The first containerd has no transfer service.
   if (isSecond(program)) {
@@ -101,6 +129,39 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
     expect(pulled).toMatchObject({ streamed: false, reason: { code: "NO_ARTIFACT" } });
   });
 
+  it("tells with `sluice pull` what of each image is streamed, and why the rest is not", async () => {
+    const pull = async (reference: string): Promise<unknown> => {
+      const places = ["--containerd-address", containerd.socket, "--containerd-config", containerd.config];
+      return JSON.parse(await node.must("pull", reference, ...places, "-o", "json"));
+    };
+    expect(await pull(streamed)).toMatchObject({ streamed: true, layers: { streamed: 2, unpacked: 0 } });
+    expect(await pull(plain)).toMatchObject({
+      ...{ streamed: false, layers: { streamed: 1, unpacked: 1 } },
+      reason: { code: "NO_ARTIFACT" },
+    });
+  });
+
+  it("gives a container that reads right bytes only while the daemon is killed again and again", async () => {
+    const log = join(node.folder, "reader.log");
+    const lines = async (): Promise<string[]> => (await readFile(log, "utf8")).split("\n").slice(0, -1);
+    // The pages of the file are dropped, so that reads reach the disk.
+    const read = "while :; do /bin/dd if=/top iflag=nocache count=0 2>/dev/null; /usr/bin/sha256sum /top; done";
+    const flags = ["-d", "--snapshotter", "sluice", "--log-uri", `file://${log}`];
+    await containerd.ctr("run", ...flags, streamed, "reader", "/bin/sh", "-c", `exec 2>&1; ${read}`);
+    await eventually("it reads", async () => existsSync(log) && (await lines()).length > 0, 30_000);
+    for (let kills = 0; kills < 2; kills++) {
+      const before = (await lines()).length;
+      await dropDiskPages(node.paths.session);
+      await node.killDaemon();
+      await eventually("it reads on", async () => (await lines()).length > before + 1, 30_000);
+    }
+    expect((await node.status()).fuse.requests).toBeGreaterThan(0);
+    expect(new Set(await lines())).toEqual(new Set([`${sum(big)}  /top`]));
+    await found();
+    await ended("reader");
+    await containerd.ctr("container", "rm", "reader");
+  });
+
   it("goes on for a container that writes and reads while the service is stopped and started, the daemon killed and containerd restarted", async () => {
     const write = ["/bin/sh", "-c", "echo written > /new; exec /bin/sleep 1000"];
     await containerd.ctr("run", "-d", "--snapshotter", "sluice", streamed, "c", ...write);
@@ -111,22 +172,13 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
     expect(await service.stop()).toBe(0);
     expect(await exec("stopped", "/usr/bin/sha256sum", "/top")).toContain(sum(big));
     service = RunningService.start(node.root, socket);
-    const isReplaced = async (): Promise<boolean> =>
-      ![pid, undefined].includes(
-        await node.status().then(
-          (status) => status.pid,
-          () => undefined,
-        ),
-      );
-    await eventually("the started service has its daemon", isReplaced, 60_000);
+    await eventually("the started service has its daemon", () => isReplaced(pid), 60_000);
     expect(await exec("started", "/usr/bin/sha256sum", "/top")).toContain(sum(big));
     expect(await node.mountIds()).toEqual(mounts);
     await node.killDaemon();
     await containerd.restart();
     expect(await exec("r", "/usr/bin/sha256sum", "/top")).toContain(sum(big));
-    await containerd.ctr("task", "kill", "-s", "SIGKILL", "c");
-    await eventually("it ended", async () => (await containerd.ctr("task", "ls")).includes("STOPPED"), 30_000);
-    await containerd.ctr("task", "rm", "c");
+    await ended("c");
   });
 
   it("keeps what the container wrote when it is committed, on top of the streamed image", async () => {
@@ -147,19 +199,14 @@ describe.skipIf(missing !== "").each(programs)(`images through %s ${missing}`, (
     await containerd.ctr("container", "rm", "c").catch(() => undefined); // its snapshot became "kept"
   });
 
-  it("starts containers of a streamed image after the daemon was killed, with the registry away", async () => {
-    await node.killDaemon();
+  it("starts containers of a streamed image after the node agent was restarted and the daemon killed, with the registry away", async () => {
     await node.registry.close();
-    const listed = () => containerd.ctr("snapshots", "--snapshotter", "sluice", "ls");
-    await eventually(
-      "containerd has found the snapshotter again",
-      () =>
-        listed().then(
-          () => true,
-          () => false,
-        ),
-      30_000,
-    );
+    const { pid } = await node.status();
+    await service.stop();
+    service = RunningService.start(node.root, socket);
+    await eventually("the started service has its daemon", () => isReplaced(pid), 60_000);
+    await node.killDaemon();
+    await found();
     expect(await containerd.run(streamed, "d", "/usr/bin/sha256sum", "/top")).toContain(sum(big));
   });
 

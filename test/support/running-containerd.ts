@@ -43,6 +43,11 @@ export class RunningContainerd implements AsyncDisposable {
     return running;
   }
 
+  /** Path of its configuration. */
+  get config(): string {
+    return join(this.#folder, "config.toml");
+  }
+
   get socket(): string {
     return join(this.#folder, "c.sock");
   }

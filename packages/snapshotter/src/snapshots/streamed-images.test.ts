@@ -244,6 +244,20 @@ describe("the images that containerd pulls", () => {
     expect(stalled.counts).toEqual({ REGISTRY_UNREACHABLE: 1 });
   });
 
+  it("are mounted while the indexes of their layers come", async () => {
+    let come: () => void = () => undefined;
+    const prepare = () =>
+      new Promise<void>((resolve) => {
+        come = resolve;
+      });
+    const acquire = vi.fn(async () => {
+      come();
+      return { path: "/lower", release: async () => undefined };
+    });
+    const images = streaming({ prefixes: { prepare, find: never, collect: never }, lowers: { acquire } });
+    expect(await claimed(images, offer(0))).toBeDefined();
+  });
+
   it("do not wait for each other", async () => {
     const images = streaming({
       images: { find: async (address) => (address.reference.includes("slow") ? new Promise(() => undefined) : disk) },

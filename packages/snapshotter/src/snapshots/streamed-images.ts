@@ -206,12 +206,12 @@ export class StreamedImages implements StreamedLayers {
       const found = await inTime(`${reference}: no artifact was found`, maxLookupMs, (signal) =>
         images.find(address, { signal }),
       );
-      await inTime(`${reference}: the layer indexes did not come`, maxIndexesMs, async (signal) => {
+      const indexes = inTime(`${reference}: the layer indexes did not come`, maxIndexesMs, async (signal) => {
         await prefixes.prepare(found, { signal }).catch((error: unknown) => {
           throw signal.aborted ? signal.reason : notStreamableBecause(error, `layer indexes of ${reference}`);
         });
       });
-      await this.#show(reference, found);
+      await Promise.all([indexes, this.#show(reference, found)]); // round trips that need not wait for each other
       return found;
     } catch (error) {
       if (error instanceof NotStreamableError) return error;

@@ -6,7 +6,7 @@ import type { BlobRangeSource } from "./blob-ranges.js";
 import { type FetchOptions, stagesOf } from "./chunk-wait.js";
 import { checkFetchConfig, defaultFetchConfig, type FetchConfig } from "./fetch-config.js";
 import { ChunkFetchError, FetcherClosedError } from "./fetch-errors.js";
-import { type ChunkPlace, type FetchCause, rankOf } from "./fetch-request.js";
+import { type ChunkPlace, type FetchCause, placeName, rankOf } from "./fetch-request.js";
 import { FetchCounters, type FetchStats } from "./fetch-stats.js";
 import { Flight, type UseBytes } from "./flight.js";
 import { RangeCarrier } from "./range-carrier.js";
@@ -47,8 +47,8 @@ export class ChunkFetcher {
   readonly #runner: RequestRunner;
   readonly #counters: FetchCounters = new FetchCounters();
   readonly #flights: Map<Digest, Flight> = new Map();
-  /** Chunks given up a moment ago. */
-  readonly #failed: LRUCache<Digest, ChunkFetchError>;
+  /** What was given up a moment ago, by {@link placeName}: another image may say rightly what one says wrongly. */
+  readonly #failed: LRUCache<string, ChunkFetchError>;
   #isClosed = false;
 
   constructor(options: ChunkFetcherOptions) {
@@ -75,7 +75,7 @@ export class ChunkFetcher {
       config,
       counters: this.#counters,
       isPermanent: options.isPermanent ?? (() => false),
-      onGivenUp: (error) => this.#failed.set(error.id, error),
+      onGivenUp: (place, error) => this.#failed.set(placeName(place), error),
       forget: (flight) => this.#forget(flight),
     });
   }
@@ -90,8 +90,8 @@ export class ChunkFetcher {
     if (this.#isClosed) throw new FetcherClosedError();
     const remembered = this.#carrier.remembered(place.id);
     if (remembered !== undefined) return use(remembered);
-    const failed = this.#failed.get(place.id);
-    if (failed?.blob === place.blob) throw failed;
+    const failed = this.#failed.get(placeName(place));
+    if (failed !== undefined) throw failed;
     const sinceMs = performance.now();
     const joined = this.#flights.get(place.id)?.cause;
     const flight = this.#join(place, cause) ?? this.#begin(place, cause);
@@ -187,8 +187,7 @@ export class ChunkFetcher {
     const flight = this.#flights.get(place.id);
     if (flight === undefined) return undefined;
     if (rankOf[cause] > rankOf[flight.cause]) this.#runner.lift(flight, cause);
-    if (place.isReplaceable !== true || flight.place.isReplaceable === true)
-      flight.otherPlace = betterOf(place, flight.otherPlace);
+    flight.addPlace(place);
     return flight;
   }
 
@@ -224,7 +223,7 @@ export class ChunkFetcher {
       if (failure !== undefined && this.#isDeadline(error)) {
         const { attempts, cause } = failure;
         const late = new ChunkFetchError(place.id, place.blob, attempts, { cause, until: error });
-        this.#failed.set(place.id, late);
+        this.#failed.set(placeName(place), late);
         throw late;
       }
       throw error;
@@ -238,10 +237,6 @@ export class ChunkFetcher {
     if (this.#flights.get(flight.place.id) === flight) this.#flights.delete(flight.place.id);
   }
 }
-
-/** A place that readers depend on is not forgotten for one that they can do without. */
-const betterOf = (place: ChunkPlace, known: ChunkPlace | undefined): ChunkPlace =>
-  known !== undefined && place.isReplaceable === true ? known : place;
 
 function tellOfWait(flight: Flight, sinceMs: number, joined: FetchCause | undefined, options?: FetchOptions): void {
   if (options?.onWaited === undefined) return;

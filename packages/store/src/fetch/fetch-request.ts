@@ -12,6 +12,13 @@ export interface ChunkPlace {
   readonly isReplaceable?: boolean;
 }
 
+/** The same bytes of the same blob, said to be the same chunk, by whoever says so. */
+export const isSamePlace = (a: ChunkPlace, b: ChunkPlace): boolean => placeName(a) === placeName(b);
+
+/** What {@link isSamePlace} compares. */
+export const placeName = ({ id, sizeBytes, blob, frame, isReplaceable }: ChunkPlace): string =>
+  `${id} ${sizeBytes} ${blob} ${frame.start} ${frame.end} ${isReplaceable === true}`;
+
 /**
  * Why a chunk is fetched, in falling rank. `demand`: a reader waits. `startup`: it comes in the stream of a start. `read-ahead`: a
  * reader is expected soon. `background`: it fills the store.

@@ -1,6 +1,6 @@
 import type { AbortOptions, ByteRange, Digest } from "@sluice/oci/content";
 import { type Milestones, noMilestones } from "./chunk-wait.js";
-import type { ChunkPlace, FetchCause } from "./fetch-request.js";
+import { type ChunkPlace, type FetchCause, isSamePlace } from "./fetch-request.js";
 
 /**
  * What somebody does with the bytes of a chunk, at once: they are written over when it has returned. What it throws is told to the one who waits.
@@ -23,8 +23,8 @@ interface Stream {
 export class Flight {
   /** Where it is fetched from. Stays while a request brings it. */
   place: ChunkPlace;
-  /** Where a later waiter would have it from: for when a stream ends before it came. */
-  otherPlace: ChunkPlace | undefined;
+  /** Where later waiters would have it from, the next one first: nobody is told that it cannot be had before it was asked for where he said. */
+  readonly #otherPlaces: ChunkPlace[] = [];
   /** Of the most urgent waiter so far. */
   cause: FetchCause;
   waiters = 0;
@@ -44,6 +44,26 @@ export class Flight {
   constructor(place: ChunkPlace, cause: FetchCause) {
     this.place = place;
     this.cause = cause;
+  }
+
+  get isKnownElsewhere(): boolean {
+    return this.#otherPlaces.length > 0;
+  }
+
+  /** A waiter would have it from there. A place that readers depend on goes before those that they can do without. */
+  addPlace(place: ChunkPlace): void {
+    if ([this.place, ...this.#otherPlaces].some((known) => isSamePlace(known, place))) return;
+    if (place.isReplaceable !== true) this.#otherPlaces.unshift(place);
+    else if (this.place.isReplaceable === true) this.#otherPlaces.push(place);
+  }
+
+  /** On to the next place, if there is one. @param isHopeless whether it cannot be had from the one that it leaves */
+  moveOn(isHopeless: boolean): void {
+    const next = this.#otherPlaces.shift();
+    if (next === undefined) return;
+    const left = this.place;
+    this.place = next;
+    if (!isHopeless && (left.isReplaceable !== true || next.isReplaceable === true)) this.#otherPlaces.push(left);
   }
 
   /** Has its bytes, or never will. */

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ByteRange, Digest } from "@sluice/oci/content";
 import { BlobBackoff } from "./blob-backoff.js";
 import type { FetchConfig } from "./fetch-config.js";
-import { ChunkFetchError, looksPermanent } from "./fetch-errors.js";
-import type { FetchCause } from "./fetch-request.js";
+import { ChunkFetchError, isWrongBytes, looksPermanent } from "./fetch-errors.js";
+import type { ChunkPlace, FetchCause } from "./fetch-request.js";
 import type { FetchCounters } from "./fetch-stats.js";
 import type { Flight, RangeRequest } from "./flight.js";
 import { Hedges } from "./hedge.js";
@@ -18,7 +18,7 @@ export interface RunnerParts {
   readonly counters: FetchCounters;
   readonly isPermanent: (error: unknown) => boolean;
   /** Given up for readers too: the next one who asks at once is told. Not of what nobody waited for and what may pass. */
-  readonly onGivenUp: (error: ChunkFetchError) => void;
+  readonly onGivenUp: (place: ChunkPlace, error: ChunkFetchError) => void;
   /** The flight has ended; a new waiter begins another. */
   readonly forget: (flight: Flight) => void;
 }
@@ -97,7 +97,7 @@ export class RequestRunner {
         },
         giveUp: (failed, attempts, cause) => {
           const replaceable = failed.filter(
-            (flight) => flight.place.isReplaceable === true && !isKnownElsewhere(flight),
+            (flight) => flight.place.isReplaceable === true && !flight.isKnownElsewhere,
           );
           this.#giveUp(replaceable, attempts, cause, false);
         },
@@ -184,15 +184,16 @@ export class RequestRunner {
     const { isPermanent, config } = this.#parts;
     const { signal } = request.stop;
     let permanent = 0;
+    let ownPauseMs = 0;
     for (let attempt = 1; request.flights.some(isWanted) && !signal.aborted; attempt++) {
-      await pauseFor(this.#backoff.remainingMs(request.blob), signal);
+      await pauseFor(Math.max(ownPauseMs, this.#backoff.remainingMs(request.blob)), signal);
       try {
         await this.#run(request, () => this.#attempt(request));
         return;
       } catch (error) {
         if (signal.aborted) return;
         if (looksPermanent(error)) permanent++;
-        this.#noteFailure(request, attempt, error);
+        ownPauseMs = this.#noteFailure(request, attempt, error);
         const isLasting = isPermanent(error) || permanent >= config.maxAttempts;
         this.#giveUp(this.#hopeless(request, attempt, isLasting), attempt, error, isLasting);
         if (request.flights.some(isWanted)) this.#parts.counters.retries++;
@@ -200,9 +201,12 @@ export class RequestRunner {
     }
   }
 
-  #noteFailure(request: RangeRequest, attempts: number, cause: unknown): void {
-    this.#backoff.failed(request.blob, cause);
+  /** Of wrong bytes the blob knows nothing: it may be right, and one image wrong about what lies there. @returns how long to leave just this request alone */
+  #noteFailure(request: RangeRequest, attempts: number, cause: unknown): number {
     for (const flight of request.flights) flight.failure = { attempts, cause };
+    if (isWrongBytes(cause)) return this.#parts.config.retryDelayMs;
+    this.#backoff.failed(request.blob, cause);
+    return 0;
   }
 
   async #attempt(request: RangeRequest): Promise<void> {
@@ -227,29 +231,28 @@ export class RequestRunner {
   #sweep(flights: readonly Flight[]): void {
     for (const flight of flights) {
       if (flight.settled) continue;
-      if (flight.waiters > 0 && !this.#closing.signal.aborted) this.#reschedule(flight);
+      if (flight.waiters > 0 && !this.#closing.signal.aborted) this.#reschedule(flight, false);
       else this.#parts.forget(flight);
     }
   }
 
-  #reschedule(flight: Flight): void {
-    flight.place = flight.otherPlace ?? flight.place;
-    flight.otherPlace = undefined;
+  #reschedule(flight: Flight, isHopeless: boolean): void {
+    flight.moveOn(isHopeless);
     this.schedule(flight);
   }
 
   #giveUp(flights: readonly Flight[], attempts: number, cause: unknown, isLasting: boolean): void {
     for (const flight of flights) {
       if (flight.settled) continue;
-      if (isKnownElsewhere(flight)) {
+      if (flight.isKnownElsewhere) {
         flight.request?.flights.splice(flight.request.flights.indexOf(flight), 1);
-        this.#reschedule(flight);
+        this.#reschedule(flight, true);
         continue;
       }
       this.#parts.counters.failures++;
       const { id, blob } = flight.place;
       const error = new ChunkFetchError(id, blob, attempts, { cause });
-      if (isLasting || flight.place.isReplaceable === true) this.#parts.onGivenUp(error);
+      if (isLasting || flight.place.isReplaceable === true) this.#parts.onGivenUp(flight.place, error);
       flight.fail(error);
       this.#parts.forget(flight);
     }
@@ -270,9 +273,6 @@ export class RequestRunner {
     return request;
   }
 }
-
-const isKnownElsewhere = ({ place, otherPlace }: Flight): boolean =>
-  otherPlace !== undefined && otherPlace.blob !== place.blob;
 
 const isWanted = (flight: Flight): boolean => flight.waiters > 0 && !flight.settled;
 

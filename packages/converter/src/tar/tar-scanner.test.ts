@@ -133,7 +133,12 @@ describe("TarScanner, numbers and times", () => {
     ["an unknown type", rawHeader({ typeflag: "V" }), /type "V"/],
     ["a PAX record with a wrong length", rawFile({ typeflag: "x" }, "99 path=a\n"), /wrong length/],
     ["a PAX record without a key", rawFile({ typeflag: "x" }, "9 abcdef\n"), /without a key/],
-    ["a PAX header of over 16 MiB", rawHeader({ typeflag: "x", size: 2 ** 25 }), /at most 16777216/],
+    [
+      "a PAX header of over 1 MiB",
+      rawHeader({ typeflag: "x", size: 2 ** 20 + 1 }),
+      /at most 1048576 .*fewer or shorter/,
+    ],
+    ["a PAX header of very many records", rawFile({ typeflag: "x" }, "6 a=b\n".repeat(16_385)), /over 16384 records/],
   ])("refuses %s", (_, tar, message) => {
     expect(() => scanned(tarOf(tar))).toThrow(TarInvalidError);
     expect(() => scanned(tarOf(tar))).toThrow(message);
@@ -217,6 +222,16 @@ describe("TarScanner, extended attributes", () => {
       ["user.b=", "\x01\x02\xff"],
       ["user.c", "schily"],
     ]);
+  });
+
+  it("takes as many as an entry can hold, each written both ways", () => {
+    const values = ["a", "b"].map((name): [string, Buffer] => [`user.${name}`, Buffer.alloc(65_535, name)]);
+    const small = Array.from({ length: 2000 }, (_, i): [string, Buffer] => [`user.${i}`, Buffer.alloc(1)]);
+    const records = [...values, ...small].flatMap(([name, value]): [string, Buffer | string][] => [
+      [`SCHILY.xattr.${name}`, value],
+      [`LIBARCHIVE.xattr.${name}`, value.toString("base64")],
+    ]);
+    expect(decode(entryAt(scanned(tarOf(rawPax(records), rawHeader({ name: "f" }))), "f").xattrs)).toHaveLength(2002);
   });
 
   it("refuses attributes that cannot be held", () => {

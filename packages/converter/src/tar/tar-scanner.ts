@@ -26,8 +26,8 @@ export interface TarSink {
   entryEnd(): void;
 }
 
-/** The longest PAX header or GNU long name that is held in memory. Bytes. Go's archive/tar, which unpacks images elsewhere, stops at 1 MiB. */
-const maxExtensionBytes = 16 * 1024 * 1024;
+/** The longest PAX header or GNU long name that is held in memory. Bytes. As in Go's archive/tar, which unpacks images elsewhere. */
+const maxExtensionBytes = 1024 * 1024;
 
 const noExtensions: EntryExtensions = { pax: [], gnuPath: undefined, gnuLinkPath: undefined };
 
@@ -173,7 +173,8 @@ export class TarScanner {
 
   #beginExtension({ typeflag, sizeBytes }: TarHeader): void {
     if (sizeBytes < 0 || sizeBytes > maxExtensionBytes) {
-      throw new TarFieldError(`extended header of ${sizeBytes} bytes; at most ${maxExtensionBytes} can be`);
+      const most = `at most ${maxExtensionBytes} can be: build the layer with fewer or shorter attributes`;
+      throw new TarFieldError(`extended header of ${sizeBytes} bytes; ${most}`);
     }
     this.#paddingBytes = paddingOf(sizeBytes);
     if (sizeBytes > 0) this.#state = { at: "extension", typeflag, sizeBytes };

@@ -6,8 +6,8 @@ import { checkToc, checkTocHead, maxBlobs } from "./check-toc.js";
 import { readStartup, type StartupCounts, startupTableBytes, writeStartup } from "./startup-codec.js";
 import { type BlobKind, blobKind, type ChunkTable, type Toc, type TocBlob, type TocRegion } from "./toc.js";
 
-/** What a TOC may take decompressed: 256 MiB, about five million chunks. Bytes. docs/format.md §5 */
-export const maxTocBytes: number = 256 * 1024 * 1024;
+/** What a TOC may take decompressed: 64 MiB, about 1.4 million chunks, of 256 KiB in the mean. A node decodes it in one go, between two reads. Bytes. docs/format.md §5 */
+export const maxTocBytes: number = 64 * 1024 * 1024;
 
 const part = "TOC";
 const magic = Buffer.from("SLUICETC");

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RegistryClient, type Repository } from "@sluice/oci";
@@ -104,6 +104,27 @@ describe("the images that a node remembers", () => {
       expect((await store.load(digest))?.addresses).toEqual([address]);
     },
   );
+
+  it("are never missed while they are replaced", async () => {
+    const digest = image.artifact.manifest.digest;
+    await store.save(image, address);
+    const saving = Array.from({ length: 8 }, () => store.save(image, address));
+    const loads: Promise<unknown>[] = [];
+    const over = Promise.all(saving).then(() => "over");
+    while ((await Promise.race([over, store.load(digest)])) !== "over") loads.push(store.load(digest));
+    for (const loaded of await Promise.all(loads)) expect(loaded).toBeDefined();
+  });
+
+  it("come back when a crash left them half replaced", async () => {
+    const digest = image.artifact.manifest.digest;
+    await store.save(image, address);
+    await rename(paths.disk(digest), `${paths.disk(digest)}.old`);
+    await store.sweep();
+    expect(await store.load(digest)).toBeDefined();
+    await cp(paths.disk(digest), `${paths.disk(digest)}.old`, { recursive: true });
+    await store.sweep();
+    expect(await readdir(paths.disks)).toHaveLength(1);
+  });
 
   it("lose what a crash left half written", async () => {
     await mkdir(join(paths.disks, ".tmp-half"), { recursive: true });

@@ -43,6 +43,8 @@ const files = {
 } as const;
 const temporaryMark = ".tmp-";
 const recordVersion = 1;
+/** Behind the name of a record that a whole one is about to take the place of. */
+const replacedMark = ".old";
 /** One image known by more names than this is somebody's loop over tags. */
 const maxAddresses = 16;
 const maxRecordBytes = 1024 * 1024;
@@ -100,6 +102,11 @@ export class DiskStore {
 
   /** Undefined when this node does not know the image. @throws {DamagedDiskError} */
   async load(artifact: Digest): Promise<StoredDisk | undefined> {
+    const loaded = await this.#load(artifact).catch(() => undefined);
+    return loaded ?? (await this.#changes.add(() => this.#load(artifact))); // it may just have been replaced
+  }
+
+  async #load(artifact: Digest): Promise<StoredDisk | undefined> {
     const folder = this.#paths.disk(artifact);
     const recordBytes = await readFileIfPresent(join(folder, files.record), maxRecordBytes);
     if (!recordBytes) return undefined;
@@ -139,8 +146,8 @@ export class DiskStore {
 
   /** The image that `reference` named when it was last asked for here, for when the registry cannot say. */
   async findByReference(reference: string): Promise<StoredDisk | undefined> {
-    for (const digest of await this.list()) {
-      const record = await this.#readRecord(digest);
+    for (const digest of await this.#changes.add(() => this.list())) {
+      const record = await this.#changes.add(() => this.#readRecord(digest));
       if (!record?.addresses.some((address) => address.reference === reference)) continue;
       const disk = await this.loadUnlessDamaged(digest);
       if (disk) return disk;
@@ -165,11 +172,15 @@ export class DiskStore {
     await rm(this.#paths.disk(artifact), { recursive: true, force: true });
   }
 
-  /** Removes what a crash left half written. */
+  /** Removes what a crash left half written, and brings back what it left half replaced. */
   async sweep(): Promise<void> {
-    const names = await readdir(this.#paths.disks).catch(() => []);
+    const names = await readdir(this.#paths.disks).catch((): string[] => []);
     for (const name of names) {
-      if (name.startsWith(temporaryMark)) await rm(join(this.#paths.disks, name), { recursive: true, force: true });
+      const path = join(this.#paths.disks, name);
+      const isReplaced = name.endsWith(replacedMark);
+      const whole = name.slice(0, -replacedMark.length);
+      if (isReplaced && !names.includes(whole)) await rename(path, join(this.#paths.disks, whole));
+      else if (isReplaced || name.startsWith(temporaryMark)) await rm(path, { recursive: true, force: true });
     }
   }
 
@@ -209,13 +220,27 @@ export class DiskStore {
     try {
       await Promise.all(Object.entries(contents).map(([name, bytes]) => writeSynced(join(temporary, name), bytes)));
       await syncFolder(temporary);
-      await this.#removeFolder(digest); // a damaged one, or nothing
-      await rename(temporary, this.#paths.disk(digest));
+      await this.#replace(this.#paths.disk(digest), temporary);
     } finally {
       await rm(temporary, { recursive: true, force: true });
     }
     await syncFolder(this.#paths.disks);
   }
+
+  /** A folder cannot be renamed over another one: between two renames {@link sweep} would bring the old one back. */
+  async #replace(folder: string, by: string): Promise<void> {
+    const replaced = `${folder}${replacedMark}`;
+    await rm(replaced, { recursive: true, force: true });
+    await renameIfPresent(folder, replaced);
+    await rename(by, folder);
+    await rm(replaced, { recursive: true, force: true });
+  }
+}
+
+async function renameIfPresent(from: string, to: string): Promise<void> {
+  await rename(from, to).catch((error: unknown) => {
+    if (!isErrno(error, "ENOENT")) throw error;
+  });
 }
 
 async function readNamed(folder: string, name: string, maxBytes: number, digest?: Digest): Promise<Buffer> {

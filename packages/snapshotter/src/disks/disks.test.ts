@@ -1,5 +1,5 @@
 import { startupTable } from "@sluice/disk/testing";
-import { sha256Of } from "@sluice/oci";
+import { type Repository, sha256Of } from "@sluice/oci";
 import type { ChunkBinding } from "@sluice/store";
 import { describe, expect, it } from "vitest";
 import type { BackgroundFill } from "./background-fill.js";
@@ -27,7 +27,7 @@ const stored = {
   addresses: [{ reference: "r.example/a:1" }],
 } as unknown as StoredDisk;
 
-function setUp(bind?: () => Promise<ChunkBinding>) {
+function setUp(bind?: () => Promise<ChunkBinding>, openRepository: () => Repository = () => ({}) as never) {
   const log: string[] = [];
   const filled: DiskMap[] = [];
   const binding = async (): Promise<ChunkBinding> => {
@@ -46,7 +46,7 @@ function setUp(bind?: () => Promise<ChunkBinding>) {
       stream: async () => undefined,
     },
     places: new BlobPlaces(),
-    openRepository: () => ({}) as never,
+    openRepository,
     watchStart: () => {
       log.push("watch");
       return undefined;
@@ -92,6 +92,14 @@ describe("open disks", () => {
     await expect.poll(() => filled.length).toBe(1);
     await new Promise((resolve) => setImmediate(resolve));
     expect(filled).toHaveLength(1);
+  });
+
+  it("give their chunks back when opening fails behind that", async () => {
+    const { disks, log } = setUp(undefined, () => {
+      throw new Error("no such repository");
+    });
+    await expect(disks.open(stored)).rejects.toThrow("no such repository");
+    expect(log).toEqual(["bind", "unbind"]);
   });
 
   it("are not left half open when the store has no room; the next try starts afresh", async () => {

@@ -136,14 +136,35 @@ export class Disks {
     if (outcome !== undefined) onFilled?.(digest, outcome);
   }
 
-  async #open(digest: Digest, stored: StoredDisk, { quiet, resumed }: OpenOptions): Promise<Opened> {
-    const { store, chunks, places, openRepository, around = (disk) => disk, onStreamBroken } = this.#parts;
+  async #open(digest: Digest, stored: StoredDisk, options: OpenOptions): Promise<Opened> {
+    const { store, places, openRepository } = this.#parts;
     const { toc } = stored.image;
     const { ids, lengths } = chunkClaims(toc);
     const binding = await store.bind(ids, lengths);
-    const blobs = toc.blobs.map((blob) => blob.digest);
-    const forget = stored.addresses.map((address) => places.add(blobs, openRepository(address)));
-    const map = new DiskMap(toc, binding, store);
+    const leaves: (() => void)[] = [];
+    const release = async (): Promise<void> => {
+      for (const leave of leaves) leave();
+      await binding.close();
+    };
+    try {
+      const blobs = toc.blobs.map((blob) => blob.digest);
+      for (const address of stored.addresses) leaves.push(places.add(blobs, openRepository(address)));
+      return this.#openBound(digest, stored, new DiskMap(toc, binding, store), release, options);
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  /** @param release what the opened disk holds; called when it closes */
+  #openBound(
+    digest: Digest,
+    stored: StoredDisk,
+    map: DiskMap,
+    release: () => Promise<void>,
+    { quiet, resumed }: OpenOptions,
+  ): Opened {
+    const { store, chunks, around = (disk) => disk, onStreamBroken } = this.#parts;
     const arrivals = new Arrivals(map);
     const isRecorded = stored.image.artifact.recordings > 0;
     const ahead = new ChunksAhead(map, {
@@ -174,8 +195,7 @@ export class Disks {
         this.#opened.delete(opened);
         watch?.close();
         ahead.close();
-        for (const leave of forget) leave();
-        await binding.close();
+        await release();
       },
     };
     this.#opened.add(opened);

@@ -18,6 +18,14 @@ describe("reads in flight", () => {
     expect(push.within(16, run(0, 100))).toBeUndefined();
   });
 
+  it("are seen at the end of the largest disk", () => {
+    const table = new ReadsInFlight(createReadsInFlight());
+    const last = run(2 ** 32 - 8, 8);
+    table.enter(16, last);
+    expect(table.within(16, run(2 ** 32 - 100, 100))).toEqual(last);
+    expect(table.within(16, run(0, 100))).toBeUndefined();
+  });
+
   it("are found first block first, whatever order they came in", () => {
     const block = fc.record({ startBlock: fc.nat(200), blocks: fc.integer({ min: 1, max: 40 }) });
     fc.assert(

@@ -2,7 +2,7 @@ import type { DiskRun } from "@sluice/disk";
 
 /** Reads that wait at once and are told apart; with more of them, everything counts as waited for. The kernel's own read-ahead makes at most 256. */
 const maxRows = 512;
-/** Words of a row: inode (0: the row is free), first block, block behind the last. The word before the rows counts reads that found no row. */
+/** Words of a row: inode (0: the row is free), first block (a disk has up to 2^32: unsigned), blocks. The word before the rows counts reads that found no row. */
 const rowWords = 3;
 
 /**
@@ -24,7 +24,7 @@ export class ReadsInFlight {
       const at = 1 + row * rowWords;
       if (this.#words[at] !== 0) continue;
       this.#words[at + 1] = run.startBlock;
-      this.#words[at + 2] = run.startBlock + run.blocks;
+      this.#words[at + 2] = run.blocks;
       Atomics.store(this.#words, at, inode);
       return row;
     }
@@ -46,8 +46,9 @@ export class ReadsInFlight {
     for (let row = 0; row < maxRows; row++) {
       const at = 1 + row * rowWords;
       if (Atomics.load(this.#words, at) !== inode) continue;
-      const from = Math.max(run.startBlock, this.#words[at + 1] ?? 0);
-      const to = Math.min(end, this.#words[at + 2] ?? 0);
+      const startBlock = (this.#words[at + 1] ?? 0) >>> 0;
+      const from = Math.max(run.startBlock, startBlock);
+      const to = Math.min(end, startBlock + (this.#words[at + 2] ?? 0));
       if (from < to && from < (first?.startBlock ?? end)) first = { startBlock: from, blocks: to - from };
     }
     return first;

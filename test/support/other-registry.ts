@@ -11,10 +11,18 @@ export interface OtherRegistry extends AsyncDisposable {
   readonly url: string;
 }
 
+interface OtherRegistryOptions {
+  /** Default: one that is free. */
+  readonly port?: number;
+  /** Told of each push. */
+  readonly notify?: string;
+}
+
 /** @param program `docker-registry` or `registry`: versions 2 and 3 of distribution take one configuration */
-export async function startOtherRegistry(program: string): Promise<OtherRegistry> {
+export async function startOtherRegistry(program: string, options: OtherRegistryOptions = {}): Promise<OtherRegistry> {
   const folder = await mkdtemp(join(tmpdir(), "sluice-other-registry-"));
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
+  const endpoint = { name: "sluice", url: options.notify, timeout: "5s", threshold: 3, backoff: "100ms" };
   const config = join(folder, "config.yml");
   await writeFile(
     config,
@@ -23,6 +31,7 @@ export async function startOtherRegistry(program: string): Promise<OtherRegistry
       log: { level: "error", accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: join(folder, "data") }, delete: { enabled: true } },
       http: { addr: `127.0.0.1:${port}` },
+      ...(options.notify !== undefined && { notifications: { endpoints: [endpoint] } }),
     }),
   );
   const child = spawn(program, ["serve", config], { stdio: "ignore" });
@@ -34,8 +43,10 @@ export async function startOtherRegistry(program: string): Promise<OtherRegistry
   return {
     url,
     [Symbol.asyncDispose]: async () => {
-      child.kill("SIGKILL");
-      await once(child, "exit");
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill("SIGKILL");
+        await once(child, "exit");
+      }
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -47,7 +58,7 @@ const answers = (url: string): Promise<boolean> =>
     () => false,
   );
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -32,7 +32,7 @@ const wish = {
 const prelude = `
   const job = await new Promise((resolve) => process.once("message", resolve));
   const basic = (name, password) => "Basic " + Buffer.from(name + ":" + password).toString("base64");
-  const ask = async (method, path, authorization = basic(job.username, job.password)) =>
+  const ask = async (method, path, authorization = basic(job.credentials.username, job.credentials.password)) =>
     await fetch("http://" + job.host + path, { method, headers: authorization ? { authorization } : {} });
   const tell = (message) => new Promise((resolve) => process.send(message, resolve));
   const fail = async (message) => {
@@ -83,8 +83,8 @@ describe("a converting process", () => {
         ask("GET", "/v2/other/tags/list"),
         ask("DELETE", "/v2/app/manifests/1"),
         ask("GET", "/api/v1/usage"),
-        ask("POST", own, basic(job.username, "wrong")),
-        ask("POST", own, basic("admin", job.password)),
+        ask("POST", own, basic(job.credentials.username, "wrong")),
+        ask("POST", own, basic("admin", job.credentials.password)),
         ask("POST", own, ""),
         ask("GET", "/v2/", "Bearer none"),
       ]);

@@ -16,6 +16,8 @@ import { ProcessRunner } from "./operations/process-runner.js";
 export interface ConversionServiceOptions {
   readonly root: string;
   readonly log: Logger;
+  /** Whether conversions of other registries' images may reach private addresses. Default: false. */
+  readonly allowPrivate?: boolean | undefined;
   readonly conversions?: Partial<ConversionsConfig> | undefined;
   /** Of the converting process; another one in tests. */
   readonly script?: URL | undefined;
@@ -30,7 +32,7 @@ const graceMs = 1_000;
  */
 export async function startConversions(
   { places, isShared }: OpenRegistry,
-  { root, log, conversions, script }: ConversionServiceOptions,
+  { root, log, allowPrivate = false, conversions, script }: ConversionServiceOptions,
 ): Promise<AsyncDisposable> {
   const config: ConversionsConfig = {
     ...defaultConversions,
@@ -51,12 +53,12 @@ export async function startConversions(
         host: `127.0.0.1:${await app.listen("127.0.0.1", 0)}`,
         folder: join(root, "registry", "conversions"),
         concurrency: config.concurrency,
-        access,
-        uploads,
+        ...{ access, uploads, allowPrivate },
+        upstreams: places.upstreams,
       },
       script,
     );
-    opened.add(new Conversions({ operations, check: checkPublished(places), runner, log }, config));
+    opened.add(new Conversions({ operations, check: checkPublished(places.images), runner, log }, config));
     return { [Symbol.asyncDispose]: () => opened.close() };
   } catch (error) {
     await opened.close();

@@ -1,4 +1,4 @@
-import { addressRule } from "@sluice/oci";
+import { addressRule, type CredentialSource } from "@sluice/oci";
 import type { BlobStore } from "@sluice/store";
 import type { Logger } from "pino";
 import { Accounts } from "./access/accounts.js";
@@ -17,10 +17,15 @@ import { openFiles, openShared, type SharedStorage } from "./open-stores.js";
 import { Opened } from "./opened.js";
 import { autoConvert } from "./operations/auto-convert.js";
 import { Operations } from "./operations/operations.js";
+import { ownImages } from "./operations/own-images.js";
 import { RepositoryStreamings } from "./operations/repository-streaming.js";
 import { StoredImages } from "./operations/stored-images.js";
 import { defaultUploadLimits, type UploadLimits } from "./uploads/upload-limits.js";
 import { Uploads } from "./uploads/uploads.js";
+import { SeenImages } from "./upstream/seen-images.js";
+import { InvalidUpstreamError, type Upstream } from "./upstream/upstream.js";
+import { UpstreamWatch } from "./upstream/upstream-watch.js";
+import { Upstreams } from "./upstream/upstreams.js";
 import { DeliveryQueue } from "./webhooks/delivery-queue.js";
 import { Notices } from "./webhooks/notices.js";
 import { Webhooks } from "./webhooks/webhooks.js";
@@ -38,6 +43,10 @@ export interface OpenRegistryOptions {
   readonly publicUrl?: string | undefined;
   /** Let imports and webhooks reach private addresses, and this machine. */
   readonly allowPrivate: boolean;
+  /** Other registries, whose images are converted where they are. Each process of a registry is told the same. */
+  readonly upstreams?: readonly Upstream[] | undefined;
+  /** Accounts there. Default: what `docker login` left for the user that runs the registry. */
+  readonly upstreamCredentials?: CredentialSource | undefined;
   /** Whether images are converted. Default: true. */
   readonly streaming?: boolean | undefined;
   /** Told of every push and deletion. */
@@ -67,14 +76,23 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     const accounts = new Accounts(records);
     const tokens = await BearerTokens.open(records);
     const gatekeeper = new Gatekeeper(accounts, tokens, options.access);
-    const images = new StoredImages(metadata, blobs);
+    const events = new EventOutbox(records, log);
+    const deleted = new DeletedImages(records);
+    const addresses = addressRule({ allowPrivate: options.allowPrivate });
+    const upstreams = opened.add(
+      new Upstreams(options.upstreams ?? [], { addresses, credentials: options.upstreamCredentials }),
+    );
+    await refuseShadows(metadata, upstreams);
+    const images = new StoredImages(
+      (repository) => upstreams.open(repository) ?? ownImages({ metadata, blobs, events, deleted }, repository),
+    );
     const [operations, streamings] = [
       new Operations(records),
       new RepositoryStreamings(records, options.streaming ?? true),
     ];
-    const events = new EventOutbox(records, log);
     events.listen(autoConvert({ images, operations, streamings }));
-    const addresses = addressRule({ allowPrivate: options.allowPrivate });
+    const seen = new SeenImages(records);
+    const watch = opened.add(new UpstreamWatch({ upstreams, streamings, operations, images, seen }, log));
     const webhooks = new Webhooks(records);
     const deliveryQueue = new DeliveryQueue(records);
     const notices = new Notices(metadata, webhooks, deliveryQueue);
@@ -84,16 +102,25 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     events.listen((event) => notices.note(event));
     if (options.onEvent !== undefined) events.listen(options.onEvent);
     if (!isShared) await events.tellAgain(0);
-    const deleted = new DeletedImages(records);
     const imports = new Imports({ events, deleted, metadata, blobs, uploads }, addresses, log);
-    const kept = { metadata, blobs, uploads, quota, events, activities, deleted, images, operations, streamings };
+    const kept = { metadata, blobs, uploads, quota, events, activities, deleted, images };
+    const streaming = { operations, streamings, upstreams, watch };
     const outgoing = { imports, webhooks, notices, deliveryQueue, addresses };
     const { snapshots } = stores;
-    const places = { ...kept, ...outgoing, snapshots, accounts, tokens, gatekeeper, publicUrl };
+    const places = { ...kept, ...streaming, ...outgoing, snapshots, accounts, tokens, gatekeeper, publicUrl };
     return { places, isShared, [Symbol.asyncDispose]: () => opened.close() };
   } catch (error) {
     await opened.close();
     throw error;
+  }
+}
+
+/** What is kept here under the name of an upstream could not be reached any more. @throws {InvalidUpstreamError} */
+async function refuseShadows(metadata: MetadataStore, upstreams: Upstreams): Promise<void> {
+  for (const prefix of upstreams.prefixes) {
+    const [next = ""] = await metadata.repositories({ after: `${prefix}/`, limit: 1 });
+    if (!next.startsWith(`${prefix}/`)) continue;
+    throw new InvalidUpstreamError(`upstream ${prefix}: this registry itself holds ${next}; choose another prefix`);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { CredentialSource } from "@sluice/oci";
 import type { BlobStore } from "@sluice/store";
 import type { Logger } from "pino";
 import { defaultMaxFailures } from "./access/attempts.js";
@@ -19,6 +20,7 @@ import type { ConversionsConfig } from "./operations/conversions-config.js";
 import { repeat } from "./repeat.js";
 import type { UploadLimits } from "./uploads/upload-limits.js";
 import { idleUploadMs } from "./uploads/uploads.js";
+import type { Upstream } from "./upstream/upstream.js";
 import { Deliveries } from "./webhooks/deliveries.js";
 
 export interface ServerOptions {
@@ -47,6 +49,12 @@ export interface ServerOptions {
   readonly allowPrivate?: boolean | undefined;
   /** Told of every push and deletion. */
   readonly onEvent?: EventListener | undefined;
+  /** Other registries, whose images are converted where they are. Each process of a registry is told the same. */
+  readonly upstreams?: readonly Upstream[] | undefined;
+  /** Accounts there. Default: what `docker login` left for the user that runs the registry. */
+  readonly upstreamCredentials?: CredentialSource | undefined;
+  /** How often active repositories of other registries are looked at. Milliseconds. Default: {@link defaultUpstreamPollMs}. */
+  readonly upstreamPollMs?: number | undefined;
   /** Whether images are converted, asked or by itself. Default: true. AS34 */
   readonly streaming?: boolean | undefined;
   /** How this process converts; with a `concurrency` of 0 others do. */
@@ -76,6 +84,8 @@ const untoldMs = 60_000;
 /** For how long operations that ended are remembered, in milliseconds, and how many of them at most. */
 const rememberMs = 30 * 24 * 60 * 60 * 1000;
 const maxRemembered = 10_000;
+/** A request for each tag: registries that notify us are asked less. Milliseconds. */
+const defaultUpstreamPollMs = 60_000;
 /** Of what was done to the registry. */
 const keptActivities = 10_000;
 /** How often garbage is collected. Milliseconds. */
@@ -95,9 +105,8 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
       maxFailures: options.maxLoginFailures ?? defaultMaxFailures,
       isOpenWithoutAccounts: isLoopback(host) || options.allowOpen === true,
     } as const;
-    const registry = opened.add(
-      await openRegistry({ ...options, access, allowPrivate: options.allowPrivate ?? isLoopback(host) }),
-    );
+    const allowPrivate = options.allowPrivate ?? isLoopback(host);
+    const registry = opened.add(await openRegistry({ ...options, access, allowPrivate }));
     const { places } = registry;
     const isOpen = !(await places.accounts.exist());
     if (isOpen && !access.isOpenWithoutAccounts) throw openBeyondLoopback(options.listen);
@@ -112,7 +121,8 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
     for (const work of chores(places, log)) opened.add(work);
     opened.add(new Deliveries({ ...places, queue: places.deliveryQueue }, log));
     const converts = options.streaming !== false && options.conversions?.concurrency !== 0;
-    if (converts) opened.add(await startConversions(registry, options));
+    if (converts) opened.add(await startConversions(registry, { ...options, allowPrivate }));
+    if (options.streaming !== false) places.watch.start(options.upstreamPollMs ?? defaultUpstreamPollMs);
     log.info({ url, root: options.root }, "registry listens");
     if (!isLoopback(host)) warnOfExposure({ url, isOpen, isPlain: tls === undefined }, log);
     return { url, close: () => opened.close(), [Symbol.asyncDispose]: () => opened.close() };

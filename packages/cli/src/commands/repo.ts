@@ -13,6 +13,8 @@ interface Repository {
 }
 
 interface RepositoryDetails extends Repository {
+  readonly upstream?: string;
+  readonly upstreamProblem?: string;
   readonly skipped: readonly {
     readonly digest: string;
     readonly tag?: string;
@@ -102,10 +104,12 @@ function named(
   return { place, query: new URLSearchParams({ name: repository }) };
 }
 
-function describe({ name, streaming, skipped }: RepositoryDetails): string {
+function describe({ name, streaming, skipped, upstream, upstreamProblem }: RepositoryDetails): string {
   const settings = facts([
     ["REPOSITORY", name],
     ["STREAMING", streaming],
+    ["UPSTREAM", upstream],
+    ["PROBLEM", upstreamProblem],
   ]);
   if (skipped.length === 0) return settings;
   const rows = skipped.map((push) => [push.tag ?? push.digest, push.code, push.message, push.time]);

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { booleanAt, numberAt, sharedStorage, textAt } from "../config/serve-settings.js";
+import { upstreamSettings } from "../config/upstream-settings.js";
 import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
 import { untilStopped } from "../until-stopped.js";
@@ -15,6 +16,8 @@ interface ServeOptions {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly conversions?: number;
+  readonly upstream?: readonly string[];
+  readonly upstreamPoll?: string;
 }
 
 const defaultListen = "127.0.0.1:5000";
@@ -40,7 +43,19 @@ export function serveCommand(run: Runner): Command {
       "at once in this process; 0 leaves them to `sluice worker` (default: 1)",
       conversionsAt,
     )
-    .addHelpText("after", examples("sluice serve --listen 127.0.0.1:5000", "sluice serve --listen 127.0.0.1:0 -o json"))
+    .option(
+      "--upstream <prefix=host...>",
+      "convert the images of another registry where they are; its repositories are PREFIX/REPOSITORY here",
+    )
+    .option("--upstream-poll <duration>", "how often its active repositories are looked at (default: 60s)")
+    .addHelpText(
+      "after",
+      examples(
+        "sluice serve --listen 127.0.0.1:5000",
+        "sluice serve --listen 127.0.0.1:0 -o json",
+        "sluice serve --upstream hub=registry.example.com",
+      ),
+    )
     .action(run(serve));
   addBackupVerbs(command, run);
   return command;
@@ -62,6 +77,7 @@ async function serve(context: Context, options: ServeOptions): Promise<void> {
     allowPrivate: booleanAt(context, ["outgoing", "allowPrivate"]),
     publicUrl: options.publicUrl ?? configured("publicUrl"),
     shared: sharedStorage(context),
+    ...(await upstreamSettings(context, options.upstream, options.upstreamPoll)),
     streaming: booleanAt(context, ["streaming"]),
     conversions: conversionsConfig(options.conversions ?? numberAt(context, ["conversions"])),
     ...(certificate !== undefined && key !== undefined && { tls: { certificate, key } }),

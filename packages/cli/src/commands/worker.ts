@@ -1,6 +1,7 @@
 import type { ConversionsConfig } from "@sluice/server";
 import { Command, InvalidArgumentError } from "commander";
-import { numberAt, sharedStorage } from "../config/serve-settings.js";
+import { booleanAt, numberAt, sharedStorage } from "../config/serve-settings.js";
+import { upstreamSettings } from "../config/upstream-settings.js";
 import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
 import { untilStopped } from "../until-stopped.js";
@@ -31,7 +32,12 @@ async function work(context: Context, flags: WorkerFlags): Promise<void> {
   if (conversions.concurrency === 0) throw new UsageError("a worker with --conversions 0 would do nothing");
   const { createWorker } = await import("@sluice/server");
   const { root } = context.settings;
-  await using _worker = await createWorker({ root, shared, log: await context.log("info"), conversions });
+  const { upstreamPollMs: _pollMs, ...upstreams } = await upstreamSettings(context, undefined, undefined);
+  const allowPrivate = booleanAt(context, ["outgoing", "allowPrivate"]);
+  await using _worker = await createWorker({
+    ...{ root, shared, log: await context.log("info"), conversions, allowPrivate },
+    ...upstreams,
+  });
   context.output.result({ pid: process.pid }, ({ pid }) => `worker ${pid} waits for conversions`);
   await untilStopped(context.signal);
 }

@@ -34,6 +34,10 @@ const ownKeys = {
       conversions: z.number().int().min(0).max(99).optional(),
       /** As clients reach the registry when something stands in front of it. */
       publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+      /** Other registries whose images are converted where they are: PREFIX=[http://]HOST[:PORT][/PATH]. */
+      upstreams: z.array(z.string().min(1)).max(64).optional(),
+      /** How often their active repositories are looked at, such as 60s. Default: 60s. */
+      upstreamPoll: z.string().min(1).optional(),
       /** For a registry of several processes: each of them is told the same. Without it, files below the data root. */
       storage: z
         .strictObject({

@@ -1,6 +1,7 @@
 import { ociMediaTypes, sha256Of } from "@sluice/oci";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startTestServer, type TestServer } from "../testing/test-server.js";
+import { parseUpstreams } from "../upstream/upstream.js";
 
 const callers = ["nobody", "wrong", "reader", "writer", "deleter", "elsewhere", "disabled", "admin"] as const;
 type CallerName = (typeof callers)[number];
@@ -43,6 +44,12 @@ const routes: readonly (readonly [method: string, path: string, allowed: readonl
   ["GET", "/api/v1/operations?repository=app", ["reader", "admin"]],
   ["GET", "/api/v1/operations/{operation}", ["reader", "admin"]],
   ["POST", "/api/v1/operations/{operation}/cancel", ["writer", "admin"]],
+  ["GET", "/v2/hub/app/tags/list", ["admin"]],
+  ["GET", "/v2/hub/app/manifests/1", ["admin"]],
+  ["DELETE", "/v2/hub/app/manifests/1", ["deleter", "admin"]],
+  ["POST", "/v2/hub/app/blobs/uploads/", ["admin"]],
+  ["PATCH", "/api/v1/repository?name=hub/app", ["admin"]],
+  ["POST", "/api/v1/upstreams/hub/notifications", ["reader", "writer", "deleter", "elsewhere", "admin"]],
   ["GET", "/api/v1/events", ["admin"]],
   ["GET", "/api/v1/settings/quota", ["admin"]],
   ["PATCH", "/api/v1/settings/quota", ["admin"]],
@@ -86,7 +93,10 @@ describe("every route, for every kind of caller", () => {
   };
 
   beforeAll(async () => {
-    registry = await startTestServer({ maxLoginFailures: 10_000, conversions: { concurrency: 0 } });
+    registry = await startTestServer({
+      ...{ maxLoginFailures: 10_000, conversions: { concurrency: 0 } },
+      upstreams: parseUpstreams(["hub=127.0.0.1:1"]),
+    });
     passwords.set(
       "admin",
       (await api("POST", "/accounts", { name: "admin", kind: "user", isAdmin: true }))["password"] ?? "",
@@ -159,6 +169,8 @@ describe("every route, for every kind of caller", () => {
     "/api/v1/restorations": [JSON.stringify({ repository: "app", tag: "no-such" }), "application/json"],
     "/api/v1/imports": [JSON.stringify({ source: "no:reference", repository: "app" }), "application/json"],
     "/api/v1/repository?name=app": [JSON.stringify({ streaming: "Inactive" }), "application/json"],
+    "/api/v1/repository?name=hub/app": [JSON.stringify({ streaming: "Inactive" }), "application/json"],
+    "/api/v1/upstreams/hub/notifications": [JSON.stringify({ events: [] }), "application/json"],
     "/api/v1/operations": [JSON.stringify({ repository: "app", reference: "no-such" }), "application/json"],
     "/api/v1/garbage-collections": [JSON.stringify({ dryRun: true }), "application/json"],
   };
@@ -195,7 +207,7 @@ describe("every route, for every kind of caller", () => {
     await as("admin", "POST", `/v2/secret/blobs/uploads/?digest=${sha256Of("x")}`, "x");
     const seen = async (caller: CallerName): Promise<unknown> =>
       ((await (await as(caller, "GET", "/v2/_catalog")).json()) as { repositories: unknown }).repositories;
-    expect(await seen("admin")).toEqual(["app", "secret"]);
+    expect(await seen("admin")).toEqual(["app", "hub/app", "secret"]);
     expect(await seen("reader")).toEqual(["app"]);
     expect(await seen("nobody")).toEqual([]);
   });

@@ -5,6 +5,7 @@ import { deleteManifest, putManifest, readManifest } from "./handlers/manifests.
 import { listReferrers } from "./handlers/referrers.js";
 import { listRepositories, listTags } from "./handlers/tags.js";
 import { appendToUpload, cancelUpload, finishUpload, startUpload, uploadStatus } from "./handlers/uploads.js";
+import { answerForUpstream } from "./handlers/upstream.js";
 import type { RegistryPlaces } from "./places.js";
 import type { Route } from "./route.js";
 
@@ -12,6 +13,8 @@ type Handler = () => Answer | Promise<Answer>;
 
 /** The answer to `request` on `route`. @throws {RegistryError} as the specification words it; 405 for a method the route has not */
 export async function dispatch(places: RegistryPlaces, route: Route, request: RegistryRequest): Promise<Answer> {
+  const there = "repository" in route ? places.upstreams.open(route.repository) : undefined;
+  if (there !== undefined && "repository" in route) return await answerForUpstream(there, route, request);
   const methods = handlersOf(places, route, request);
   const handler = methods[request.method] ?? (request.method === "HEAD" ? methods["GET"] : undefined);
   if (handler !== undefined) return await handler();
@@ -26,7 +29,7 @@ function handlersOf(places: RegistryPlaces, route: Route, request: RegistryReque
     case "base":
       return { GET: () => ({ status: 200, headers: { "content-type": "application/json" }, body: "{}" }) };
     case "catalog":
-      return { GET: () => listRepositories(metadata, request) };
+      return { GET: () => listRepositories(places, request) };
     case "tags":
       return { GET: () => listTags(metadata, route.repository, request) };
     case "manifest": {

@@ -13,6 +13,8 @@ import type { Operations } from "../operations/operations.js";
 import type { RepositoryStreamings } from "../operations/repository-streaming.js";
 import type { StoredImages } from "../operations/stored-images.js";
 import type { Uploads } from "../uploads/uploads.js";
+import type { UpstreamWatch } from "../upstream/upstream-watch.js";
+import type { Upstreams } from "../upstream/upstreams.js";
 import type { WebhookPlaces } from "./api/webhook-routes.js";
 
 /** Where a registry keeps what it is given, and who may have it. */
@@ -28,6 +30,9 @@ export interface RegistryPlaces extends WebhookPlaces {
   readonly deleted: DeletedImages;
   readonly images: StoredImages;
   readonly operations: Operations;
+  /** The other registries whose images are converted, and what looks for new ones there. */
+  readonly upstreams: Upstreams;
+  readonly watch: UpstreamWatch;
   readonly streamings: RepositoryStreamings;
   /** Undefined where the storage has means of its own for backups. */
   readonly snapshots: Snapshots | undefined;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { setPriority } from "node:os";
 import { convertImage } from "@sluice/converter";
-import { fixedCredentials, RegistryClient } from "@sluice/oci";
+import { addressRule, anonymous, fixedCredentials, RegistryClient } from "@sluice/oci";
 import { failureOf } from "./conversion-failure.js";
 import type { ConversionJob, ConversionMessage } from "./conversion-messages.js";
 
@@ -27,10 +27,12 @@ const [job] = (await once(process, "message")) as [ConversionJob]; // sent by pr
 await send(await outcome(job));
 process.disconnect();
 
-async function outcome({ host, repository, ...job }: ConversionJob): Promise<ConversionMessage> {
-  const { username, password } = job;
-  const credentials = fixedCredentials({ kind: "password", username, password }, host);
-  await using client = new RegistryClient({ credentials, plainHttp: true });
+async function outcome({ host, repository, allowPrivate, ...job }: ConversionJob): Promise<ConversionMessage> {
+  await using client = new RegistryClient({
+    credentials: job.credentials === undefined ? anonymous : fixedCredentials(job.credentials, host),
+    plainHttp: job.plainHttp,
+    ...(allowPrivate !== undefined && { addresses: addressRule({ allowPrivate }) }),
+  });
   const place = { repository: client.repository(host, repository), target: job.digest };
   try {
     const { artifact } = await convertImage(

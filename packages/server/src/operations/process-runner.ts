@@ -5,8 +5,10 @@ import type { Digest } from "@sluice/oci";
 import type { LentAccess } from "../access/lent-access.js";
 import type { RepositoryName } from "../registry/repository-name.js";
 import type { Uploads } from "../uploads/uploads.js";
+import type { UpstreamPlace } from "../upstream/upstream.js";
+import type { Upstreams } from "../upstream/upstreams.js";
 import { ConversionFailedError } from "./conversion-failure.js";
-import type { ConversionJob, ConversionMessage } from "./conversion-messages.js";
+import type { ConversionJob, ConversionMessage, ConversionPlace } from "./conversion-messages.js";
 import type { ConversionRunner, RunOptions } from "./conversion-runner.js";
 import type { Operation } from "./operation.js";
 
@@ -18,6 +20,9 @@ export interface ProcessRunnerOptions {
   /** Conversions at once; they share the processors. */
   readonly concurrency: number;
   readonly access: LentAccess;
+  readonly upstreams: Upstreams;
+  /** Whether conversions of other registries' images may reach private addresses. */
+  readonly allowPrivate: boolean;
   readonly uploads: Uploads;
 }
 
@@ -40,27 +45,47 @@ export class ProcessRunner implements ConversionRunner {
     this.#script = script;
   }
 
-  async run(operation: Operation, { signal, onProgress }: RunOptions): Promise<Digest> {
-    signal?.throwIfAborted();
-    const { access, uploads, host, folder, concurrency } = this.#options;
+  async run(operation: Operation, options: RunOptions): Promise<Digest> {
+    options.signal?.throwIfAborted();
+    const upstream = this.#options.upstreams.placeOf(operation.repository);
+    return await (upstream === undefined
+      ? this.#runHere(operation, options)
+      : this.#runThere(upstream, operation, options));
+  }
+
+  async #runHere(operation: Operation, options: RunOptions): Promise<Digest> {
+    const { access, uploads, host } = this.#options;
     const caller = `conversion-${operation.id}`;
     const repository = operation.repository as RepositoryName; // of an image that was found there
     using lent = access.lend(caller, [
       { repository, actions: ["content/read", "content/write", "metadata/read", "metadata/write"] },
     ]);
-    const job: ConversionJob = {
-      ...{ host, folder, repository, digest: operation.digest, isForced: operation.isForced },
-      ...{ username: caller, password: lent.password },
-      threads: Math.max(1, Math.floor(availableParallelism() / concurrency)),
-    };
+    const credentials = { kind: "password", username: caller, password: lent.password } as const;
+    const place = { host, repository, credentials, plainHttp: true, allowPrivate: undefined };
     try {
-      return await this.#convert(job, onProgress, signal);
+      return await this.#convert(place, operation, options);
     } finally {
       await uploads.cancelOf(caller);
     }
   }
 
-  async #convert(job: ConversionJob, onProgress: RunOptions["onProgress"], signal?: AbortSignal): Promise<Digest> {
+  /** The process gives back its uploads itself: nobody else may know them. */
+  async #runThere(found: UpstreamPlace, operation: Operation, options: RunOptions): Promise<Digest> {
+    const { allowPrivate, upstreams } = this.#options;
+    const { repository, upstream } = found;
+    const credentials = await upstreams.credentialsOf(found);
+    const place = { host: upstream.host, repository, credentials, plainHttp: upstream.plainHttp, allowPrivate };
+    return await this.#convert(place, operation, options);
+  }
+
+  async #convert(
+    place: ConversionPlace,
+    { digest, isForced }: Operation,
+    { onProgress, signal }: RunOptions,
+  ): Promise<Digest> {
+    const { concurrency, folder } = this.#options;
+    const threads = Math.max(1, Math.floor(availableParallelism() / concurrency));
+    const job: ConversionJob = { ...place, folder, digest, isForced, threads };
     const child = fork(this.#script, {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       execArgv: [],

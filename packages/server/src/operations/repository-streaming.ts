@@ -24,7 +24,13 @@ export interface RepositoryStreaming {
   readonly skipped: readonly SkippedPush[];
 }
 
+interface Named {
+  readonly name: string;
+  readonly streaming: StreamingState;
+}
+
 const kind = "repository-streaming";
+const pageLength = 200;
 /** Of each repository: the last ones tell what is wrong. */
 const maxSkipped = 20;
 const maxTries = 20;
@@ -58,6 +64,20 @@ export class RepositoryStreamings {
   /** Whether anything was ever said of the repository. */
   async knows(repository: string): Promise<boolean> {
     return (await this.#find(repository)) !== undefined;
+  }
+
+  /** Those that anything was ever said of whose names begin with `prefix/`, by name. */
+  async *below(prefix: string, after?: string): AsyncGenerator<Named> {
+    const [start, end] = [`${prefix}/`, `${prefix}0`]; // "0" comes behind "/"
+    for (let last = after !== undefined && after > start ? after : start; ; ) {
+      const page = await this.#records.list<RepositoryStreaming>(kind, { after: last, limit: pageLength });
+      for (const { key, document } of page) {
+        if (key >= end) return;
+        yield { name: key, streaming: this.#isEnabled ? document.streaming : "Inactive" };
+      }
+      if (page.length < pageLength) return;
+      last = page.at(-1)?.key ?? end;
+    }
   }
 
   /** @throws {RegistryError} as {@link demandEnabled} */

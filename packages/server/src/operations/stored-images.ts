@@ -1,28 +1,21 @@
-import type { ImageReader, SourceImage } from "@sluice/converter";
-import {
-  type AbortOptions,
-  type ContentDigest,
-  type Descriptor,
-  type Digest,
-  isDigest,
-  NotFoundError,
-  parseManifest,
-  verifyStream,
-} from "@sluice/oci";
-import type { BlobStore } from "@sluice/store";
-import type { MetadataStore } from "../metadata/metadata-store.js";
-import { type ManifestReference, parseManifestReference } from "../registry/manifest-reference.js";
+import type { SourceImage } from "@sluice/converter";
+import type { AbortOptions, ContentDigest, Digest } from "@sluice/oci";
+import type { ManifestReference } from "../registry/manifest-reference.js";
 import type { RepositoryName } from "../registry/repository-name.js";
 import { failureOf } from "./conversion-failure.js";
+import type { RepositoryImages } from "./repository-images.js";
+import { UnnamedBySha256Error } from "./unnamed-by-sha256-error.js";
 
-/** The images of the registry's own repositories, as a conversion finds them. Loads the converter when it is first needed. */
+/** The images of all repositories, here and in other registries, as a conversion finds them. Loads the converter when it is first needed. */
 export class StoredImages {
-  readonly #metadata: MetadataStore;
-  readonly #blobs: BlobStore;
+  readonly #open: (repository: RepositoryName) => RepositoryImages;
 
-  constructor(metadata: MetadataStore, blobs: BlobStore) {
-    this.#metadata = metadata;
-    this.#blobs = blobs;
+  constructor(open: (repository: RepositoryName) => RepositoryImages) {
+    this.#open = open;
+  }
+
+  in(repository: RepositoryName): RepositoryImages {
+    return this.#open(repository);
   }
 
   /**
@@ -34,7 +27,7 @@ export class StoredImages {
     const target = reference.kind === "tag" ? reference.tag : reference.digest;
     const name = `${repository}${reference.kind === "tag" ? ":" : "@"}${target}`;
     try {
-      return await selectImage(this.#reader(repository), target, name, options);
+      return await selectImage(this.#open(repository), target, name, options);
     } catch (error) {
       if (error instanceof UnnamedBySha256Error) {
         throw new ConversionError("UNSUPPORTED_ARTIFACT_TYPE", name, error.message, { cause: error });
@@ -56,9 +49,7 @@ export class StoredImages {
       return (await this.find(repository, reference, options)).manifest.digest;
     } catch (error) {
       if (!(error instanceof ConversionError)) throw error;
-      return reference.kind === "digest"
-        ? reference.digest
-        : await this.#metadata.resolveTag(repository, reference.tag, options);
+      return reference.kind === "digest" ? reference.digest : await this.#open(repository).digestOf(reference, options);
     }
   }
 
@@ -69,48 +60,6 @@ export class StoredImages {
     options?: AbortOptions,
   ): Promise<Digest | undefined> {
     const { findAttached } = await import("@sluice/converter");
-    return (await findAttached(this.#reader(repository), image, options)).artifact?.digest;
-  }
-
-  #reader(repository: RepositoryName): ImageReader {
-    const [metadata, blobs] = [this.#metadata, this.#blobs];
-    return {
-      name: repository,
-      getManifest: async (target, options) => {
-        const reference = parseManifestReference(target);
-        const digest =
-          reference.kind === "digest"
-            ? reference.digest
-            : await metadata.resolveTag(repository, reference.tag, options);
-        const stored = digest && (await metadata.manifest(repository, digest, options));
-        if (digest === undefined || stored === undefined)
-          throw new NotFoundError(`${repository} has no manifest ${target}`);
-        if (!isDigest(digest)) throw new UnnamedBySha256Error(digest);
-        return parseManifest(stored.bytes, `manifest ${target} of ${repository}`, stored.mediaType);
-      },
-      readBlob: async function* ({ digest, size }, options) {
-        if (!(await metadata.hasBlob(repository, digest, options))) {
-          throw new NotFoundError(`${repository} has no blob ${digest}`);
-        }
-        const expected = { digest, sizeBytes: size };
-        yield* verifyStream(blobs.read(digest, undefined, options), expected, `blob ${digest} of ${repository}`);
-      },
-      referrers: async (subject, options) => {
-        const found: Descriptor[] = [];
-        for await (const { digest, ...rest } of metadata.referrers(repository, subject, options)) {
-          // An artifact that is named by sha512 is none that a node can choose.
-          const isWanted = isDigest(digest) && (options?.artifactType ?? rest.artifactType) === rest.artifactType;
-          if (isWanted) found.push({ ...rest, digest });
-        }
-        return found;
-      },
-    };
-  }
-}
-
-class UnnamedBySha256Error extends Error {
-  override readonly name = "UnnamedBySha256Error";
-  constructor(digest: ContentDigest) {
-    super(`it is named ${digest}; a conversion needs its sha256`);
+    return (await findAttached(this.#open(repository), image, options)).artifact?.digest;
   }
 }

@@ -5,6 +5,7 @@ import type { Imports, RunningImport } from "../../import/imports.js";
 import { parseTag } from "../../registry/manifest-reference.js";
 import { RegistryError } from "../../registry/registry-error.js";
 import { parseRepositoryName } from "../../registry/repository-name.js";
+import type { Upstreams } from "../../upstream/upstreams.js";
 import { errorAnswer } from "../error-answer.js";
 import { type Authorize, addApiRoute } from "./api-route.js";
 
@@ -39,7 +40,11 @@ const line = z.object({
 type Line = z.input<typeof line>;
 
 /** Copies from other registries. */
-export function addImportRoutes(api: FastifyInstance, imports: Imports, authorize: Authorize): void {
+export function addImportRoutes(
+  api: FastifyInstance,
+  { imports, upstreams }: { readonly imports: Imports; readonly upstreams: Upstreams },
+  authorize: Authorize,
+): void {
   addApiRoute(
     api,
     {
@@ -53,6 +58,7 @@ export function addImportRoutes(api: FastifyInstance, imports: Imports, authoriz
       run: async ({ body, caller, signal }) => {
         const repository = parseRepositoryName(body.repository);
         caller.demand(repository, "content/write");
+        upstreams.demandOwn(repository);
         const running = await imports.begin(
           {
             source: sourceOf(body.source),

@@ -1,8 +1,8 @@
 import type { MetadataStore } from "../../metadata/metadata-store.js";
-import type { Page } from "../../records/page.js";
 import type { RepositoryName } from "../../registry/repository-name.js";
 import { type Answer, jsonAnswer, type RegistryRequest } from "../answer.js";
-import { loadPage, longestPage, parsePage } from "../paging.js";
+import { type RepositoryPlaces, visibleRepositories } from "../known-repositories.js";
+import { loadPage, parsePage } from "../paging.js";
 import { unknownRepository } from "./manifests.js";
 
 /** `GET /v2/<name>/tags/list` */
@@ -19,25 +19,9 @@ export async function listTags(
 }
 
 /** `GET /v2/_catalog`, which the specification leaves to Docker's registry API: those that the caller may list. */
-export async function listRepositories(metadata: MetadataStore, request: RegistryRequest): Promise<Answer> {
+export async function listRepositories(places: RepositoryPlaces, request: RegistryRequest): Promise<Answer> {
   const { items, headers } = await loadPage(parsePage(request.query), "/v2/_catalog", (page) =>
-    visibleRepositories(metadata, page, (name) => request.permissions.may(name, "metadata/read")),
+    visibleRepositories(places, page, (name) => request.permissions.may(name, "metadata/read")),
   );
   return jsonAnswer({ repositories: items }, headers);
-}
-
-/** The repositories that whoever asks may list. */
-export async function visibleRepositories(
-  metadata: MetadataStore,
-  page: Page,
-  isVisible: (repository: string) => boolean,
-): Promise<readonly string[]> {
-  const visible: string[] = [];
-  for (let { after } = page; visible.length < page.limit; ) {
-    const found = await metadata.repositories({ after, limit: longestPage });
-    visible.push(...found.filter(isVisible));
-    if (found.length < longestPage) break;
-    after = found.at(-1);
-  }
-  return visible.slice(0, page.limit);
 }

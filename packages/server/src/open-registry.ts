@@ -20,6 +20,7 @@ import { Operations } from "./operations/operations.js";
 import { ownImages } from "./operations/own-images.js";
 import { RepositoryStreamings } from "./operations/repository-streaming.js";
 import { StoredImages } from "./operations/stored-images.js";
+import { parseRepositoryName } from "./registry/repository-name.js";
 import { defaultUploadLimits, type UploadLimits } from "./uploads/upload-limits.js";
 import { Uploads } from "./uploads/uploads.js";
 import { SeenImages } from "./upstream/seen-images.js";
@@ -69,7 +70,7 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     const { metadata, blobs, isShared } = stores;
     const { records } = metadata;
     if (!isShared) await removeLost(metadata, blobs, log);
-    const quota = new Quota(records, blobs);
+    const quota = new Quota({ records, metadata, blobs });
     const limits = { ...defaultUploadLimits, ...options.limits };
     const uploads = await Uploads.open(stores.uploads, blobs, metadata, limits, quota);
     if (!isShared) await uploads.endUnclaimed();
@@ -96,7 +97,9 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     const webhooks = new Webhooks(records);
     const deliveryQueue = new DeliveryQueue(records);
     const notices = new Notices(metadata, webhooks, deliveryQueue);
-    events.listen(({ action }) => (action === "push" ? quota.remark() : Promise.resolve(undefined)));
+    events.listen(async ({ action, repository }) =>
+      action === "push" ? await quota.remark(parseRepositoryName(repository)) : undefined,
+    );
     const activities = new ActivityLog(records);
     events.listen((event) => activities.noteEvent(event));
     events.listen((event) => notices.note(event));

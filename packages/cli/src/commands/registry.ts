@@ -27,6 +27,7 @@ interface Usage {
     readonly originalBytes: number;
     readonly streamingBytes: number;
     readonly unusedBytes: number;
+    readonly maxBytes: number | null;
   }[];
 }
 
@@ -36,6 +37,7 @@ interface CollectFlags extends ApiFlags {
 }
 
 interface QuotaFlags extends ApiFlags {
+  readonly repository?: string;
   readonly max?: string;
   readonly warn?: number;
 }
@@ -60,10 +62,14 @@ export function usageCommand(run: Runner): Command {
     .addHelpText("after", examples("sluice usage show --registry 127.0.0.1:5000"))
     .action(run(showUsage));
   withApiFlags(command.command("quota"))
-    .description("show or change how much the registry may hold; pushes beyond it are refused")
+    .description("show or change how much the registry may hold, or one repository; pushes beyond it are refused")
+    .option("--repository <name>", "of this repository, in which each blob counts, shared or not")
     .option("--max <bytes>", "such as 500GiB, or none")
     .option("--warn <percent>", "answer pushes with a warning from this share on (at first: 80)", percentOf)
-    .addHelpText("after", examples("sluice usage quota --max 500GiB --warn 90"))
+    .addHelpText(
+      "after",
+      examples("sluice usage quota --max 500GiB --warn 90", "sluice usage quota --repository app --max 10GiB"),
+    )
     .action(run(quota));
   return command.addHelpText("after", examples("sluice usage show"));
 }
@@ -84,12 +90,13 @@ async function showUsage(context: Context, flags: ApiFlags): Promise<void> {
   context.output.result(usage, ({ quota: settings, repositories, storedBytes }) =>
     [
       table(
-        ["repository", "original", "streaming", "unused"],
+        ["repository", "original", "streaming", "unused", "quota"],
         repositories.map((one) => [
           one.repository,
           bytes(one.originalBytes),
           bytes(one.streamingBytes),
           bytes(one.unusedBytes),
+          one.maxBytes === null ? "" : bytes(one.maxBytes),
         ]),
       ),
       `${bytes(storedBytes)} stored${quotaText(settings)}`,
@@ -97,13 +104,13 @@ async function showUsage(context: Context, flags: ApiFlags): Promise<void> {
   );
 }
 
-async function quota(context: Context, { max, warn, ...flags }: QuotaFlags): Promise<void> {
+async function quota(context: Context, { max, warn, repository, ...flags }: QuotaFlags): Promise<void> {
   const change = {
     ...(max !== undefined && { maxBytes: await maxBytesOf(max) }),
     ...(warn !== undefined && { warnPercent: warn }),
   };
   const isChange = Object.keys(change).length > 0;
-  const path = "/settings/quota";
+  const path = `/settings/quota${repository === undefined ? "" : `?${new URLSearchParams({ repository })}`}`;
   const now = await (isChange
     ? callApi<Quota>(context, flags, "PATCH", path, change)
     : callApi<Quota>(context, flags, "GET", path));

@@ -1,115 +1,130 @@
 import type { BlobStore } from "@sluice/store";
+import { LRUCache } from "lru-cache";
+import type { MetadataStore } from "../metadata/metadata-store.js";
 import type { Records } from "../records/records.js";
 import { RegistryError } from "../registry/registry-error.js";
+import type { RepositoryName } from "../registry/repository-name.js";
+import { Allowance, type AllowanceConfig, defaultAllowance, type QuotaSettings, unlimited } from "./allowance.js";
+import { usageOf } from "./usage.js";
 
-/** How much a registry may hold. */
-export interface QuotaSettings {
-  /** Of blobs on the storage. Undefined: as much as there is room for. */
-  readonly maxBytes?: number | undefined;
-  /** Pushes are answered with a warning from this share of it on. */
-  readonly warnPercent: number;
-}
-
-export interface QuotaConfig {
-  /** How long settings and the sum of the storage count before they are read again. Milliseconds. */
-  readonly freshMs: number;
-  /** How long the sum counts at least, however many pushes are refused by it: it lists every blob. Milliseconds. */
-  readonly minFreshMs: number;
+export interface QuotaPlaces {
+  readonly records: Records;
+  readonly metadata: MetadataStore;
+  readonly blobs: BlobStore;
 }
 
 const [kind, key] = ["setting", "quota"];
-const unlimited: QuotaSettings = { warnPercent: 80 };
-const defaultConfig: QuotaConfig = { freshMs: 10 * 60_000, minFreshMs: 30_000 };
+const repositoryKind = "repository-quota";
+/** Repositories whose use is known at once; of others it is summed again. */
+const maxRemembered = 1000;
 
-/**
- * Refuses bytes beyond the quota, as they come. What is stored is summed now and then, and what this process takes is added in between: bytes
- * that other processes take meanwhile, and of uploads that go on while it is summed, are not, so that it is exact to these.
- */
+/** Refuses bytes beyond what the registry may store, and beyond what each of its repositories may hold: there a blob counts once in each. AS4 */
 export class Quota {
-  readonly #records: Records;
-  readonly #blobs: BlobStore;
-  readonly #config: QuotaConfig;
-  #settings: QuotaSettings = unlimited;
-  #settingsAtMs = Number.NEGATIVE_INFINITY;
-  #usedBytes = 0;
-  #summedAtMs = Number.NEGATIVE_INFINITY;
-  #summing: Promise<void> | undefined;
+  readonly #places: QuotaPlaces;
+  readonly #config: AllowanceConfig;
+  readonly #whole: Allowance;
+  readonly #ofRepositories = new LRUCache<RepositoryName, Allowance>({ max: maxRemembered });
 
-  constructor(records: Records, blobs: BlobStore, config: QuotaConfig = defaultConfig) {
-    this.#records = records;
-    this.#blobs = blobs;
+  constructor(places: QuotaPlaces, config: AllowanceConfig = defaultAllowance) {
+    this.#places = places;
     this.#config = config;
+    this.#whole = new Allowance(
+      { settings: () => this.settings(), sum: () => this.#storedBytes(), refusal: registryFull },
+      config,
+    );
   }
 
-  async settings(): Promise<QuotaSettings> {
-    return (await this.#records.get<QuotaSettings>(kind, key))?.document ?? unlimited;
+  /** Of a repository; without one, of the registry. */
+  async settings(repository?: RepositoryName): Promise<QuotaSettings> {
+    const { records } = this.#places;
+    const found = await (repository === undefined
+      ? records.get<QuotaSettings>(kind, key)
+      : records.get<QuotaSettings>(repositoryKind, repository));
+    return found?.document ?? unlimited;
   }
 
-  async change(settings: QuotaSettings): Promise<void> {
-    await this.#records.put(kind, key, settings);
-    this.#settingsAtMs = Number.NEGATIVE_INFINITY;
+  /** @param repository as {@link settings} */
+  async change(settings: QuotaSettings, repository?: RepositoryName): Promise<void> {
+    const { records } = this.#places;
+    await (repository === undefined
+      ? records.put(kind, key, settings)
+      : records.put(repositoryKind, repository, settings));
+    (repository === undefined ? this.#whole : this.#of(repository)).forgetSettings();
   }
 
-  /** The same bytes. @throws {RegistryError} DENIED once the registry is full */
-  async *bounded(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  /** The same bytes. @throws {RegistryError} DENIED once the registry or the repository is full */
+  async *bounded(repository: RepositoryName, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const ofRepository = this.#of(repository);
     for await (const piece of source) {
-      await this.#take(piece.byteLength);
+      await ofRepository.take(piece.byteLength);
+      await this.#whole.take(piece.byteLength);
       yield piece;
     }
   }
 
+  /** Bytes that are stored already and come into a repository. @throws {RegistryError} DENIED once it is full */
+  async admit(repository: RepositoryName, bytes: number): Promise<void> {
+    await this.#of(repository).take(bytes);
+  }
+
   /** A sentence for whoever pushes, when little is left. */
-  async remark(): Promise<string | undefined> {
-    const { maxBytes, warnPercent } = await this.#current();
-    if (maxBytes === undefined) return undefined;
-    await this.#sumUnlessYoungerThan(this.#config.freshMs);
-    const percent = Math.floor((100 * this.#usedBytes) / Math.max(1, maxBytes));
-    if (percent < warnPercent) return undefined;
-    return `the registry holds ${percent} % of its quota of ${maxBytes} bytes; pushes beyond it are refused`;
+  async remark(repository: RepositoryName): Promise<string | undefined> {
+    for (const [who, allowance] of [
+      ["the registry", this.#whole],
+      [repository, this.#of(repository)],
+    ] as const) {
+      const warning = await allowance.warning();
+      if (warning === undefined) continue;
+      const { maxBytes, percent } = warning;
+      return `${who} holds ${percent} % of its quota of ${maxBytes} bytes; pushes beyond it are refused`;
+    }
+    return undefined;
   }
 
   /** Something was removed: what is stored is summed anew when it counts next. */
   forgetSum(): void {
-    this.#summedAtMs = Number.NEGATIVE_INFINITY;
+    this.#whole.forgetSum();
+    for (const allowance of this.#ofRepositories.values()) allowance.forgetSum();
   }
 
-  async #take(bytes: number): Promise<void> {
-    const { maxBytes } = await this.#current();
-    if (maxBytes === undefined) return;
-    await this.#sumUnlessYoungerThan(this.#config.freshMs);
-    if (this.#usedBytes + bytes > maxBytes) await this.#sumUnlessYoungerThan(this.#config.minFreshMs);
-    if (this.#usedBytes + bytes > maxBytes) {
-      throw new RegistryError(
-        "DENIED",
-        `the registry's quota of ${maxBytes} bytes is used up: delete images and run \`sluice registry gc\`, or have it raised (\`sluice usage quota\`)`,
-        { maxBytes, usedBytes: this.#usedBytes },
-      );
-    }
-    this.#usedBytes += bytes;
+  #of(repository: RepositoryName): Allowance {
+    const known = this.#ofRepositories.get(repository);
+    if (known !== undefined) return known;
+    const allowance = new Allowance(
+      {
+        settings: () => this.settings(repository),
+        sum: () => this.#heldBytes(repository),
+        refusal: (maxBytes, usedBytes) => repositoryFull(repository, maxBytes, usedBytes),
+      },
+      this.#config,
+    );
+    this.#ofRepositories.set(repository, allowance);
+    return allowance;
   }
 
-  async #current(): Promise<QuotaSettings> {
-    const nowMs = performance.now();
-    if (nowMs - this.#settingsAtMs > this.#config.minFreshMs) {
-      this.#settingsAtMs = nowMs;
-      this.#settings = await this.settings();
-    }
-    return this.#settings;
+  async #storedBytes(): Promise<number> {
+    let bytes = 0;
+    for await (const { sizeBytes } of this.#places.blobs.list()) bytes += sizeBytes;
+    return bytes;
   }
 
-  async #sumUnlessYoungerThan(ageMs: number): Promise<void> {
-    if (performance.now() - this.#summedAtMs <= ageMs) return;
-    this.#summing ??= this.#sum().finally(() => {
-      this.#summing = undefined;
-    });
-    await this.#summing;
-  }
-
-  async #sum(): Promise<void> {
-    const startedAtMs = performance.now();
-    let usedBytes = 0;
-    for await (const { sizeBytes } of this.#blobs.list()) usedBytes += sizeBytes;
-    this.#usedBytes = usedBytes;
-    this.#summedAtMs = startedAtMs;
+  async #heldBytes(repository: RepositoryName): Promise<number> {
+    const { metadata, blobs } = this.#places;
+    const { originalBytes, streamingBytes, unusedBytes } = await usageOf(metadata, blobs, repository);
+    return originalBytes + streamingBytes + unusedBytes;
   }
 }
+
+const registryFull = (maxBytes: number, usedBytes: number): RegistryError =>
+  new RegistryError(
+    "DENIED",
+    `the registry's quota of ${maxBytes} bytes is used up: delete images and run \`sluice registry gc\`, or have it raised (\`sluice usage quota\`)`,
+    { maxBytes, usedBytes },
+  );
+
+const repositoryFull = (repository: string, maxBytes: number, usedBytes: number): RegistryError =>
+  new RegistryError(
+    "DENIED",
+    `the quota of ${repository}, ${maxBytes} bytes, is used up: delete images of it and run \`sluice registry gc\`, or have it raised (\`sluice usage quota --repository ${repository}\`)`,
+    { repository, maxBytes, usedBytes },
+  );

@@ -31,7 +31,8 @@ export async function measureUsage(metadata: MetadataStore, blobs: BlobStore, op
   return { storedBytes, repositories };
 }
 
-async function usageOf(
+/** Of one repository. */
+export async function usageOf(
   metadata: MetadataStore,
   blobs: BlobStore,
   repository: RepositoryName,

@@ -95,7 +95,8 @@ export class Uploads {
    */
   async append(id: string, offset: number, source: AsyncIterable<Uint8Array>): Promise<number> {
     try {
-      const limited = this.#bounded(source, offset);
+      const repository = (await this.#metadata.repositoryOfUpload(id)) as RepositoryName | undefined; // of a start
+      const limited = this.#bounded(repository, source, offset);
       return await refusing(id, () => this.#store.append(id, offset, limited));
     } catch (error) {
       if (error instanceof RegistryError && error.code === "SIZE_INVALID") await refusing(id, () => this.#forget(id));
@@ -144,7 +145,7 @@ export class Uploads {
   async push(repository: RepositoryName, digest: ContentDigest, source: AsyncIterable<Uint8Array>): Promise<void> {
     const id = await this.#create(repository);
     try {
-      await this.#store.append(id, 0, this.#bounded(source, 0));
+      await this.#store.append(id, 0, this.#bounded(repository, source, 0));
       await refusing(id, () => this.#store.commit(id, { digest }));
     } catch (error) {
       await this.#store.abort(id);
@@ -194,9 +195,13 @@ export class Uploads {
     return expired;
   }
 
-  #bounded(source: AsyncIterable<Uint8Array>, takenBytes: number): AsyncIterable<Uint8Array> {
+  #bounded(
+    repository: RepositoryName | undefined,
+    source: AsyncIterable<Uint8Array>,
+    takenBytes: number,
+  ): AsyncIterable<Uint8Array> {
     const limited = bounded(source, takenBytes, this.#limits.maxBlobBytes);
-    return this.#quota?.bounded(limited) ?? limited;
+    return repository === undefined ? limited : (this.#quota?.bounded(repository, limited) ?? limited);
   }
 
   async #create(repository: RepositoryName): Promise<string> {

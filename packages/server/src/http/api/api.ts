@@ -49,7 +49,7 @@ export async function addApi(app: FastifyInstance, places: RegistryPlaces): Prom
     addUpstreamRoutes(api, places, loggedIn);
     addWebhookRoutes(api, places, admin);
     addEventRoutes(api, places.activities, admin);
-    addQuotaRoutes(api, places.quota, admin);
+    addQuotaRoutes(api, places, admin);
     addDeletedRoutes(api, places, { admin, loggedIn });
   };
   await app.register(routes, { prefix: "/api/v1" });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { collectGarbage, defaultGraceMs } from "../../garbage/collect-garbage.js";
 import { measureUsage } from "../../garbage/usage.js";
 import { RegistryError } from "../../registry/registry-error.js";
+import { parseRepositoryName } from "../../registry/repository-name.js";
 import type { RegistryPlaces } from "../places.js";
 import { type Authorize, addApiRoute } from "./api-route.js";
 import { quotaSettings, shownQuota } from "./quota-routes.js";
@@ -31,12 +32,21 @@ export function addStorageRoutes(
             streamingBytes: bytes,
             unusedBytes: bytes,
             manifests: bytes,
+            maxBytes: bytes.nullable().describe("Its quota; null: none of its own."),
           }),
         ),
       }),
       run: async ({ signal }) => {
         const { storedBytes, repositories } = await measureUsage(metadata, blobs, { signal });
-        return { storedBytes, quota: shownQuota(await quota.settings()), repositories: [...repositories] };
+        const limited = repositories.map(async (usage) => {
+          const { maxBytes } = await quota.settings(parseRepositoryName(usage.repository));
+          return { ...usage, maxBytes: maxBytes ?? null };
+        });
+        return {
+          storedBytes,
+          quota: shownQuota(await quota.settings()),
+          repositories: await Promise.all(limited),
+        };
       },
     },
     authorize,

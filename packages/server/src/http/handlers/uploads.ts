@@ -61,7 +61,7 @@ export async function cancelUpload(places: RegistryPlaces, repository: Repositor
 
 /** @returns the digest of the blob that is in the repository now; if undefined, the client uploads it as usual */
 async function mountBlob(
-  { metadata, blobs }: RegistryPlaces,
+  { metadata, blobs, quota }: RegistryPlaces,
   repository: RepositoryName,
   { query, permissions }: RegistryRequest,
 ): Promise<ContentDigest | undefined> {
@@ -70,7 +70,9 @@ async function mountBlob(
   if (digest === null || from === null || !isContentDigest(digest)) return undefined;
   const source = parseRepositoryName(from);
   if (!permissions.may(source, "content/read")) return undefined; // as if it were not there
-  if (!(await metadata.hasBlob(source, digest)) || !(await blobs.has(digest))) return undefined;
+  const sizeBytes = (await metadata.hasBlob(source, digest)) ? await blobs.sizeOf(digest) : undefined;
+  if (sizeBytes === undefined) return undefined;
+  if (!(await metadata.hasBlob(repository, digest))) await quota.admit(repository, sizeBytes);
   await linkStoredBlob(metadata, blobs, repository, digest);
   return digest;
 }

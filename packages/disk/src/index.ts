@@ -40,7 +40,7 @@ export { InvalidFormatError } from "./invalid-format-error.js";
 export { compareForGrouping, groupingOrder } from "./layer/grouping.js";
 export * from "./layer/layer-index.js";
 export { LayerIndexBuilder, type NewLayerEntry } from "./layer/layer-index-builder.js";
-export { decodeLayerIndex, encodeLayerIndex, maxLayerIndexBytes } from "./layer/layer-index-codec.js";
+export { decodeLayerIndex, encodeLayerIndex, layerIndexBytes, maxLayerIndexBytes } from "./layer/layer-index-codec.js";
 export { maxNameBytes, maxPathBytes, pathFault } from "./layer/normal-path.js";
 export {
   encodeXattrs,

@@ -45,13 +45,18 @@ export function encodeLayerIndex(index: LayerIndex): Uint8Array {
   return compressFrame(bytes);
 }
 
-/** @throws {InvalidFormatError} when the payload is no index that keeps every rule of docs/format.md §2.4 */
-export function decodeLayerIndex(payload: Uint8Array): LayerIndex {
+/** What {@link decodeLayerIndex} takes for the payload. Bytes. @throws {InvalidFormatError} when it is too much, or the payload does not say */
+export function layerIndexBytes(payload: Uint8Array): number {
   const declared = declaredContentBytes(payload, part);
   if (declared > maxLayerIndexBytes || declared < headerBytes) {
     throw new InvalidFormatError(part, "size", `${headerBytes} to ${maxLayerIndexBytes} bytes`, declared);
   }
-  const bytes = decompressFrame(payload, declared, part);
+  return declared;
+}
+
+/** @throws {InvalidFormatError} when the payload is no index that keeps every rule of docs/format.md §2.4 */
+export function decodeLayerIndex(payload: Uint8Array): LayerIndex {
+  const bytes = decompressFrame(payload, layerIndexBytes(payload), part);
   const index = readColumns(bytes);
   checkLayerIndex(index);
   return index;

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import {
   blobKind,
   DiskRegions,
-  decodeLayerIndex,
   encodeBlobTail,
   footerDigest,
   footerOf,
@@ -15,7 +14,7 @@ import {
 import type { ArtifactBlob } from "@sluice/disk/artifact";
 import { blockSizeBytes, compressFrameInto, metadataChunkBlocks } from "@sluice/disk/chunks";
 import { sha256Of } from "@sluice/oci";
-import { readKeptIndex } from "./layer-indexes.js";
+import { readKeptIndexes } from "./kept-indexes.js";
 
 /** Room for the frame of any chunk of metadata, whatever zstd makes of it. Bytes. */
 const frameRoomBytes = metadataChunkBlocks * blockSizeBytes * 2;
@@ -36,8 +35,7 @@ export interface MergedMetadata {
 
 /** Merges the layers, lowest first, and lays out the metadata of their tree. For a thread of its own. docs/format.md §3 */
 export async function mergeKeptLayers(layers: readonly KeptLayer[]): Promise<MergedMetadata> {
-  const indexes = [];
-  for (const { blob, path } of layers) indexes.push(decodeLayerIndex(await readKeptIndex(path, blob)));
+  const indexes = await readKeptIndexes(layers);
   const plan = planErofs(mergeLayers(indexes));
   const regions = new DiskRegions();
   regions.place("metadata", plan.blocks);

@@ -4,9 +4,12 @@ import type { PieceMemory } from "@sluice/store";
 const smallBytes = 64 * 1024;
 /** Large enough that calls cost nothing beside copying. Bytes. */
 const largeBytes = 512 * 1024;
+/** Of them at once, over all answers: two for each of 32 fast clients. What many clients hold who were fast and stand still is bounded by it. */
+const mostLarge = 64;
 /** Kept for the next answers, of each size. Bytes. */
 const keptBytes = 16 * 1024 * 1024;
 
+let largeLent = 0;
 const kept: Readonly<Record<"small" | "large", Buffer[]>> = { small: [], large: [] };
 
 /**
@@ -18,7 +21,8 @@ export class LentPieces implements PieceMemory {
   isFast = false;
 
   take(wantedBytes: number): Buffer {
-    const isLarge = this.isFast && wantedBytes > smallBytes;
+    const isLarge = this.isFast && wantedBytes > smallBytes && largeLent < mostLarge;
+    if (isLarge) largeLent++;
     const buffer =
       (isLarge ? kept.large : kept.small).pop() ?? Buffer.allocUnsafeSlow(isLarge ? largeBytes : smallBytes);
     this.#lent.set(buffer.buffer, buffer);
@@ -30,7 +34,14 @@ export class LentPieces implements PieceMemory {
     const buffer = this.#lent.get(piece.buffer);
     if (buffer === undefined) return;
     this.#lent.delete(piece.buffer);
+    if (buffer.length === largeBytes) largeLent--;
     const place = buffer.length === largeBytes ? kept.large : kept.small;
     if (place.length * buffer.length < keptBytes) place.push(buffer);
+  }
+
+  /** Forgets what was not given back: a socket may still look at it. */
+  forget(): void {
+    for (const buffer of this.#lent.values()) if (buffer.length === largeBytes) largeLent--;
+    this.#lent.clear();
   }
 }

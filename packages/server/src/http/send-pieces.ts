@@ -36,6 +36,7 @@ export async function sendPieces(
     response.destroy();
   } finally {
     await pieces.return?.();
+    memory.forget();
   }
 }
 

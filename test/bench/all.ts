@@ -38,6 +38,8 @@ async function allParts(): Promise<Readonly<Record<string, Part>>> {
     "fuse-read": ["fuse-read"],
     "chunk-store": ["chunk-store"],
     micro: ["micro"],
+    registry: ["registry"],
+    "registry-memory": ["registry-memory"],
     ...Object.fromEntries([...starts, ...pods]),
   };
 }

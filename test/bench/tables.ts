@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 import { type Machine, rounded } from "./figures.js";
 import { type Micro, microTables } from "./micro-tables.js";
 import { readImageParts, readPart } from "./parts.js";
+import { type RegistryFigures, type RegistryMemory, registrySection } from "./registry-tables.js";
+import { table } from "./table.js";
 
 type Figures = Readonly<Record<string, unknown>>;
 interface Pair {
@@ -34,6 +36,7 @@ export async function main([directory = ".bench"]: readonly string[]): Promise<v
     readTable(reads),
     microSection(micro),
     startTable(start.link, start.images),
+    registrySection(await read<RegistryFigures>("registry"), await read<RegistryMemory>("registry-memory")),
   ];
   const target = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
   await writeFile(target, `${text.join("\n\n")}\n`);
@@ -43,9 +46,6 @@ function there<T>(name: string, part: T | undefined): T {
   if (part === undefined) throw new Error(`${name} was not measured: node test/bench/run.js all`);
   return part;
 }
-
-const table = (head: readonly string[], rows: readonly (readonly unknown[])[]): string =>
-  [head, head.map((_, i) => (i === 0 ? "---" : "--:")), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
 const heading = ({ commit, machine }: Machine): string => `# Benchmarks
 

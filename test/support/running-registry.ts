@@ -71,7 +71,7 @@ async function serve(root: string, config: string, env: Readonly<Record<string, 
     if (text.endsWith("}\n")) break;
   }
   const { url } = JSON.parse(text) as { url: string }; // by contract
-  return { child, host: url.replace("http://", "") };
+  return { child, host: url.replace(/^https?:\/\//, "") };
 }
 
 async function stopped(child: ReturnType<typeof spawn>, signal: NodeJS.Signals): Promise<number | string> {

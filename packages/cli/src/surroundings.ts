@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly isRoot: boolean;
   /** Calls back at each SIGINT or SIGTERM until the returned function is called. */
   readonly onInterrupt: (interrupted: (signal: "SIGINT" | "SIGTERM") => void) => () => void;
+  /** Calls back at each SIGHUP, which else ends the process, until what is returned is disposed of. */
+  readonly onReload: (reload: () => void) => Disposable;
   /** Ends the process at once, whatever still runs. */
   readonly forceExit: (code: number) => void;
 }
@@ -33,6 +35,10 @@ export function surroundingsOfProcess(): Surroundings {
       const onTerm = (): void => interrupted("SIGTERM");
       process.on("SIGINT", onInt).on("SIGTERM", onTerm);
       return () => process.off("SIGINT", onInt).off("SIGTERM", onTerm);
+    },
+    onReload: (reload) => {
+      process.on("SIGHUP", reload);
+      return { [Symbol.dispose]: () => void process.off("SIGHUP", reload) };
     },
     forceExit: (code) => process.exit(code),
   };

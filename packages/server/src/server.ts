@@ -47,6 +47,8 @@ export interface ServerOptions {
   readonly publicUrl?: string | undefined;
   /** Let imports and webhooks reach private addresses, and this machine. Default: while only this machine can reach the registry. */
   readonly allowPrivate?: boolean | undefined;
+  /** Write a line into the log for each request. Default: none. */
+  readonly accessLog?: boolean | undefined;
   /** Told of every push and deletion. */
   readonly onEvent?: EventListener | undefined;
   /** Other registries, whose images are converted where they are. Each process of a registry is told the same. */
@@ -65,6 +67,8 @@ export interface ServerOptions {
 export interface RegistryServer extends AsyncDisposable {
   /** `http://HOST:PORT`, with the port that was picked. */
   readonly url: string;
+  /** Uses the certificate and key that are in their files now; connections that are open keep theirs. Without TLS: nothing. */
+  reload(): Promise<void>;
   /** Lets what is in flight end, then stops. Again: nothing. */
   close(): Promise<void>;
 }
@@ -114,6 +118,7 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
     const app = await createApp(places, new ServerMetrics(() => places.uploads.count()), log, {
       tls,
       connections: options.connections,
+      accessLog: options.accessLog,
     });
     opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
     opened.add(places.imports);
@@ -125,7 +130,8 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
     if (options.streaming !== false) places.watch.start(options.upstreamPollMs ?? defaultUpstreamPollMs);
     log.info({ url, root: options.root }, "registry listens");
     if (!isLoopback(host)) warnOfExposure({ url, isOpen, isPlain: tls === undefined }, log);
-    return { url, close: () => opened.close(), [Symbol.asyncDispose]: () => opened.close() };
+    const close = (): Promise<void> => opened.close();
+    return { url, reload: async () => await tls?.look(), close, [Symbol.asyncDispose]: close };
   } catch (error) {
     await opened.close();
     throw error;

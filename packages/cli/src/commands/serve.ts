@@ -12,6 +12,7 @@ interface ServeOptions {
   readonly listen?: string;
   readonly anonymous?: "none" | "read";
   readonly allowOpen?: boolean;
+  readonly accessLog?: boolean;
   readonly publicUrl?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -35,8 +36,9 @@ export function serveCommand(run: Runner): Command {
       ).choices(["none", "read"]),
     )
     .option("--allow-open", "serve everybody everything beyond this machine, too, while there are no accounts")
+    .option("--access-log", "a line in the log for each request, as JSON")
     .option("--public-url <url>", "as clients reach the registry when something stands in front of it")
-    .option("--tls-cert <file>", "PEM; read again when it changes")
+    .option("--tls-cert <file>", "PEM; read again when it changes, at once at SIGHUP")
     .option("--tls-key <file>", "PEM")
     .option(
       "--conversions <n>",
@@ -75,6 +77,7 @@ async function serve(context: Context, options: ServeOptions): Promise<void> {
     anonymous: options.anonymous ?? (configured("anonymous") === "read" ? "read" : "none"),
     allowOpen: options.allowOpen ?? booleanAt(context, ["allowOpen"]),
     allowPrivate: booleanAt(context, ["outgoing", "allowPrivate"]),
+    accessLog: options.accessLog ?? booleanAt(context, ["accessLog"]),
     publicUrl: options.publicUrl ?? configured("publicUrl"),
     shared: sharedStorage(context),
     ...(await upstreamSettings(context, options.upstream, options.upstreamPoll)),
@@ -82,6 +85,7 @@ async function serve(context: Context, options: ServeOptions): Promise<void> {
     conversions: conversionsConfig(options.conversions ?? numberAt(context, ["conversions"])),
     ...(certificate !== undefined && key !== undefined && { tls: { certificate, key } }),
   });
+  using _reload = context.surroundings.onReload(() => void server.reload());
   context.output.result({ url: server.url }, ({ url }) => url);
   await untilStopped(context.signal);
 }

@@ -22,6 +22,8 @@ const ownKeys = {
       anonymous: z.enum(["none", "read"]).optional(),
       /** Serve everybody everything beyond this machine while there are no accounts. */
       allowOpen: z.boolean().optional(),
+      /** Write a line into the log for each request. Default: false. */
+      accessLog: z.boolean().optional(),
       outgoing: z
         .strictObject({
           /** Let imports and webhooks reach private addresses, and this machine. Default: while `listen` is a loopback address. */

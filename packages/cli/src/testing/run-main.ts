@@ -66,6 +66,7 @@ export async function createTestWorld(
         listeners.add(interrupted);
         return () => listeners.delete(interrupted);
       },
+      onReload: () => ({ [Symbol.dispose]: () => undefined }),
       forceExit: (code) => forcedExits.push(code),
     },
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { may, type Principal } from "../access/principal.js";
 import { actionOf } from "../access/route-action.js";
 import { RegistryError } from "../registry/registry-error.js";
+import { addAccessLog, noteAccount } from "./access-log.js";
 import type { RegistryRequest } from "./answer.js";
 import { addApi } from "./api/api.js";
 import { callerOf } from "./caller.js";
@@ -16,6 +17,7 @@ import {
 } from "./connections.js";
 import { dispatch } from "./dispatch.js";
 import { errorAnswer, isFault } from "./error-answer.js";
+import { addHealth } from "./health.js";
 import type { ServerMetrics } from "./metrics.js";
 import { addPage } from "./page.js";
 import type { RegistryPlaces } from "./places.js";
@@ -43,6 +45,8 @@ interface AppOptions {
   /** Default: plain HTTP. */
   readonly tls?: Tls | undefined;
   readonly connections?: Partial<ConnectionLimits> | undefined;
+  /** A line in the log for each request. */
+  readonly accessLog?: boolean | undefined;
 }
 
 /** The HTTP face of the registry: reads the path, dispatches, sends the answer, counts. */
@@ -50,7 +54,7 @@ export async function createApp(
   places: RegistryPlaces,
   metrics: ServerMetrics,
   log: Logger,
-  { tls, connections }: AppOptions = {},
+  { tls, connections, accessLog }: AppOptions = {},
 ): Promise<App> {
   const limits = await connectionLimits(connections);
   const server = { headersTimeout: limits.headMs, connectionsCheckingInterval: checkIntervalMs(limits) };
@@ -73,6 +77,7 @@ export async function createApp(
     sendError(new RegistryError("NAME_UNKNOWN", "no such path; the registry is below /v2/"), request, reply, log),
   );
   boundConnections(app.server, limits, log);
+  if (accessLog === true) addAccessLog(app, log);
   app.addHook("onRequest", async (request) => {
     watchBody(request.raw, limits);
     // No name, tag, digest or id has one, and PostgreSQL fails where it is asked for one.
@@ -111,6 +116,7 @@ export async function createApp(
     await admitted(places, { kind: "base" }, request);
     return await sendAnswer(reply, { status: 200, body: "{}" }, log);
   });
+  const health = addHealth(app, places, log);
   addTokenRoute(app, places);
   await addApi(app, places);
   await addPage(app);
@@ -122,6 +128,7 @@ export async function createApp(
       return typeof address === "object" && address !== null ? address.port : port;
     },
     close: async (graceMs) => {
+      health.stopping();
       const cut = setTimeout(() => app.server.closeAllConnections(), graceMs);
       // One whose answer has just gone may not count as idle yet when closing begins.
       const sweep = setInterval(() => app.server.closeIdleConnections(), sweepIdleMs);
@@ -153,6 +160,7 @@ function partedUrl(url: string): { readonly path: string; readonly query: URLSea
 async function admitted(places: RegistryPlaces, route: Route, request: FastifyRequest): Promise<Principal> {
   const caller = callerOf(request, places.publicUrl);
   const principal = await places.gatekeeper.principalOf(caller);
+  noteAccount(request, principal.name);
   if (route.kind === "base") places.gatekeeper.demandLogin(principal, caller);
   else if (route.kind !== "catalog") {
     places.gatekeeper.demand(principal, caller, route.repository, actionOf(route, request.method));

@@ -30,7 +30,7 @@ export class Tls implements AsyncDisposable {
     this.#pair = pair;
     this.#seen = seen;
     this.#log = log;
-    this.#timer = setInterval(() => void this.#look(), intervalMs);
+    this.#timer = setInterval(() => void this.look(), intervalMs);
     this.#timer.unref();
   }
 
@@ -52,8 +52,8 @@ export class Tls implements AsyncDisposable {
     clearInterval(this.#timer);
   }
 
-  /** A pair that does not fit together, because one file is new and the other not yet, is looked at again the next time. */
-  async #look(): Promise<void> {
+  /** Uses the files if they changed. A pair that does not fit together, because one file is new and the other not yet, is looked at again the next time. */
+  async look(): Promise<void> {
     try {
       const seen = await stateOf(this.#files);
       if (seen === this.#seen) return;

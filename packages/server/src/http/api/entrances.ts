@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { Caller } from "../../access/gatekeeper.js";
 import type { Principal } from "../../access/principal.js";
+import { noteAccount } from "../access-log.js";
 import { callerOf } from "../caller.js";
 import type { RegistryPlaces } from "../places.js";
 import type { ApiCaller, Authorize } from "./api-route.js";
@@ -26,6 +27,7 @@ export function entrances({ gatekeeper, publicUrl }: Pick<RegistryPlaces, "gatek
       const principal = await gatekeeper.principalOf(sender);
       demand(principal, sender);
       names.set(request, principal.name);
+      noteAccount(request, principal.name);
       return {
         principal,
         demand: (repository, action) => gatekeeper.demand(principal, sender, repository, action),

@@ -79,5 +79,8 @@ it("AS9, AS12: takes a file of more than 30 GB in an image, reads its end, and s
   expect(JSON.parse(await node.must("convert", image, "-o", "json"))).toMatchObject({ warnings });
   expect(JSON.parse(await node.must("inspect", image, "-o", "json"))).toMatchObject({ warnings });
   const mountpoint = await node.mount({ reference: image, sums: new Map() }, "huge-mount");
+  const { disk } = JSON.parse(await node.must("inspect", image, "-o", "json")) as { disk: { digest: string } };
+  const { mounts } = JSON.parse(await node.must("mounts", "-o", "json")) as { mounts: { disk: { digest: string } }[] };
+  expect(mounts.map((mount) => mount.disk.digest)).toEqual([disk.digest]);
   expect(await output("tail", ["-c", "10", join(mountpoint, "huge")])).toBe("\0\0\0the end");
 });

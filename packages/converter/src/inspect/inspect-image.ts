@@ -55,7 +55,8 @@ export interface Inspection {
     readonly formatVersion: string;
     readonly sizeBytes: number;
   };
-  readonly disk: { readonly digest: Digest; readonly sizeBytes: number; readonly chunks: number };
+  /** Named by the artifact, as `mount` and `mounts` name it; `toc` says what is where on it. */
+  readonly disk: { readonly digest: Digest; readonly toc: Digest; readonly sizeBytes: number; readonly chunks: number };
   readonly blobs: readonly InspectedBlob[];
   readonly files: InspectedFiles;
   /** Null without a startup blob. */
@@ -79,7 +80,12 @@ export async function inspectImage(place: ImagePlace, options: InspectOptions = 
       formatVersion: artifactFormatVersion,
       sizeBytes: artifact.sizeBytes,
     },
-    disk: { digest: artifact.toc.digest, sizeBytes: toc.diskBlocks * blockSizeBytes, chunks: toc.chunks.count },
+    disk: {
+      digest: artifact.digest,
+      toc: artifact.toc.digest,
+      sizeBytes: toc.diskBlocks * blockSizeBytes,
+      chunks: toc.chunks.count,
+    },
     blobs: [...blobs, ...layerBlobs],
     files: countFiles(tree),
     startup: artifact.startup === undefined ? null : inspectedStartup(artifact.startup, artifact.recordings, toc),

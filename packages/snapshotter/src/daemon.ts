@@ -49,6 +49,8 @@ export interface DaemonOptions {
   readonly log: Logger;
   /** The process that keeps the FUSE connection when this one dies. Without one, the mounts end with this process. */
   readonly keeper?: AttachedKeeper | undefined;
+  /** Ends a start that has taken over no mounts. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A daemon that serves its data root. */
@@ -62,13 +64,20 @@ export interface Daemon {
 
 /** Closes what was opened, the last first, whatever fails on the way. */
 class Opened {
+  readonly #signal: AbortSignal | undefined;
   readonly #closes: (readonly [what: string, close: () => unknown])[] = [];
 
   /** Whether mounts of an earlier daemon live on in this one. */
   hasTakenOver = false;
 
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+  }
+
+  /** @throws the signal's reason, and `thing` is closed with the others */
   add<T>(what: string, thing: T, close: (thing: T) => unknown): T {
     this.#closes.push([what, () => close(thing)]);
+    if (!this.hasTakenOver) this.#signal?.throwIfAborted();
     return thing;
   }
 
@@ -87,10 +96,10 @@ class Opened {
  * Composes a daemon and starts it: what an earlier one left when it was killed is cleared, its mounts come back, the control socket answers.
  * Everything a daemon is made of is put together here and nowhere else.
  *
- * @throws {DaemonRunningError} {UnknownTrustPolicyError} {MetricsListenError} {UnsafeFolderError}
+ * @throws {DaemonRunningError} {UnknownTrustPolicyError} {MetricsListenError} {UnsafeFolderError} the signal's reason
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const opened = new Opened();
+  const opened = new Opened(options.signal);
   try {
     return await compose(options, opened);
   } catch (error) {

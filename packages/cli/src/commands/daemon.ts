@@ -1,6 +1,7 @@
 import type { DaemonStatus, StopResult } from "@sluice/snapshotter/client";
 import { Command } from "commander";
 import type { Context } from "../context.js";
+import { exitCodes } from "../exit-codes.js";
 import { daemonClient, daemonEntry, startedDaemon } from "../node/node-daemon.js";
 import { bytes, duration } from "../output/quantities.js";
 import { facts } from "../output/table.js";
@@ -46,7 +47,8 @@ export function daemonCommand(run: Runner): Command {
 /** What a person starts is the keeper; the keeper starts the daemon. */
 async function runInForeground(context: Context): Promise<number> {
   const { keepDaemon, keeperVariable } = await import("@sluice/snapshotter/client");
-  const { surroundings, settings } = context;
+  const { surroundings, settings, signal } = context;
+  if (signal.aborted) return exitCodes.done; // told to stop while this program was loaded
   context.releaseInterrupts(); // keeper and daemon stop by them in their own way
   if (surroundings.environment[keeperVariable] !== undefined) {
     const { serveNode } = await import("../daemon-process.js"); // a keeper of an earlier version starts it so

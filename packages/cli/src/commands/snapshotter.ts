@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import type { Context } from "../context.js";
+import { exitCodes } from "../exit-codes.js";
 import { daemonEntry } from "../node/node-daemon.js";
 import { versionOfProgram } from "../program-version.js";
 import { examples, type Runner } from "../verb.js";
@@ -22,7 +23,8 @@ export function snapshotterCommand(run: Runner): Command {
 /** The keeper hands its environment to each daemon that it starts, so that the next one serves the socket too. */
 async function serve(context: Context, { address }: SnapshotterFlags): Promise<number> {
   const { keepService } = await import("@sluice/snapshotter/client");
-  const { surroundings, settings } = context;
+  const { surroundings, settings, signal } = context;
+  if (signal.aborted) return exitCodes.done; // told to stop while this program was loaded
   context.releaseInterrupts(); // keeper and daemon stop by them in their own way
   return await keepService(settings.root, {
     entry: daemonEntry(context, settings.root),

@@ -69,6 +69,25 @@ describe("a keeper", () => {
     await expect.poll(() => existsSync(join(folder, "went-on")), { timeout: 10_000 }).toBe(true);
   });
 
+  it.each(["leave", "stop"] as const)(
+    "ends with 0, and its daemon, at SIGTERM before one served: %s",
+    async (onTerm) => {
+      const keeping = runKeeper(plan(`touch '${folder}/heard'; exec sleep 60`, { onTerm }));
+      await expect.poll(() => existsSync(join(folder, "heard")), { timeout: 10_000 }).toBe(true);
+      process.kill(process.pid, "SIGTERM");
+      expect(await keeping).toBe(0);
+      expect(await lives()).toHaveLength(1);
+    },
+  );
+
+  it("leaves a daemon that serves just when it is told to stop because none did", async () => {
+    const script = `trap 'echo serving >&3' TERM; touch '${folder}/heard'; while [ -e '${folder}/lives' ]; do sleep 0.05; done`;
+    const keeping = runKeeper(plan(script, { onTerm: "leave" }));
+    await expect.poll(() => existsSync(join(folder, "heard")), { timeout: 10_000 }).toBe(true);
+    process.kill(process.pid, "SIGTERM");
+    expect(await keeping).toBe(0);
+  });
+
   it("leaves only a daemon that serves: the next one needs its descriptors", async () => {
     const waits = `while ! [ -e '${folder}/told' ]; do sleep 0.05; done`;
     const second = `touch '${folder}/2'; ${waits}; echo serving >&3; cat <&3`;

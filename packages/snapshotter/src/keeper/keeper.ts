@@ -14,7 +14,7 @@ const maxBadStarts = 2;
  * is passed on, and SIGTERM, unless the plan says that it ends the keeper alone; SIGHUP replaces the daemon by one of the command that was left for it, without taking any mount away.
  *
  * @param env of the daemon
- * @returns the exit code: the daemon's own, 1 when none lives long enough to serve
+ * @returns the exit code: the daemon's own, 1 when none lives long enough to serve, 0 when it is told to stop before one did
  */
 export async function runKeeper(plan: KeeperPlan, env: NodeJS.ProcessEnv = process.env): Promise<number> {
   makeUnlikelyVictim();
@@ -43,7 +43,7 @@ class Keeper {
   /** The last one whose daemon served. */
   #goodCommand: readonly string[];
   #badStarts = 0;
-  #stopping = false;
+  readonly #stopping = new AbortController();
   #everServed: boolean;
   #leaving = false;
   #leave: () => void = () => undefined;
@@ -86,24 +86,23 @@ class Keeper {
       say("warn", `the daemon, process ${this.#daemon.pid}, ended (${end.how}); the next one takes over`);
       if (end.word === "spoiled") this.#renewDevices();
       this.#chooseCommand(end);
-      await sleep(next.afterMs);
-      if (this.#stopping) return 1;
+      const { signal } = this.#stopping;
+      await sleep(next.afterMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return this.#codeWithoutOne();
       this.#daemon = this.#start();
     }
   }
 
   /** A daemon that does not serve holds nothing yet, or needs our descriptors: the next one that does is left. */
   terminate(): void {
-    if (this.#plan.onTerm !== "leave" || !this.#everServed) {
-      this.stop("SIGTERM");
-      return;
-    }
-    this.#leaving = true;
-    if (this.#daemon?.isServing) this.#leave();
+    const isLeft = this.#plan.onTerm === "leave";
+    this.#leaving = isLeft;
+    if (isLeft && this.#daemon?.isServing) this.#leave();
+    if (!isLeft || !this.#everServed) this.stop("SIGTERM"); // one that serves all the same, told too late, is left
   }
 
   stop(signal: "SIGTERM" | "SIGINT"): void {
-    this.#stopping = true;
+    this.#stopping.abort();
     this.#daemon?.kill(signal);
   }
 
@@ -126,7 +125,12 @@ class Keeper {
     if (end.word === "ending") return end.exitCode ?? 0;
     // It could not begin at all, and says why: that is for whoever starts it to see.
     if (!this.#everServed && end.exitCode !== undefined && end.word === undefined) return end.exitCode;
-    return this.#stopping ? (end.exitCode ?? 1) : undefined;
+    return this.#stopping.signal.aborted ? (end.exitCode ?? this.#codeWithoutOne()) : undefined;
+  }
+
+  /** Stopped, and no daemon says how that went. */
+  #codeWithoutOne(): number {
+    return this.#everServed ? 1 : 0;
   }
 
   #chooseCommand(end: DaemonEnd): void {

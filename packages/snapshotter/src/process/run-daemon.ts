@@ -1,23 +1,27 @@
-import { type DaemonOptions, startDaemon } from "../daemon.js";
+import { type Daemon, type DaemonOptions, startDaemon } from "../daemon.js";
 import { DaemonStoppingError } from "../mounts/daemon-stopping.js";
 import { MountsBusyError } from "../node-service.js";
 import type { Logger } from "../observe/log.js";
 
 /**
  * Runs a daemon in the foreground until it is stopped by its API, SIGTERM or SIGINT. A signal takes away every mount, those in use too; they come
- * back with the next start, as after a restart of the service. SIGTERM does nothing where the keeper leaves at it: containers stand on the mounts.
+ * back with the next start, as after a restart of the service. SIGTERM does nothing where the keeper leaves at it: containers stand on the mounts. A daemon that does not serve yet
+ * ends at once by either, unless it has taken mounts over: then it is stopped as soon as it serves.
  *
  * @returns the exit status: 1 when somebody used a mount that a signal took away
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { log } = options;
   process.on("uncaughtException", (error) => dieAtOnce(error, log)); // rejections that nobody handles come here, too
-  const daemon = await startDaemon(options).catch((error: unknown) => {
-    log.fatal({ err: error }, "daemon not started");
-    throw error;
-  });
+  const toldEarly = new AbortController();
+  let daemon: Daemon | undefined;
   let status = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
+    if (!daemon) {
+      log.info({ signal }, "told to stop before it serves");
+      toldEarly.abort(signal);
+      return;
+    }
     if (signal === "SIGTERM" && options.keeper?.onTerm === "leave") {
       log.warn("SIGTERM does not end what containers stand on: `sluice daemon stop` does");
       return;
@@ -38,8 +42,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   try {
+    daemon = await startDaemon({ ...options, signal: toldEarly.signal });
+    if (toldEarly.signal.aborted) onSignal(toldEarly.signal.reason);
     await daemon.stopped;
     return status;
+  } catch (error) {
+    if (toldEarly.signal.aborted && error === toldEarly.signal.reason) return 0;
+    if (!daemon) log.fatal({ err: error }, "daemon not started");
+    throw error;
   } finally {
     process.off("SIGTERM", onSignal);
     process.off("SIGINT", onSignal);

@@ -92,7 +92,7 @@ const lines: readonly Line[] = [
     name: "artifact: gone",
     fault: { kind: "status", status: 404 },
     on: artifactItself,
-    outcome: "IMAGE_NOT_FOUND",
+    outcome: "ARTIFACT_NOT_FOUND",
   },
   { name: "artifact: silence", fault: { kind: "stall" }, on: artifactItself, outcome: "REGISTRY_UNREACHABLE" },
   {
@@ -113,7 +113,7 @@ const lines: readonly Line[] = [
     change: tocApart,
     fault: { kind: "status", status: 404 },
     on: blob("toc"),
-    outcome: "IMAGE_NOT_FOUND",
+    outcome: "ARTIFACT_NOT_FOUND",
   },
   {
     name: "metadata: damaged",

@@ -98,6 +98,10 @@ describe("a daemon without mounts", () => {
     expect(await client.why({ reference: `${registry.host}/nothing:1` })).toMatchObject({
       reason: { code: "IMAGE_NOT_FOUND" },
     });
+    registry.faults.add({ fault: { kind: "stall" } });
+    expect(await client.why({ reference })).toMatchObject({
+      reason: { code: "REGISTRY_UNREACHABLE", message: expect.stringContaining("did not answer within 5000 ms") },
+    });
     await expect(client.why({ reference: "UPPER CASE" })).rejects.toMatchObject({ code: "INVALID_REFERENCE" });
     await expect(client.why({ reference: "oci:relative" })).rejects.toMatchObject({ code: "RELATIVE_LAYOUT" });
   });

@@ -30,6 +30,7 @@ import { addressOf, type NodeMounts } from "./mounts/node-mounts.js";
 import type { NodeCounts, NodeMetrics } from "./observe/metrics.js";
 import type { Recordings } from "./recording/recordings.js";
 import { NotStreamableError } from "./resolve/not-streamable.js";
+import { timeLimit } from "./snapshots/in-time.js";
 
 /** Mounts are in use, and the caller did not want them cut off. */
 export class MountsBusyError extends Error {
@@ -64,6 +65,9 @@ export interface NodeServiceParts {
   /** Everything is unmounted: end the process's work, once the answer is out. */
   readonly onStopped: () => void;
 }
+
+/** As long as a pull waits for the same. Milliseconds. */
+const maxWhyMs = 5000;
 
 /** What the daemon does for its callers, over its parts. */
 export class DaemonService implements NodeService {
@@ -112,7 +116,9 @@ export class DaemonService implements NodeService {
     const pulled = this.#parts.pulled(address.reference);
     const answer = { reference: address.reference, mountpoints, ...(pulled && { pulled }) };
     try {
-      const { image } = await images.find(addressOf(address), { signal });
+      using limit = timeLimit(`${address.reference}: the registry did not answer`, maxWhyMs);
+      const asked = { signal: AbortSignal.any([signal, limit.signal]) };
+      const { image } = await images.find(addressOf(address), asked);
       const digests = { source: image.source.digest, artifact: image.artifact.manifest.digest };
       await chooseDriver("auto", drivers);
       return { ...answer, ...digests, streamed: true, local: true };

@@ -1,6 +1,6 @@
 import { type Artifact, type ArtifactSource, findArtifact } from "@sluice/disk/artifact";
 import { type AbortOptions, type Digest, type ImageManifest, type Repository, sluiceMediaTypes } from "@sluice/oci";
-import { NotStreamableError } from "./not-streamable.js";
+import { NotStreamableError, notStreamableBecause } from "./not-streamable.js";
 import type { TrustPolicy } from "./trust.js";
 
 /** What is known of artifacts that are attached to an image. */
@@ -36,7 +36,13 @@ export async function findTrustedArtifact(
     accept,
   });
   if (artifact !== undefined) return artifact;
-  if (rejections.length > 0) throw rejections[0];
+  if (rejections.length > 0) {
+    throw notStreamableBecause(
+      rejections[0],
+      `artifact of ${repository.name}@${source.manifest.digest}`,
+      "ARTIFACT_NOT_FOUND",
+    );
+  }
   throw new NotStreamableError(
     "NO_ARTIFACT",
     `${repository.name}@${source.manifest.digest}: no ${sluiceMediaTypes.artifact} is attached to it`,

@@ -1,9 +1,12 @@
 import { InvalidArtifactError } from "@sluice/disk/artifact";
+import { isNotFound } from "@sluice/oci";
 
 /** Why an image is not streamed on this node, and what to do about it. `why` prints both; scripts and metrics go by the code. */
 const cures = {
   NO_ARTIFACT: "convert it: sluice convert REFERENCE",
   IMAGE_NOT_FOUND: "check the name, tag and registry of the reference",
+  ARTIFACT_NOT_FOUND:
+    "the registry lists an artifact that it does not have, or not whole: convert the image again: sluice convert --force REFERENCE",
   UNSUPPORTED_PLATFORM: "only linux/amd64 images are streamed; pull this one as usual",
   NO_SUPPORTED_PLATFORM_FOUND: "the index has no linux/amd64 image; pull it as usual on its own platform",
   UNSUPPORTED_MEDIATYPE: "only OCI and Docker schema 2 images are streamed; build or push it in one of these formats",
@@ -43,7 +46,6 @@ export const invalid = (message: string, options?: ErrorOptions): NotStreamableE
   new NotStreamableError("ARTIFACT_INVALID", message, options);
 
 const codeOfRegistryError: Readonly<Record<string, NotStreamableCode>> = {
-  NOT_FOUND: "IMAGE_NOT_FOUND",
   UNAUTHORIZED: "UNAUTHORIZED",
   DENIED: "UNAUTHORIZED",
   UNREACHABLE: "REGISTRY_UNREACHABLE",
@@ -56,11 +58,19 @@ const codeOfRegistryError: Readonly<Record<string, NotStreamableCode>> = {
   DIGEST_MISMATCH: "ARTIFACT_INVALID",
 };
 
-/** What a failed request to the repository of `what` means for streaming it. A fault of ours (no code) is rethrown as it is. */
-export function notStreamableBecause(error: unknown, what: string): NotStreamableError {
+/**
+ * What a failed request to the repository of `what` means for streaming it. A fault of ours (no code) is rethrown as it is.
+ *
+ * @param missing what it means when it was not found
+ */
+export function notStreamableBecause(
+  error: unknown,
+  what: string,
+  missing: "IMAGE_NOT_FOUND" | "ARTIFACT_NOT_FOUND" = "IMAGE_NOT_FOUND",
+): NotStreamableError {
   if (error instanceof NotStreamableError) return error;
   if (error instanceof InvalidArtifactError) return new NotStreamableError(error.code, error.message, { cause: error });
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") throw error;
-  const code = codeOfRegistryError[error.code] ?? "REGISTRY_ERROR";
+  const code = isNotFound(error) ? missing : (codeOfRegistryError[error.code] ?? "REGISTRY_ERROR");
   return new NotStreamableError(code, `${what}: ${error.message}`, { cause: error });
 }

@@ -2,6 +2,7 @@ import { encodeToc } from "@sluice/disk";
 import {
   createImageManifest,
   type Descriptor,
+  type ImageManifest,
   RegistryClient,
   type Repository,
   sha256Of,
@@ -230,6 +231,22 @@ describe("resolving an image", () => {
       cure: expect.stringContaining(code === "UNKNOWN_VERSION" ? "newer program" : "convert"),
     });
   });
+
+  it.each([
+    ["manifest", (artifact: ImageManifest) => artifact.digest],
+    ["TOC", (artifact: ImageManifest) => artifact.layers[0]?.digest ?? ""],
+  ] as const)(
+    "says that an artifact that is listed does not exist, also when only its %s does not",
+    async (_, gone) => {
+      const digest = gone(await pushArtifact(repository, await pushSource(repository, "1")));
+      registry.faults.add({ fault: { kind: "status", status: 404 }, when: ({ path }) => path.endsWith(digest) });
+      await expect(resolve()).rejects.toMatchObject({
+        code: "ARTIFACT_NOT_FOUND",
+        message: expect.stringContaining(digest),
+        cure: expect.stringContaining("convert"),
+      });
+    },
+  );
 
   it("refuses a TOC that claims more than any image needs, before it is fetched", async () => {
     const source = await pushSource(repository, "1");

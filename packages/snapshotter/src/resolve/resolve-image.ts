@@ -63,7 +63,11 @@ export async function resolveImage(
     if (known) return known;
     const what = `TOC of ${repository.name}@${artifact.digest}`;
     const readToc = async () => {
-      const tocBytes = await readSmallBlob(repository, artifact.toc, maxTocBlobBytes, what, options);
+      const tocBytes = await readSmallBlob(repository, artifact.toc, maxTocBlobBytes, what, options).catch(
+        (error: unknown) => {
+          throw notStreamableBecause(error, what, "ARTIFACT_NOT_FOUND");
+        },
+      );
       return { tocBytes, toc: decodeTocOf(artifact, tocBytes) };
     };
     const facts = { "artifact.digest": artifact.digest, "toc.bytes": artifact.toc.size };

@@ -208,7 +208,9 @@ export class StreamedImages implements StreamedLayers {
       );
       const indexes = inTime(`${reference}: the layer indexes did not come`, maxIndexesMs, async (signal) => {
         await prefixes.prepare(found, { signal }).catch((error: unknown) => {
-          throw signal.aborted ? signal.reason : notStreamableBecause(error, `layer indexes of ${reference}`);
+          throw signal.aborted
+            ? signal.reason
+            : notStreamableBecause(error, `layer indexes of ${reference}`, "ARTIFACT_NOT_FOUND");
         });
       });
       await Promise.all([indexes, this.#show(reference, found)]); // round trips that need not wait for each other

@@ -179,12 +179,7 @@ async function compose(
   const written = await sweepFolders(paths, new Set(left.map((record) => record.id)));
   if (written.length > 0) log.warn({ folders: written }, "kept: no mount is known for what was written there");
 
-  const prefixes = new PrefixImages({
-    paths,
-    diskStore,
-    openRepository,
-    merge: ((threads) => threads.merge.bind(threads))(new MergeThreads()),
-  });
+  const prefixes = new PrefixImages({ paths, diskStore, openRepository, threads: new MergeThreads() });
   let containerd: ContainerdSnapshots | undefined;
   const snapshotArtifacts = (): readonly Digest[] => containerd?.snapshots.artifacts() ?? [];
   const unneeded: UnneededImages = new UnneededImages({

@@ -12,7 +12,7 @@ const threadsThat = (does: string): MergeThreads =>
 
 describe("merging in threads", () => {
   it("gives what the thread made", async () => {
-    const threads = threadsThat("parentPort.postMessage({ bytes: new Uint8Array([workerData.length]) });");
+    const threads = threadsThat("parentPort.postMessage({ bytes: new Uint8Array([workerData.layers.length]) });");
     expect((await threads.merge([])).bytes).toEqual(Uint8Array.of(0));
   });
 
@@ -23,11 +23,19 @@ describe("merging in threads", () => {
     await expect(threads.merge([])).rejects.toThrow(/ended with code 3/);
   });
 
+  it("tells the thread whether to merge or only to prove that it can be done", async () => {
+    const threads = threadsThat(
+      "if (workerData.kind !== 'prove') throw new Error('merged'); parentPort.postMessage(1);",
+    );
+    await threads.prove([]);
+    await expect(threads.merge([])).rejects.toThrow("merged");
+  });
+
   it("runs one at a time", async () => {
     const shared = new Int32Array(new SharedArrayBuffer(8));
     const threads = threadsThat(`
       const [running, most] = [0, 1];
-      const counts = workerData[0].path;
+      const counts = workerData.layers[0].path;
       const now = Atomics.add(counts, running, 1) + 1;
       if (now > Atomics.load(counts, most)) Atomics.store(counts, most, now);
       Atomics.wait(counts, most, Atomics.load(counts, most), 20);

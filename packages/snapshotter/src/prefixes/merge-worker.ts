@@ -1,7 +1,13 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { type KeptLayer, mergeKeptLayers } from "./merge-layers-job.js";
+import { type MergeJob, mergeKeptLayers, proveKeptLayers } from "./merge-layers-job.js";
 
-// The entry of a thread that merges the layers of one image, and ends.
+// The entry of a thread that merges the layers of one image, or proves that they can be merged, and ends.
 
-const merged = await mergeKeptLayers(workerData as readonly KeptLayer[]); // MergeThreads gives nothing else
-parentPort?.postMessage(merged, [merged.bytes.buffer as ArrayBuffer]);
+const { kind, layers } = workerData as MergeJob; // MergeThreads gives nothing else
+if (kind === "prove") {
+  await proveKeptLayers(layers);
+  parentPort?.postMessage(undefined);
+} else {
+  const merged = await mergeKeptLayers(layers);
+  parentPort?.postMessage(merged, [merged.bytes.buffer as ArrayBuffer]);
+}

@@ -20,7 +20,7 @@ import { DiskStore, type StoredDisk } from "../disks/disk-store.js";
 import { Registries } from "../disks/registries.js";
 import { decodeTocOf } from "../resolve/resolve-image.js";
 import { NodePaths } from "../state/node-paths.js";
-import { type KeptLayer, mergeKeptLayers } from "./merge-layers-job.js";
+import { mergeKeptLayers, proveKeptLayers } from "./merge-layers-job.js";
 import { prefixArtifact } from "./prefix-artifact.js";
 import { PrefixImages } from "./prefix-images.js";
 
@@ -30,6 +30,7 @@ let diskStore: DiskStore;
 let registries: Registries;
 let prefixes: PrefixImages;
 let merges: number;
+let proofs: number;
 const lives = new Set<Digest>();
 
 const open = (): PrefixImages =>
@@ -37,9 +38,15 @@ const open = (): PrefixImages =>
     paths,
     diskStore,
     openRepository: registries.open.bind(registries),
-    merge: async (layers: readonly KeptLayer[]) => {
-      merges++;
-      return await mergeKeptLayers(layers);
+    threads: {
+      merge: async (layers) => {
+        merges++;
+        return await mergeKeptLayers(layers);
+      },
+      prove: async (layers) => {
+        proofs++;
+        await proveKeptLayers(layers);
+      },
     },
   });
 
@@ -49,6 +56,7 @@ beforeEach(async () => {
   diskStore = new DiskStore(paths);
   registries = new Registries();
   merges = 0;
+  proofs = 0;
   lives.clear();
   prefixes = open();
 });
@@ -203,6 +211,48 @@ describe("the lower layers of a streamed image", () => {
     const gone = { reference: `oci:${join(folder, "gone")}` };
     await prefixes.prepare({ ...image, addresses: [gone, ...image.addresses] });
     expect(await kept()).toHaveLength(1);
+  });
+
+  const broken: readonly (readonly [string, readonly TestEntry[]])[] = [
+    ["a hard link to nothing", [{ path: "link", type: "hardLink", target: "nothing" }]],
+    ["a file in a file of its own", [{ path: "file" }, { path: "file/below" }]],
+    [
+      "a loop of links with something in it",
+      [{ path: "a", type: "symlink", target: "b" }, { path: "b", type: "symlink", target: "a" }, { path: "a/below" }],
+    ],
+  ];
+  it.each(broken)("are found to be beyond merging before anybody relies on them: %s", async (_, layer) => {
+    for (const layers of [
+      [layer, top],
+      [base, layer, top],
+      [base, layer, middle, top],
+    ]) {
+      const image = await streamedImage(...layers);
+      await prefixes.prepare(image);
+      await expect(prefixes.prove(image)).rejects.toMatchObject({
+        code: "ARTIFACT_INVALID",
+        message: expect.stringMatching(/cannot be merged: layer \d: /),
+      });
+      await expect(prefixes.find(image, layers.length - 1)).rejects.toThrow();
+    }
+    const alone = await streamedImage(base, layer); // nothing is ever merged with the topmost layer here
+    await prefixes.prepare(alone);
+    await prefixes.prove(alone);
+  });
+
+  it("are proven to merge once, without a registry, and again when the proof failed", async () => {
+    const image = await streamedImage(base, middle, top);
+    await prefixes.prepare(image);
+    const [name = ""] = await kept();
+    const path = join(paths.layerIndexes, name);
+    await writeFile(path, (await readFile(path)).fill(0, 200));
+    await expect(prefixes.prove(image)).rejects.toMatchObject({ code: "ARTIFACT_INVALID" });
+    await prefixes.prepare(image);
+    await registryGoesAway();
+    await prefixes.prove(image);
+    await prefixes.prove(image);
+    expect(proofs).toBe(2);
+    for (const count of [1, 2]) expect(await prefixes.find(image, count)).toBeDefined();
   });
 
   it("end with the caller's signal", async () => {

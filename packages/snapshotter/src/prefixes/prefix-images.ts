@@ -16,18 +16,20 @@ import {
 } from "@sluice/oci";
 import type { ImageAddress } from "../control/api.js";
 import type { DiskStore, StoredDisk } from "../disks/disk-store.js";
+import { invalid } from "../resolve/not-streamable.js";
 import { decodeTocOf } from "../resolve/resolve-image.js";
 import { folderOf, type NodePaths } from "../state/node-paths.js";
 import { readFileIfPresent, writeWholeFile } from "../state/whole-file.js";
 import { LayerIndexes, namesIn } from "./layer-indexes.js";
 import type { KeptLayer, MergedMetadata } from "./merge-layers-job.js";
+import type { MergeThreads } from "./merge-threads.js";
 import { prefixArtifact } from "./prefix-artifact.js";
 
 export interface PrefixImagesParts {
   readonly paths: NodePaths;
   readonly diskStore: DiskStore;
   readonly openRepository: (address: ImageAddress) => Repository;
-  readonly merge: (layers: readonly KeptLayer[]) => Promise<MergedMetadata>;
+  readonly threads: Pick<MergeThreads, "merge" | "prove">;
 }
 
 /** Those that were asked for within this time may belong to a pull under way, whose snapshots nobody knows yet. Milliseconds. */
@@ -42,6 +44,7 @@ export class PrefixImages {
   readonly #indexes: LayerIndexes;
   readonly #making = new Map<string, Promise<StoredDisk>>();
   readonly #removing = new Map<string, Promise<void>>();
+  readonly #proven = new Set<Digest>();
 
   constructor(parts: PrefixImagesParts) {
     this.#parts = parts;
@@ -54,7 +57,26 @@ export class PrefixImages {
    * @throws what the repository throws | {InvalidFormatError} | {DigestMismatchError}
    */
   async prepare(stored: StoredDisk, options?: AbortOptions): Promise<void> {
-    await this.#keepIndexes(stored, stored.image.artifact.layers.slice(0, -1), options);
+    await this.#keepIndexes(stored, lowerLayers(stored), options);
+  }
+
+  /**
+   * Resolves when it is certain that {@link find} can merge what {@link prepare} kept. Once in a life of the daemon for each image.
+   *
+   * @throws {NotStreamableError} ARTIFACT_INVALID
+   */
+  async prove(stored: StoredDisk): Promise<void> {
+    const { digest } = stored.image.artifact;
+    const layers = lowerLayers(stored);
+    if (layers.length === 0 || this.#proven.has(digest)) return;
+    try {
+      await this.#parts.threads.prove(this.#kept(layers));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      await this.#indexes.forget(layers); // perhaps only damaged here: fetched anew for the next pull
+      throw invalid(`the lower layers of ${digest} cannot be merged: ${why}`, { cause: error });
+    }
+    this.#proven.add(digest);
   }
 
   /** The image of the lowest `count` layers. */
@@ -77,6 +99,8 @@ export class PrefixImages {
   async collect(needed: () => readonly Digest[], isOpen: (artifact: Digest) => boolean): Promise<void> {
     const { paths, diskStore } = this.#parts;
     const before = new Date(Date.now() - indexesCollectedAfterMs);
+    const wanted = new Set(needed());
+    for (const artifact of this.#proven) if (!wanted.has(artifact)) this.#proven.delete(artifact);
     for (const name of await namesIn(paths.prefixes)) {
       const isNeeded = (): boolean => needed().map(folderOf).includes(name.slice(0, 64));
       await this.#collectFolder(join(paths.prefixes, name), isNeeded, isOpen);
@@ -158,10 +182,10 @@ export class PrefixImages {
 
   /** An index whose file was damaged is fetched anew, once. */
   async #merge(stored: StoredDisk, layers: readonly ArtifactLayer[]): Promise<MergedMetadata> {
-    const kept = layers.map((layer) => ({ blob: layer, path: this.#indexes.path(layer) }));
+    const kept = this.#kept(layers);
     await this.#keepIndexes(stored, layers);
     try {
-      return await this.#parts.merge(kept);
+      return await this.#parts.threads.merge(kept);
     } catch (error) {
       await this.#indexes.forget(layers);
       await this.#keepIndexes(stored, layers).catch((again: unknown) => {
@@ -170,8 +194,12 @@ export class PrefixImages {
           `the lower layers of ${stored.image.artifact.digest} cannot be merged`,
         );
       });
-      return await this.#parts.merge(kept);
+      return await this.#parts.threads.merge(kept);
     }
+  }
+
+  #kept(layers: readonly ArtifactLayer[]): readonly KeptLayer[] {
+    return layers.map((layer) => ({ blob: layer, path: this.#indexes.path(layer) }));
   }
 
   /** From the first registry that has them. */
@@ -189,6 +217,8 @@ export class PrefixImages {
     throw failure;
   }
 }
+
+const lowerLayers = ({ image }: StoredDisk): readonly ArtifactLayer[] => image.artifact.layers.slice(0, -1);
 
 const noteIn = (folder: string): string => join(folder, "disk");
 

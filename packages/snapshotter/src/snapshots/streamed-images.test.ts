@@ -7,7 +7,7 @@ import type { StoredDisk } from "../disks/disk-store.js";
 import type { DiskLease } from "../disks/disks.js";
 import type { Driver } from "../drivers/index.js";
 import { createSilentLog } from "../observe/log.js";
-import { NotStreamableError } from "../resolve/not-streamable.js";
+import { invalid, NotStreamableError } from "../resolve/not-streamable.js";
 import { resolveImage } from "../resolve/resolve-image.js";
 import { createTrustPolicy } from "../resolve/trust.js";
 import { pushArtifact, pushSource } from "../testing/sample-image.js";
@@ -67,7 +67,7 @@ function streaming(parts: Partial<StreamedImagesParts>): StreamedImages {
     images: { find: async () => disk },
     diskStore: { load: async () => undefined, loadUnlessDamaged: async () => disk },
     store: { has: async () => true },
-    prefixes: { prepare: async () => undefined, find: never, collect: never },
+    prefixes: { prepare: async () => undefined, prove: async () => undefined, find: never, collect: never },
     disks: { open: async () => opened, digests: [] },
     lowers: { acquire: async () => ({ path: "/lower", release: async () => undefined }) },
     unneeded: { leave: async () => undefined },
@@ -129,7 +129,8 @@ describe("the images that containerd pulls", () => {
 
   it("are looked up again when the node was rid of images in between: what was found may have gone with them", async () => {
     const find = vi.fn(async () => disk);
-    const prefixes = { prepare: async () => undefined, find: never, collect: async () => undefined };
+    const nothing = async () => undefined;
+    const prefixes = { prepare: nothing, prove: nothing, find: never, collect: nothing };
     const images = streaming({ images: { find }, prefixes });
     await claimed(images, offer(0));
     await images.collect(() => [], []);
@@ -144,7 +145,10 @@ describe("the images that containerd pulls", () => {
       if (isFirst) expect(images.isClaiming(artifact)).toBe(false);
       isFirst = false;
     };
-    const images = streaming({ images: { find }, prefixes: { prepare, find: never, collect: never } });
+    const images = streaming({
+      images: { find },
+      prefixes: { prepare, prove: async () => undefined, find: never, collect: never },
+    });
     const isClaimed = await images.claim(offer(0), async (layer) => {
       expect(images.isClaiming(layer.artifact)).toBe(true);
     });
@@ -232,7 +236,9 @@ describe("the images that containerd pulls", () => {
   });
 
   it("are pulled as usual when the indexes of their layers are wrong, or do not come in time", async () => {
-    const prefixes = (prepare: () => Promise<void>) => ({ prefixes: { prepare, find: never, collect: never } });
+    const prefixes = (prepare: () => Promise<void>) => ({
+      prefixes: { prepare, prove: async () => undefined, find: never, collect: never },
+    });
     const wrong = new InvalidFormatError("footer", "magic", "ours", "another");
     const damaged = streaming(prefixes(() => Promise.reject(wrong)));
     expect(await claimed(damaged, offer(0))).toBeUndefined();
@@ -254,8 +260,24 @@ describe("the images that containerd pulls", () => {
       come();
       return { path: "/lower", release: async () => undefined };
     });
-    const images = streaming({ prefixes: { prepare, find: never, collect: never }, lowers: { acquire } });
+    const images = streaming({
+      prefixes: { prepare, prove: async () => undefined, find: never, collect: never },
+      lowers: { acquire },
+    });
     expect(await claimed(images, offer(0))).toBeDefined();
+  });
+
+  it("are pulled as usual when their lower layers cannot be merged: images that share these could not be shown", async () => {
+    const prove = () => Promise.reject(invalid("the lower layers cannot be merged"));
+    const release = vi.fn(async () => undefined);
+    const images = streaming({
+      prefixes: { prepare: async () => undefined, prove, find: never, collect: never },
+      lowers: { acquire: async () => ({ path: "/lower", release }) },
+    });
+    expect(await claimed(images, offer(0))).toBeUndefined();
+    expect(images.outcome(reference)?.reason).toMatchObject({ code: "ARTIFACT_INVALID" });
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(release).toHaveBeenCalledTimes(1);
   });
 
   it("do not wait for each other", async () => {

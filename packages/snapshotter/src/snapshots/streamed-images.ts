@@ -30,6 +30,8 @@ const labelNames = {
 const maxLookupMs = 5000;
 /** Megabytes for the largest images; they come at once or the registry is too slow to stream from. Milliseconds. */
 const maxIndexesMs = 5000;
+/** A second or two for 100,000 files where others want the processor, too; two at once. Milliseconds. */
+const maxProofMs = 15_000;
 /** Reads the first blocks of the metadata. Milliseconds. */
 const maxMountMs = 5000;
 /** From the pull to the container is moments. Milliseconds. */
@@ -47,7 +49,7 @@ export interface StreamedImagesParts {
   readonly images: Pick<ImageLookup, "find">;
   readonly diskStore: Pick<DiskStore, "load" | "loadUnlessDamaged">;
   readonly store: Pick<ChunkStore, "has">;
-  readonly prefixes: Pick<PrefixImages, "prepare" | "find" | "collect">;
+  readonly prefixes: Pick<PrefixImages, "prepare" | "prove" | "find" | "collect">;
   readonly disks: Pick<Disks, "open" | "digests">;
   readonly lowers: Pick<Lowers, "acquire">;
   readonly unneeded: Pick<UnneededImages, "leave">;
@@ -213,7 +215,15 @@ export class StreamedImages implements StreamedLayers {
             : notStreamableBecause(error, `layer indexes of ${reference}`, "ARTIFACT_NOT_FOUND");
         });
       });
-      await Promise.all([indexes, this.#show(reference, found)]); // round trips that need not wait for each other
+      const provable = indexes.then(() =>
+        inTime(
+          `${reference}: its lower layers were not merged`,
+          maxProofMs,
+          () => prefixes.prove(found),
+          "NOT_MOUNTABLE",
+        ),
+      );
+      await Promise.all([provable, this.#show(reference, found)]); // round trips that need not wait for each other
       return found;
     } catch (error) {
       if (error instanceof NotStreamableError) return error;

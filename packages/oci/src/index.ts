@@ -80,6 +80,7 @@ export type { RequestKind, RequestMeter, RequestReport } from "./registry/meteri
 export { redactUrl } from "./registry/redact.js";
 export { RegistryClient, type RegistryClientOptions } from "./registry/registry-client.js";
 export { secretFileCredentials } from "./registry/secret-files.js";
+export { HttpTransport } from "./registry/transport.js";
 export { isNotFound, NotFoundError } from "./repository/errors.js";
 export { openRepository } from "./repository/open-repository.js";
 export type {

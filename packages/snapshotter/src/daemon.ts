@@ -218,6 +218,7 @@ async function compose(
     counts,
     keeper: () => keeper && { pid: keeper.pid, takeOvers: kept?.takeOvers ?? 0 },
     pulled: (reference) => streamed.outcome(reference),
+    pulledAfter: (number) => streamed.pulledAfter(number),
     layers: (chainId) => containerd?.snapshots.held(chainId) ?? { streamed: 0, unpacked: 0 },
     collectForSnapshots: () => streamed.collect(snapshotArtifacts, []),
     onStopped: () => {

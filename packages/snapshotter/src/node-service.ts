@@ -12,6 +12,7 @@ import type {
   NodeService,
   PreparedContainer,
   PullOutcome,
+  PullReport,
   ScrubResult,
   StopRequest,
   StopResult,
@@ -58,6 +59,8 @@ export interface NodeServiceParts {
   readonly keeper: () => KeeperStatus | undefined;
   /** How containerd's last pull of that name went; undefined when none is remembered. */
   readonly pulled: (reference: string) => PullOutcome | undefined;
+  /** The last pulls after the one with this number. */
+  readonly pulledAfter: (number: number) => readonly PullReport[];
   /** What containerd's snapshots have of an image. */
   readonly layers: (chainId: string) => HeldLayers;
   /** Frees what was made for snapshots that are gone. */
@@ -128,6 +131,10 @@ export class DaemonService implements NodeService {
       const local = (await diskStore.findByReference(address.reference)) !== undefined;
       return { ...answer, streamed: false, local, reason: { code, message, cure } };
     }
+  }
+
+  async pulls(after: number): Promise<readonly PullReport[]> {
+    return this.#parts.pulledAfter(after);
   }
 
   async layers(chainId: string): Promise<HeldLayers> {

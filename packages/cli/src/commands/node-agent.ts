@@ -6,7 +6,7 @@ import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
 import { type NodePlaceFlags, nodePlaces } from "../node/node-places.js";
 import { versionOfProgram } from "../program-version.js";
-import { examples, preview, type Runner } from "../verb.js";
+import { examples, type Runner } from "../verb.js";
 
 interface AgentFlags extends NodePlaceFlags {
   readonly configFrom?: string;
@@ -19,15 +19,15 @@ const accountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** `sluice node agent`: what a DaemonSet runs on each node. */
 export const agentCommand = (command: Command, run: Runner): Command =>
   command
-    .description(
-      preview("in a DaemonSet: install this program on the machine, keep it installed, and tell the cluster"),
-    )
+    .description("in a DaemonSet: install this program on the machine, keep it installed, and tell the cluster")
     .option("--config-from <dir>", "files for /etc/sluice of the machine")
     .addHelpText("after", examples("sluice node agent --root-fs /host --config-from /config"))
     .action(run(agent));
 
 async function agent(context: Context, flags: AgentFlags): Promise<void> {
-  const { Cluster, installNode, localHost, placeProgram, runNodeAgent } = await import("@sluice/snapshotter");
+  const { Cluster, DaemonClient, installNode, localHost, NodePaths, placeProgram, runNodeAgent } = await import(
+    "@sluice/snapshotter"
+  );
   const { environment } = context.surroundings;
   const node = environment["NODE_NAME"];
   const [apiHost, apiPort] = [environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]];
@@ -38,10 +38,12 @@ async function agent(context: Context, flags: AgentFlags): Promise<void> {
   const log = await context.log("info");
   const version = versionOfProgram();
   const address = `https://${apiHost.includes(":") ? `[${apiHost}]` : apiHost}:${apiPort ?? "443"}`;
+  const daemon = new DaemonClient(new NodePaths(join(rootFs, places.dataRoot)).controlSocket);
   await runNodeAgent(
     {
       node,
       everyMs,
+      pulls: (after) => daemon.pulls(after, { signal: context.signal }),
       cluster: new Cluster({ address, accountFolder }),
       onProblem: (error) => log.warn({ err: error }, "the node agent goes on"),
       install: async () => {

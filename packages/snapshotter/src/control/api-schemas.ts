@@ -43,3 +43,7 @@ export const stopRequestSchema: z.ZodType<StopRequest, unknown> = z.strictObject
 export const errorBodySchema: z.ZodType<ErrorBody, unknown> = z.object({
   error: z.object({ code: z.string(), message: z.string(), detail: z.unknown().optional() }),
 });
+
+export const pullsQuerySchema: z.ZodType<{ readonly after: number }, unknown> = z.strictObject({
+  after: z.coerce.number().int().nonnegative(),
+});

@@ -99,6 +99,13 @@ export interface PullOutcome {
   readonly reason?: { readonly code: string; readonly message: string; readonly cure: string } | undefined;
 }
 
+/** A pull of containerd. */
+export interface PullReport extends PullOutcome {
+  /** Rises from pull to pull; about the milliseconds since 1970 at which its outcome was known. */
+  readonly number: number;
+  readonly reference: string;
+}
+
 /** How many layers of an image containerd's snapshots have. None of either: the image is not here. */
 export interface HeldLayers {
   /** Shown from a streaming artifact: neither fetched nor unpacked. */
@@ -194,6 +201,8 @@ export interface NodeService {
    */
   recording(id: string): Promise<Uint8Array>;
   why(image: ImageAddress, signal: AbortSignal): Promise<WhyAnswer>;
+  /** The last pulls of containerd whose numbers are larger than `after`, in their order. */
+  pulls(after: number): Promise<readonly PullReport[]>;
   /** @param chainId of the topmost layer. OCI image specification, config.md, "Layer ChainID" */
   layers(chainId: string): Promise<HeldLayers>;
   status(): Promise<DaemonStatus>;

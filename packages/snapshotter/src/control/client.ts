@@ -16,6 +16,7 @@ import {
   type MountRequest,
   type MountResult,
   type PreparedContainer,
+  type PullReport,
   type ScrubResult,
   type StopRequest,
   type StopResult,
@@ -106,6 +107,9 @@ export class DaemonClient {
   }
   why(image: ImageAddress, options?: AbortOptions): Promise<WhyAnswer> {
     return this.#call("POST", "/v1/why", image, options);
+  }
+  pulls(after: number, options?: AbortOptions): Promise<readonly PullReport[]> {
+    return this.#call("GET", `/v1/pulls?after=${after}`, undefined, options);
   }
   layers(chainId: string, options?: AbortOptions): Promise<HeldLayers> {
     return this.#call("GET", `/v1/layers/${encodeURIComponent(chainId)}`, undefined, options);

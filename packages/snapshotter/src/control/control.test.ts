@@ -20,6 +20,7 @@ const service = (some: Partial<NodeService>): NodeService => ({
   removeContainer: unused,
   recording: unused,
   why: unused,
+  pulls: unused,
   layers: unused,
   status: unused,
   storeUse: unused,

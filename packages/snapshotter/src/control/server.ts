@@ -8,6 +8,7 @@ import {
   containerRequestSchema,
   imageAddressSchema,
   mountRequestSchema,
+  pullsQuerySchema,
   stopRequestSchema,
   unmountRequestSchema,
 } from "./api-schemas.js";
@@ -92,6 +93,7 @@ function addRoutes(server: FastifyInstance, service: NodeService): void {
     service.why(imageAddressSchema.parse(request.body), signalOf(request, reply)),
   );
   server.get("/v1/layers/:chainId", (request) => service.layers(chainIdSchema.parse(request.params).chainId));
+  server.get("/v1/pulls", (request) => service.pulls(pullsQuerySchema.parse(request.query).after));
   server.get("/v1/store", () => service.storeUse());
   server.post("/v1/store/gc", (request, reply) => service.storeGc(signalOf(request, reply)));
   server.post("/v1/store/scrub", (request, reply) => service.storeScrub(signalOf(request, reply)));

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { AbortOptions } from "@sluice/oci";
+import { type AbortOptions, defaultTimeouts, HttpTransport } from "@sluice/oci";
 
 /** The cluster's API did not do what it was asked for. */
 export class ClusterError extends Error {
@@ -17,10 +17,13 @@ export interface ClusterOptions {
 
 const requestTimeoutMs = 10_000;
 const shownCharacters = 300;
+/** A status object of a few hundred bytes. */
+const maxRefusalBytes = 1024 * 1024;
 
 /** The two things that a node agent writes to the API of its cluster. The authority behind HTTPS is that of the process (`NODE_EXTRA_CA_CERTS`). */
 export class Cluster {
   readonly #options: ClusterOptions;
+  readonly #transport = new HttpTransport({ timeouts: defaultTimeouts, connections: 1 });
   constructor(options: ClusterOptions) {
     this.#options = options;
   }
@@ -36,23 +39,26 @@ export class Cluster {
     await this.#send("POST", "/api/v1/namespaces/default/events", "application/json", event, options);
   }
 
-  async #send(method: string, path: string, type: string, body: object, options?: AbortOptions): Promise<void> {
+  async #send(
+    method: "PATCH" | "POST",
+    path: string,
+    type: string,
+    body: object,
+    options?: AbortOptions,
+  ): Promise<void> {
     const { accountFolder, address } = this.#options;
     const what = `${method} ${address}${path}`;
     const timeout = AbortSignal.timeout(requestTimeoutMs);
     const signal = options?.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
     try {
       const token = (await readFile(join(accountFolder, "token"), "utf8")).trim();
-      const response = await fetch(new URL(path, address), {
-        method,
-        headers: { authorization: `Bearer ${token}`, "content-type": type, accept: "application/json" },
-        body: JSON.stringify(body),
-        redirect: "error",
-        signal,
-      });
-      const text = response.ok ? "" : (await response.text()).slice(0, shownCharacters);
-      await response.body?.cancel().catch(() => undefined);
-      if (!response.ok) throw new ClusterError(`${what}: ${response.status} ${text}`);
+      const headers = { authorization: `Bearer ${token}`, "content-type": type, accept: "application/json" };
+      const url = new URL(path, address);
+      const request = { method, url, kind: "notice", headers, body: Buffer.from(JSON.stringify(body)) } as const;
+      const response = await this.#transport.send(request, { signal });
+      if (response.status >= 200 && response.status < 300) return await response.body.discard();
+      const text = Buffer.from(await response.body.readAll(maxRefusalBytes)).toString("utf8");
+      throw new ClusterError(`${what}: ${response.status} ${text.slice(0, shownCharacters)}`);
     } catch (error) {
       options?.signal?.throwIfAborted();
       if (error instanceof ClusterError) throw error;

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { PullReport } from "../control/api.js";
 import { localHost } from "../install/host.js";
 import { Cluster, ClusterError } from "./cluster.js";
 import { placeProgram } from "./host-program.js";
@@ -19,7 +20,7 @@ afterEach(() => rm(folder, { recursive: true }));
 const good: NodeState = { ready: true, reason: "Streaming", message: "ok" };
 
 /** Runs the agent for as many looks as there are states; answers what the cluster was told. */
-async function told(states: readonly (NodeState | Error)[], failing = false) {
+async function told(states: readonly (NodeState | Error)[], failing = false, pulls: readonly PullReport[] = []) {
   const stop = new AbortController();
   const calls: { kind: string; body: unknown }[] = [];
   const problems: unknown[] = [];
@@ -50,6 +51,7 @@ async function told(states: readonly (NodeState | Error)[], failing = false) {
         if (looks >= states.length) stop.abort();
         return state instanceof Error || state === undefined ? good : state;
       },
+      pulls: async (after) => pulls.filter(({ number }) => number > after),
       onProblem: (error) => problems.push(error),
     },
     { signal: stop.signal },
@@ -68,6 +70,29 @@ describe("the agent of a node", () => {
     expect(calls[0]?.body).toMatchObject({
       status: { conditions: [{ type: "ArtifactStreamingReady", status: "True" }] },
     });
+  });
+
+  it("makes an event of each image that was pulled since it began, once, and a warning where something is wrong", async () => {
+    const at = Date.now() + 60_000;
+    const pull = (number: number, code?: string): PullReport => ({
+      number,
+      reference: `r.example/app:${number - at}`,
+      streamed: code === undefined,
+      ...(code !== undefined && { reason: { code, message: "why", cure: "the cure" } }),
+    });
+    const pulls = [pull(at - 3_600_000), pull(at), pull(at + 1, "NO_ARTIFACT"), pull(at + 2, "ARTIFACT_INVALID")];
+    const { calls } = await told([good, good, good], false, pulls);
+    const events = calls.filter(({ kind }) => kind === "event").slice(1);
+    expect(events.map(({ body }) => body)).toMatchObject([
+      { type: "Normal", reason: "ImageStreamed", message: "r.example/app:0" },
+      { type: "Normal", reason: "ImageNotStreamed" },
+      {
+        type: "Warning",
+        reason: "ImageNotStreamed",
+        message: "r.example/app:2 was pulled as usual (ARTIFACT_INVALID): why; the cure",
+        involvedObject: { kind: "Node", name: "n1" },
+      },
+    ]);
   });
 
   it("tells why it could not install, and tries again", async () => {

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AbortOptions } from "@sluice/oci";
+import type { PullReport } from "../control/api.js";
 import type { Cluster } from "./cluster.js";
-import { conditionPatch, type NodeState, nodeEvent } from "./node-condition.js";
+import { pullEvent, stateEvent } from "./cluster-event.js";
+import { conditionPatch, type NodeState } from "./node-condition.js";
 
 export interface NodeAgentParts {
   readonly node: string;
@@ -10,17 +12,23 @@ export interface NodeAgentParts {
   readonly install: () => Promise<void>;
   /** How the node does. */
   readonly look: () => Promise<NodeState>;
+  /** The pulls of this node after the one with this number. */
+  readonly pulls: (after: number) => Promise<readonly PullReport[]>;
   readonly onProblem: (error: unknown) => void;
   /** Between two looks. Milliseconds. */
   readonly everyMs: number;
 }
 
+/** Of a node that pulls a hundred images in a minute the rest waits for the next looks. */
+const maxPullsAtOnce = 50;
+
 /**
- * Until the signal fires: installs, looks, and tells the cluster. A change is an event; the condition is renewed at each look, so that one that is not tells of
+ * Until the signal fires: installs, looks, and tells the cluster. A change is an event, and so is each image that was pulled since this began; the condition is renewed at each look, so that one that is not tells of
  * an agent that is gone. A cluster that does not answer changes nothing on the machine.
  */
 export async function runNodeAgent(parts: NodeAgentParts, { signal }: AbortOptions): Promise<void> {
   const isOver = (): boolean => signal?.aborted === true;
+  let toldPull = Date.now();
   let known: { readonly state: NodeState; readonly since: Date } | undefined;
   while (!isOver()) {
     const state = await stateOf(parts);
@@ -29,13 +37,24 @@ export async function runNodeAgent(parts: NodeAgentParts, { signal }: AbortOptio
     if (known === undefined || isNew) known = { state, since: now };
     try {
       await parts.cluster.patchNodeStatus(parts.node, conditionPatch(state, now, known.since), { signal });
-      if (isNew) await parts.cluster.createEvent(nodeEvent(parts.node, state, now), { signal });
+      if (isNew) await parts.cluster.createEvent(stateEvent(parts.node, state, now), { signal });
+      if (state.ready) toldPull = await tellPulls(parts, toldPull, signal);
     } catch (error) {
       if (isOver()) return;
       parts.onProblem(error);
     }
     await sleep(parts.everyMs, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** @returns the number of the last pull that was told */
+async function tellPulls({ cluster, node, pulls }: NodeAgentParts, after: number, signal: AbortSignal | undefined) {
+  let told = after;
+  for (const pull of (await pulls(after)).slice(0, maxPullsAtOnce)) {
+    await cluster.createEvent(pullEvent(node, pull), { signal });
+    told = pull.number;
+  }
+  return told;
 }
 
 async function stateOf({ install, look, onProblem }: NodeAgentParts): Promise<NodeState> {

@@ -1,3 +1,5 @@
+import { timeOf } from "./meta-time.js";
+
 /** What the cluster is told of streaming on a node. */
 export interface NodeState {
   readonly ready: boolean;
@@ -29,23 +31,3 @@ export function conditionPatch(state: NodeState, now: Date, changedAt: Date): ob
     },
   };
 }
-
-/** An event about a node, as core/v1 has it. */
-export function nodeEvent(node: string, state: NodeState, now: Date): object {
-  return {
-    apiVersion: "v1",
-    kind: "Event",
-    metadata: { generateName: "sluice-node-", namespace: "default" },
-    involvedObject: { apiVersion: "v1", kind: "Node", name: node, uid: node },
-    type: state.ready ? "Normal" : "Warning",
-    reason: state.reason,
-    message: state.message.slice(0, maxMessageLength),
-    source: { component: "sluice-node", host: node },
-    firstTimestamp: timeOf(now),
-    lastTimestamp: timeOf(now),
-    count: 1,
-  };
-}
-
-/** metav1.Time has whole seconds. */
-const timeOf = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, "Z");

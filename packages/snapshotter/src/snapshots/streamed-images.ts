@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { type AbortOptions, type Digest, parseDigest, parseReference } from "@sluice/oci";
 import type { ChunkStore } from "@sluice/store";
-import type { PullOutcome } from "../control/api.js";
+import type { PullOutcome, PullReport } from "../control/api.js";
 import { chunkClaims } from "../disks/disk-map.js";
 import type { DiskStore, StoredDisk } from "../disks/disk-store.js";
 import type { Disks } from "../disks/disks.js";
@@ -15,6 +15,7 @@ import { type NotStreamableCode, NotStreamableError, notStreamableBecause } from
 import { chainIds } from "./chain-ids.js";
 import { inTime } from "./in-time.js";
 import { PassingHolds } from "./passing-holds.js";
+import { PullJournal } from "./pull-journal.js";
 import { SnapshotError } from "./snapshot-error.js";
 import type { SnapshotUsage, StreamedLayer } from "./snapshot-record.js";
 import type { LayerOffer, StreamedLayers } from "./streamed-layers.js";
@@ -42,8 +43,6 @@ const foundForMs = 60_000;
 const countedForMs = 60_000;
 /** Chunks looked up without a pause: well under a millisecond. */
 const chunksAtOnce = 256;
-/** Images whose last answer is remembered. */
-const maxRemembered = 1000;
 
 export interface StreamedImagesParts {
   readonly images: Pick<ImageLookup, "find">;
@@ -67,7 +66,7 @@ export class StreamedImages implements StreamedLayers {
   /** Artifacts of layers that are being noted. */
   readonly #claiming: Digest[] = [];
   readonly #usages = new Map<Digest, Promise<SnapshotUsage>>();
-  readonly #outcomes = new Map<string, PullOutcome>();
+  readonly #journal = new PullJournal();
   readonly #counts = new Map<NotStreamableCode | "streamed", number>();
   readonly #shown: PassingHolds;
 
@@ -88,7 +87,12 @@ export class StreamedImages implements StreamedLayers {
 
   /** Of the last pull under this name. */
   outcome(reference: string): PullOutcome | undefined {
-    return this.#outcomes.get(reference);
+    return this.#journal.outcome(reference);
+  }
+
+  /** The last pulls after the one with this number. */
+  pulledAfter(number: number): readonly PullReport[] {
+    return this.#journal.after(number);
   }
 
   async claim(offer: LayerOffer, keep: (layer: StreamedLayer) => Promise<void>): Promise<boolean> {
@@ -265,11 +269,8 @@ export class StreamedImages implements StreamedLayers {
     const outcome = failed ? found.code : "streamed";
     this.#counts.set(outcome, (this.#counts.get(outcome) ?? 0) + 1);
     log.info({ reference, outcome, ...(failed && { why: found.message }) }, failed ? "pulled as usual" : "streamed");
-    this.#outcomes.delete(reference);
     const reason = failed ? { code: found.code, message: found.message, cure: found.cure } : undefined;
-    this.#outcomes.set(reference, { streamed: !failed, reason });
-    const [oldest] = this.#outcomes.keys();
-    if (this.#outcomes.size > maxRemembered && oldest !== undefined) this.#outcomes.delete(oldest);
+    this.#journal.add(reference, { streamed: !failed, reason });
   }
 }
 

@@ -89,7 +89,15 @@ export class LayerIndexes {
         throw error;
       },
     );
-    if (!isHere) await this.#fetch(layer, repository, path, options);
+    if (isHere) return;
+    try {
+      await this.#fetch(layer, repository, path, options);
+    } catch (error) {
+      const isWrong = error instanceof InvalidFormatError || error instanceof DigestMismatchError;
+      if (!isWrong || repository.doubt === undefined) throw error;
+      repository.doubt(layer.digest); // a mirror's bytes, perhaps: the registry's count
+      await this.#fetch(layer, repository, path, options);
+    }
   }
 
   async #fetch(layer: ArtifactBlob, repository: Repository, path: string, options: AbortOptions): Promise<void> {

@@ -14,15 +14,23 @@ import {
 } from "@sluice/disk";
 import { type ArtifactBlob, type ArtifactLayer, parseArtifact } from "@sluice/disk/artifact";
 import { layerOf, type TestEntry } from "@sluice/disk/testing";
-import { createImageManifest, type Digest, ociMediaTypes, parseImageConfig, sha256Of } from "@sluice/oci";
+import {
+  createImageManifest,
+  type Digest,
+  ociMediaTypes,
+  parseImageConfig,
+  type Repository,
+  sha256Of,
+} from "@sluice/oci";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ImageAddress } from "../control/api.js";
 import { DiskStore, type StoredDisk } from "../disks/disk-store.js";
 import { Registries } from "../disks/registries.js";
 import { decodeTocOf } from "../resolve/resolve-image.js";
 import { NodePaths } from "../state/node-paths.js";
 import { mergeKeptLayers, proveKeptLayers } from "./merge-layers-job.js";
 import { prefixArtifact } from "./prefix-artifact.js";
-import { PrefixImages } from "./prefix-images.js";
+import { PrefixImages, type PrefixImagesParts } from "./prefix-images.js";
 
 let folder: string;
 let paths: NodePaths;
@@ -33,11 +41,11 @@ let merges: number;
 let proofs: number;
 const lives = new Set<Digest>();
 
-const open = (): PrefixImages =>
+const open = (openRepository: PrefixImagesParts["openRepository"] = registries.open.bind(registries)): PrefixImages =>
   new PrefixImages({
     paths,
     diskStore,
-    openRepository: registries.open.bind(registries),
+    openRepository,
     threads: {
       merge: async (layers) => {
         merges++;
@@ -204,6 +212,24 @@ describe("the lower layers of a streamed image", () => {
     await writeFile(path, bytes.fill(0, 10, 20));
     await expect(prefixes.prepare(image)).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
     expect(await kept()).toEqual([]);
+  });
+
+  it("come from the registry when what stands before it gives other bytes", async () => {
+    const image = await streamedImage(base, top);
+    const doubted: Digest[] = [];
+    const behindMirror = (address: ImageAddress): Repository => {
+      const repository = registries.open(address);
+      const readBlobRange: Repository["readBlobRange"] = async function* (digest, range, options) {
+        for await (const piece of repository.readBlobRange(digest, range, options)) {
+          yield doubted.includes(digest) ? piece : Buffer.alloc(piece.length);
+        }
+      };
+      const doubt = (digest: Digest): void => void doubted.push(digest);
+      return { readBlobRange, doubt } as Partial<Repository> as Repository; // nothing else is asked of it
+    };
+    await open(behindMirror).prepare(image);
+    expect(doubted).toEqual([image.image.artifact.layers[0]?.digest]);
+    expect(await kept()).toHaveLength(1);
   });
 
   it("are asked for at the next place when one has them no more", async () => {

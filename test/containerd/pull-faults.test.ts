@@ -1,166 +1,54 @@
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { convertImage } from "@sluice/converter";
-import { createImageManifest, type Descriptor, descriptorOfManifest, type ImageManifest } from "@sluice/oci";
-import { type Fault, missingPrograms, TestRegistry, toolsFolder } from "@sluice/oci/testing";
+import { createImageManifest, descriptorOfManifest, type ImageManifest } from "@sluice/oci";
+import { missingPrograms, TestRegistry, toolsFolder } from "@sluice/oci/testing";
 import { Registries } from "@sluice/snapshotter";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeptNode } from "../support/kept-node.js";
 import { RunningContainerd } from "../support/running-containerd.js";
 import { eventually } from "../support/served-disk.js";
 import { pushSmallImage } from "../support/small-image.js";
+import { type Line, lines, referrers } from "./pull-fault-lines.js";
 
-// Each line is an image of its own, with its fault; all are pulled at once by one containerd. Whatever a registry does, the pull succeeds, and nobody reads wrong bytes.
+// Each line is an image of its own, with its fault; many are pulled at once by one containerd. Whatever a registry does, the pull succeeds, and nobody reads wrong bytes.
 
 const newer = join(toolsFolder, "containerd2/bin/containerd");
 const containerdProgram = existsSync(newer) ? newer : "/usr/bin/containerd";
 const missing = existsSync(newer) ? "" : missingPrograms({ containerd: "containerd" });
 const execute = promisify(execFile);
 const socket = join(tmpdir(), `sluice-faults-${process.pid}`, "s.sock");
+/** More would wait for the two processors of a test machine, and not for a registry. */
+const linesAtOnce = 20;
 /** Three limits of five seconds, on a machine that is busy with all lines at once. Milliseconds. */
 const maxPullMs = 30_000;
 
-type LayerBlobs = Readonly<Record<"toc" | "metadata" | "startup" | "top" | "base", string>>;
+type Stored = ReturnType<TestRegistry["store"]["repository"]>;
 
-type Spoils = (path: string, blobs: LayerBlobs, artifact: string) => boolean;
-
-interface Line {
-  readonly name: string;
-  /** Instead of the artifact that was made. */
-  readonly change?: (artifact: ImageManifest) => Partial<Parameters<typeof createImageManifest>[0]>;
-  readonly fault?: Fault;
-  readonly times?: number;
-  /** What of the image's requests the fault spoils. Default: the list of referrers. */
-  readonly on?: Spoils;
-  /** The fault comes when the pull is done. */
-  readonly afterPull?: boolean;
-  /** `streamed`, or why not. */
-  readonly outcome: string;
-  /** What a reader of the upper layer's file gets. Default: its bytes. */
-  readonly read?: "EIO" | "EIO or bytes";
+/** Puts another artifact in the place of the one that was made. */
+function changed(store: Stored, made: ImageManifest, change: NonNullable<Line["change"]>): ImageManifest {
+  const source = [...store.manifests.values()].find(({ digest }) => digest === made.subject?.digest);
+  if (!source) throw new Error("the artifact has a subject");
+  const { artifactType, annotations, config, layers } = made;
+  const artifact = createImageManifest({
+    ...{ artifactType, annotations, config: config ?? layers[0], layers, subject: descriptorOfManifest(source) },
+    ...change(made),
+  } as Parameters<typeof createImageManifest>[0]);
+  store.deleteManifest(made.digest);
+  store.manifests.set(artifact.digest, artifact);
+  return artifact;
 }
 
-const referrers = (path: string): boolean => path.includes("/referrers/");
-const blob =
-  (name: keyof LayerBlobs): Spoils =>
-  (path, blobs) =>
-    path.endsWith(blobs[name]);
-const artifactItself: Spoils = (path, _, artifact) => path.endsWith(artifact);
-const without = (text: string) => (artifact: ImageManifest) => ({
-  layers: artifact.layers.filter((layer, at) => !(layer.mediaType.includes(text) && at === artifact.layers.length - 1)),
-});
-const tocApart = (artifact: ImageManifest) => ({
-  layers: artifact.layers.map(({ data: _, ...descriptor }: Descriptor & { readonly data?: unknown }) => descriptor),
-});
-const annotated = (annotations: Record<string, string>) => (artifact: ImageManifest) => ({
-  annotations: { ...artifact.annotations, ...annotations },
-});
-
-const lines: readonly Line[] = [
-  { name: "nothing", outcome: "streamed" },
-  { name: "referrers: 404", fault: { kind: "status", status: 404 }, outcome: "NO_ARTIFACT" },
-  { name: "referrers: 500", fault: { kind: "status", status: 500 }, outcome: "REGISTRY_UNREACHABLE" },
-  { name: "referrers: 401", fault: { kind: "status", status: 401 }, outcome: "UNAUTHORIZED" },
-  { name: "referrers: reset", fault: { kind: "reset" }, outcome: "REGISTRY_UNREACHABLE" },
-  { name: "referrers: silence", fault: { kind: "stall" }, outcome: "REGISTRY_UNREACHABLE" },
-  { name: "referrers: a byte a second", fault: { kind: "slow", bytesPerSecond: 1 }, outcome: "REGISTRY_UNREACHABLE" },
-  { name: "referrers: a page for people", fault: { kind: "html" }, outcome: "NO_ARTIFACT" },
-  { name: "referrers: cut short", fault: { kind: "short-body", missingBytes: 20 }, outcome: "REGISTRY_ERROR" },
-  {
-    name: "referrers: larger than anybody reads",
-    change: annotated({ filler: "x".repeat(5_000_000) }),
-    outcome: "REGISTRY_ERROR",
-  },
-  {
-    name: "artifact: damaged",
-    fault: { kind: "wrong-bytes" },
-    on: artifactItself,
-    outcome: "ARTIFACT_INVALID",
-  },
-  {
-    name: "artifact: a page for people",
-    fault: { kind: "html" },
-    on: artifactItself,
-    outcome: "REGISTRY_ERROR",
-  },
-  {
-    name: "artifact: gone",
-    fault: { kind: "status", status: 404 },
-    on: artifactItself,
-    outcome: "ARTIFACT_NOT_FOUND",
-  },
-  { name: "artifact: silence", fault: { kind: "stall" }, on: artifactItself, outcome: "REGISTRY_UNREACHABLE" },
-  {
-    name: "artifact: unknown version",
-    change: annotated({ "dev.sluice.format.version": "99" }),
-    outcome: "UNKNOWN_VERSION",
-  },
-  { name: "artifact: a layer missing", change: without("layer"), outcome: "ARTIFACT_INVALID" },
-  {
-    name: "TOC: damaged",
-    change: tocApart,
-    fault: { kind: "wrong-bytes" },
-    on: blob("toc"),
-    outcome: "ARTIFACT_INVALID",
-  },
-  {
-    name: "TOC: gone",
-    change: tocApart,
-    fault: { kind: "status", status: 404 },
-    on: blob("toc"),
-    outcome: "ARTIFACT_NOT_FOUND",
-  },
-  {
-    name: "metadata: damaged",
-    fault: { kind: "wrong-bytes" },
-    on: blob("metadata"),
-    outcome: "NOT_MOUNTABLE",
-  },
-  {
-    name: "metadata: gone",
-    fault: { kind: "status", status: 404 },
-    on: blob("metadata"),
-    outcome: "NOT_MOUNTABLE",
-  },
-  {
-    name: "index of a lower layer: damaged",
-    fault: { kind: "wrong-bytes" },
-    on: blob("base"),
-    outcome: "ARTIFACT_INVALID",
-  },
-  {
-    name: "index of a lower layer: silence",
-    fault: { kind: "stall" },
-    on: blob("base"),
-    outcome: "REGISTRY_UNREACHABLE",
-  },
-  { name: "startup blob: damaged", fault: { kind: "wrong-bytes" }, on: blob("startup"), outcome: "streamed" },
-  { name: "startup blob: gone", fault: { kind: "status", status: 404 }, on: blob("startup"), outcome: "streamed" },
-  { name: "chunks: damaged once", fault: { kind: "wrong-bytes" }, times: 1, on: blob("top"), outcome: "streamed" },
-  {
-    name: "chunks: damaged for good",
-    fault: { kind: "wrong-bytes" },
-    on: blob("top"),
-    outcome: "streamed",
-    read: "EIO",
-  },
-  { name: "chunks: ranges ignored", fault: { kind: "ignore-range" }, on: blob("top"), outcome: "streamed" },
-  { name: "chunks: another range", fault: { kind: "wrong-range" }, times: 1, on: blob("top"), outcome: "streamed" },
-  { name: "chunks: tokens run out", fault: { kind: "expire" }, times: 1, on: blob("top"), outcome: "streamed" },
-  {
-    name: "everything: away after the pull",
-    fault: { kind: "status", status: 503 },
-    on: () => true,
-    afterPull: true,
-    outcome: "streamed",
-    read: "EIO or bytes",
-  },
-];
+function fill(copy: Stored, from: Stored): void {
+  for (const [digest, bytes] of from.blobs) copy.blobs.set(digest, bytes);
+  for (const [digest, manifest] of from.manifests) copy.manifests.set(digest, manifest);
+  for (const [tag, digest] of from.tags) copy.tags.set(tag, digest);
+}
 
 interface Result {
   readonly pullMs: number;
@@ -180,8 +68,13 @@ describe.skipIf(missing !== "")(
     let containerd: RunningContainerd;
     const results = new Map<string, Promise<Result>>();
 
+    /** By the place of the line: a registry of its own, and the mirror before it. One mirror that is left alone for a while must not hide another. */
+    const mirrored = new Map<number, readonly [registry: TestRegistry, mirror: TestRegistry]>();
+
     async function prepared(line: Line, at: number) {
-      const { faults, host, store: stored } = line.fault?.kind === "expire" ? guarded : registry;
+      const [own, mirror] = mirrored.get(at) ?? [line.fault?.kind === "expire" ? guarded : registry];
+      const { host, store: stored } = own;
+      const { faults } = mirror ?? own;
       const reference = `${host}/line${at}:1`;
       const content = randomBytes(60_000);
       const registries = new Registries();
@@ -195,18 +88,8 @@ describe.skipIf(missing !== "")(
       const store = stored.repository(`line${at}`);
       const made = [...store.manifests.values()].find(({ subject }) => subject !== undefined);
       if (made?.kind !== "image") throw new Error("the conversion made an artifact");
-      let artifact: ImageManifest = made;
-      if (line.change) {
-        const source = [...store.manifests.values()].find(({ digest }) => digest === made.subject?.digest);
-        if (!source) throw new Error("the artifact has a subject");
-        const { artifactType, annotations, config, layers } = made;
-        artifact = createImageManifest({
-          ...{ artifactType, annotations, config: config ?? layers[0], layers, subject: descriptorOfManifest(source) },
-          ...line.change(made),
-        } as Parameters<typeof createImageManifest>[0]);
-        store.deleteManifest(made.digest);
-        store.manifests.set(artifact.digest, artifact);
-      }
+      const artifact = line.change ? changed(store, made, line.change) : made;
+      if (mirror) fill(mirror.store.repository(`line${at}`), store);
       const digestOf = (text: string, last = false): string => {
         const found = made.layers.filter(({ mediaType }) => mediaType.includes(text));
         return (last ? found.at(-1) : found[0])?.digest ?? "none";
@@ -276,20 +159,29 @@ describe.skipIf(missing !== "")(
         SLUICE_BACKGROUND_ENABLED: "false",
         SLUICE_FETCH_DEADLINE: "10s",
       });
-      const all = await Promise.all(lines.map((line, at) => prepared(line, at)));
-      await node.must("daemon", "start");
-      containerd = await RunningContainerd.start(containerdProgram, { address: socket, dataRoot: node.root });
-      for (const [at, line] of lines.entries()) {
-        const image = all[at];
-        if (image) results.set(line.name, run(line, at, image));
+      for (const [at, { ofMirror }] of lines.entries()) {
+        if (ofMirror) mirrored.set(at, [await TestRegistry.start(), await TestRegistry.start()]);
       }
-      await Promise.allSettled(results.values());
+      const all = await Promise.all(lines.map((line, at) => prepared(line, at)));
+      const config = join(node.folder, "config.yaml");
+      const mirrors = [...mirrored.values()].map(([own, mirror]) => [own.host, [`http://${mirror.host}`]]);
+      await writeFile(config, JSON.stringify({ mirrors: Object.fromEntries(mirrors) })); // JSON is YAML, too
+      await node.must("--config", config, "daemon", "start");
+      containerd = await RunningContainerd.start(containerdProgram, { address: socket, dataRoot: node.root });
+      for (let from = 0; from < lines.length; from += linesAtOnce) {
+        for (const [i, line] of lines.slice(from, from + linesAtOnce).entries()) {
+          const image = all[from + i];
+          if (image) results.set(line.name, run(line, from + i, image));
+        }
+        await Promise.allSettled(results.values());
+      }
     });
     afterAll(async () => {
       await containerd?.[Symbol.asyncDispose]();
       await node?.[Symbol.asyncDispose]();
       await registry?.close();
       await guarded?.close();
+      for (const pair of mirrored.values()) for (const each of pair) await each.close();
     });
 
     it.each(lines.map((line) => [line.name, line] as const))(
@@ -299,11 +191,15 @@ describe.skipIf(missing !== "")(
         if (!result) throw new Error("each line was run");
         expect(result.failure).toBeUndefined();
         expect(result.pullMs).toBeLessThan(maxPullMs);
-        expect(result.outcome).toBe(line.outcome);
+        expect(line.outcome.split(" or ")).toContain(result.outcome);
         const isRight = typeof result.read === "object" && Buffer.compare(result.read, result.content) === 0;
         expect(line.read?.split(" or ") ?? ["bytes"]).toContainEqual(isRight ? "bytes" : result.read);
       },
     );
+
+    it("was asked of each mirror first", () => {
+      for (const [, mirror] of mirrored.values()) expect(mirror.faults.served).toBeGreaterThan(0);
+    });
 
     it("has a line in the log, and counts in a metric, for each image that was not streamed", async () => {
       const metrics = await node.client.metrics();

@@ -1,5 +1,4 @@
 import { addressRule, type CredentialSource } from "@sluice/oci";
-import type { BlobStore } from "@sluice/store";
 import type { Logger } from "pino";
 import { Accounts } from "./access/accounts.js";
 import { BearerTokens } from "./access/bearer-tokens.js";
@@ -8,7 +7,6 @@ import { DeletedImages } from "./deleted/deleted-images.js";
 import { ActivityLog } from "./events/activity-log.js";
 import { EventOutbox } from "./events/event-outbox.js";
 import type { EventListener } from "./events/registry-event.js";
-import { removeOrphans } from "./garbage/collect-garbage.js";
 import { Quota } from "./garbage/quota.js";
 import type { RegistryPlaces } from "./http/places.js";
 import { Imports } from "./import/imports.js";
@@ -69,7 +67,6 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
   try {
     const { metadata, blobs, isShared } = stores;
     const { records } = metadata;
-    if (!isShared) await removeLost(metadata, blobs, log);
     const quota = new Quota({ records, metadata, blobs });
     const limits = { ...defaultUploadLimits, ...options.limits };
     const uploads = await Uploads.open(stores.uploads, blobs, metadata, limits, quota);
@@ -125,10 +122,4 @@ async function refuseShadows(metadata: MetadataStore, upstreams: Upstreams): Pro
     if (!next.startsWith(`${prefix}/`)) continue;
     throw new InvalidUpstreamError(`upstream ${prefix}: this registry itself holds ${next}; choose another prefix`);
   }
-}
-
-/** What a process left that died between storing a blob and linking it: nobody pushes yet. */
-async function removeLost(metadata: MetadataStore, blobs: BlobStore, log: Logger): Promise<void> {
-  const removed = await removeOrphans(metadata, blobs, { graceMs: 0, dryRun: false });
-  if (removed.removedBlobs > 0) log.info(removed, "removed blobs that no repository holds");
 }

@@ -1,4 +1,5 @@
-import { mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type BlobStore, FileSystemBlobStore, FileSystemUploadStore, type UploadStore } from "@sluice/store";
 import { Snapshots } from "./backup/snapshots.js";
@@ -30,6 +31,18 @@ export class RootInUseError extends Error {
   }
 }
 
+/** Blobs are there, and nothing that says whose they are. */
+class MetadataLostError extends Error {
+  override readonly name = "MetadataLostError";
+  readonly code = "METADATA_LOST";
+  constructor(folder: string) {
+    super(
+      `${join(folder, "blobs")} holds blobs, and ${join(folder, "metadata")}, which says whose they are, is empty or missing: mount it, ` +
+        "or bring both back with `sluice serve restore`; to begin anew, move the blobs away",
+    );
+  }
+}
+
 /** All that a registry keeps. */
 export interface Stores extends AsyncDisposable {
   readonly metadata: MetadataStore & { readonly records: Records };
@@ -48,6 +61,7 @@ const reserveBytes = 32 * 1024 * 1024;
 export async function openFiles(root: string): Promise<Stores> {
   const { LevelMetadataStore } = await import("./metadata/level-metadata-store.js");
   const folder = join(root, "registry");
+  await refuseLostMetadata(folder);
   await mkdir(join(folder, "metadata"), { recursive: true });
   try {
     const metadata = await LevelMetadataStore.open(join(folder, "metadata"));
@@ -61,6 +75,14 @@ export async function openFiles(root: string): Promise<Stores> {
     if (isLocked(error)) throw new RootInUseError(root, { cause: error });
     throw error;
   }
+}
+
+/** Without the metadata all blobs are garbage, and clients would be told that there never was anything. */
+async function refuseLostMetadata(folder: string): Promise<void> {
+  const metadata = await readdir(join(folder, "metadata")).catch(() => []);
+  if (metadata.length > 0 || !existsSync(join(folder, "blobs"))) return;
+  for await (const _ of (await FileSystemBlobStore.open(join(folder, "blobs"))).list())
+    throw new MetadataLostError(folder);
 }
 
 /** PostgreSQL and an S3 bucket, for any number of processes. */

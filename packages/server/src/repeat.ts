@@ -1,11 +1,12 @@
 import type { Logger } from "pino";
 
-/** Runs `work` again and again, never twice at once; a stop ends it and waits for that. */
+/** Runs `work` again and again, the first time after `firstMs`, never twice at once; a stop ends it and waits for that. */
 export function repeat(
   intervalMs: number,
   work: (signal: AbortSignal) => Promise<unknown>,
   log: Logger,
   what: string,
+  firstMs: number = intervalMs,
 ): AsyncDisposable {
   const stop = new AbortController();
   let running: Promise<void> | undefined;
@@ -18,13 +19,14 @@ export function repeat(
       running = undefined;
     }
   };
-  const timer = setInterval(() => {
+  const tick = (): void => {
+    timer = setTimeout(tick, intervalMs).unref();
     running ??= run();
-  }, intervalMs);
-  timer.unref();
+  };
+  let timer = setTimeout(tick, firstMs).unref();
   return {
     [Symbol.asyncDispose]: async () => {
-      clearInterval(timer);
+      clearTimeout(timer);
       stop.abort();
       await running;
     },

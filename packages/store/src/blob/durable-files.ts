@@ -1,22 +1,17 @@
-import { type FileHandle, link, mkdir, open, rename, utimes } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, utimes } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isErrno } from "../errno.js";
 import { NoSpaceError } from "./blob-errors.js";
 
 /**
- * Gives a file that is whole and synced its final name, durably. If the name is taken, the file there stays, with a new time: a name is its content. `from` may
- * be left behind; the caller removes it.
+ * Gives a file that is whole and synced its final name, durably. What has the name already is replaced, although its name says the same content: it may have
+ * been damaged since, and who reads it goes on with what was opened.
  */
 export async function publishFile(from: string, to: string): Promise<void> {
   const folder = dirname(to);
   const created = await mkdir(folder, { recursive: true });
-  try {
-    await link(from, to);
-  } catch (error) {
-    if (isErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "EMLINK")) await rename(from, to);
-    else if (isErrno(error, "EEXIST")) await touch(to);
-    else throw error;
-  }
+  await touch(from);
+  await rename(from, to);
   await syncFolder(folder);
   if (created !== undefined) await syncFolder(dirname(folder));
 }

@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { sha256Of } from "@sluice/oci/content";
 import { describe, expect, it } from "vitest";
-import { blobStoreSuite } from "../testing/blob-store-suite.js";
+import { blobStoreSuite, collect } from "../testing/blob-store-suite.js";
 import { uploadStoreSuite } from "../testing/upload-store-suite.js";
 import { FileSystemBlobStore } from "./file-system-blob-store.js";
 import { FileSystemUploadStore } from "./file-system-upload-store.js";
@@ -24,6 +26,34 @@ uploadStoreSuite("The file system store", async () => {
   const blobs = await FileSystemBlobStore.open(folder);
   const reopen = (): Promise<FileSystemUploadStore> => FileSystemUploadStore.open(join(folder, "uploads"), blobs);
   return { uploads: await reopen(), blobs, reopen, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+});
+
+describe("a blob whose file is damaged", () => {
+  const bytes = Buffer.from("the bytes that its name says");
+  const digest = sha256Of(bytes);
+
+  it("is whole again once its bytes are pushed", async () => {
+    const folder = await newFolder();
+    const blobs = await FileSystemBlobStore.open(folder);
+    const uploads = await FileSystemUploadStore.open(join(folder, "uploads"), blobs);
+    const read = async (): Promise<string> => (await collect(blobs.read(digest))).toString();
+    const push = async (): Promise<void> => {
+      const id = await uploads.create();
+      await uploads.append(id, 0, Readable.from([bytes]));
+      await uploads.commit(id, { digest });
+    };
+    try {
+      await push();
+      await writeFile(blobs.pathOf(digest), "other bytes, and just as many");
+      await push();
+      expect(await read()).toBe(bytes.toString());
+      await truncate(blobs.pathOf(digest), 3);
+      await blobs.put({ digest, sizeBytes: bytes.length }, Readable.from([bytes]));
+      expect(await read()).toBe(bytes.toString());
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
 });
 
 describe("opening a file system store", () => {

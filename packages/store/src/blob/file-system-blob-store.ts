@@ -77,7 +77,8 @@ export class FileSystemBlobStore implements BlobStore {
 
   async put(expected: ExpectedContent, source: AsyncIterable<Uint8Array>, options?: AbortOptions): Promise<void> {
     options?.signal?.throwIfAborted();
-    if (await this.has(expected.digest)) {
+    const storedBytes = await this.sizeOf(expected.digest);
+    if (storedBytes !== undefined && storedBytes === (expected.sizeBytes ?? storedBytes)) {
       await touch(this.pathOf(expected.digest));
       await source[Symbol.asyncIterator]().return?.();
       return;

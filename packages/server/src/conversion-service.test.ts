@@ -47,7 +47,7 @@ describe("a converting process", () => {
   let conversions: AsyncDisposable | undefined;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), "sluice-conversions-"));
-    const access = { anonymous: "none", isOpenWithoutAccounts: true, maxFailures: 1 } as const;
+    const access = { anonymous: "none", openWithoutAccounts: "everybody", maxFailures: 1 } as const;
     registry = await openRegistry({ root, log, access, allowPrivate: false });
   });
   afterEach(async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rename, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,18 +23,54 @@ describe("a registry", () => {
     expect([response.status, response.headers.get("docker-content-digest")]).toEqual([200, digest]);
   });
 
-  it("removes at its start the blobs that nobody holds, and no others", async () => {
+  it("keeps at its start what nobody holds, for a day: the metadata may be older than the blobs", async () => {
     await using registry = await startTestServer();
-    const kept = await registry.pushBlob("a", "kept");
-    const gone = await registry.pushBlob("a", "gone");
-    const blobs = join(registry.root, "registry/blobs");
-    const store = await FileSystemBlobStore.open(blobs);
-    const lost = sha256Of("lost"); // stored, but the process ended before it was linked
-    await store.put({ digest: lost }, Readable.from([Buffer.from("lost")]));
-    expect((await registry.send("DELETE", `/v2/a/blobs/${gone}`)).status).toBe(202);
+    const store = await FileSystemBlobStore.open(join(registry.root, "registry/blobs"));
+    const digest = sha256Of("stored, and the process ended before it was linked");
+    await store.put({ digest }, Readable.from([Buffer.from("stored, and the process ended before it was linked")]));
     await registry.restart();
-    expect(await Promise.all([kept, gone, lost].map((digest) => store.has(digest)))).toEqual([true, false, false]);
-    expect(await (await registry.send("GET", `/v2/a/blobs/${kept}`)).text()).toBe("kept");
+    expect(await store.has(digest)).toBe(true);
+  });
+
+  it("does not start on blobs whose metadata is gone, and names the cure", async () => {
+    await using registry = await startTestServer();
+    await registry.pushImage("team/app", "1.0", "content");
+    const metadata = join(registry.root, "registry/metadata");
+    await registry.server.close();
+    await rename(metadata, `${metadata}.elsewhere`);
+    await expect(registry.restart()).rejects.toMatchObject({
+      code: "METADATA_LOST",
+      message: expect.stringContaining("serve restore"),
+    });
+    await rename(`${metadata}.elsewhere`, metadata);
+    await registry.restart();
+    expect((await registry.send("GET", "/v2/team/app/manifests/1.0")).status).toBe(200);
+  });
+
+  it("is open to nobody behind an address that others reach", async () => {
+    const root = await mkdtemp(join(tmpdir(), "sluice-server-"));
+    const publicUrl = "https://registry.example.com";
+    await expect(createServer({ root, listen: "127.0.0.1:0", log, publicUrl })).rejects.toMatchObject({
+      code: "REGISTRY_OPEN",
+      message: expect.stringContaining(publicUrl),
+    });
+    await rm(root, { recursive: true });
+  });
+
+  it("without accounts serves who calls it by a name of this machine, not a page of another site", async () => {
+    await using registry = await startTestServer();
+    const { port } = new URL(registry.server.url);
+    const statusFor = (host: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) =>
+        request({ port, path: "/api/v1/accounts", headers: { host } }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        })
+          .once("error", reject)
+          .end(),
+      );
+    const names = ["localhost", `127.0.0.1:${port}`, `[::1]:${port}`, "evil.example", "127.evil.example"];
+    expect(await Promise.all(names.map(statusFor))).toEqual([200, 200, 200, 403, 403]);
   });
 
   it("does not start beyond loopback while everybody could do everything, unless that is what is wanted", async () => {

@@ -2,6 +2,7 @@ import type { CredentialSource } from "@sluice/oci";
 import type { BlobStore } from "@sluice/store";
 import type { Logger } from "pino";
 import { defaultMaxFailures } from "./access/attempts.js";
+import type { AccessConfig } from "./access/gatekeeper.js";
 import { startConversions } from "./conversion-service.js";
 import { purgeDeleted } from "./deleted/purge.js";
 import type { EventListener } from "./events/registry-event.js";
@@ -92,8 +93,9 @@ const maxRemembered = 10_000;
 const defaultUpstreamPollMs = 60_000;
 /** Of what was done to the registry. */
 const keptActivities = 10_000;
-/** How often garbage is collected. Milliseconds. */
+/** How often garbage is collected, and how long after a start for the first time: who restarts it each few hours has garbage, too. Milliseconds. */
 const collectMs = 6 * 60 * 60 * 1000;
+const firstCollectMs = 10 * 60 * 1000;
 
 /**
  * Starts a registry on the files below `options.root`.
@@ -104,16 +106,14 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
   const { host, port } = parseListenAddress(options.listen);
   const opened = new Opened();
   try {
-    const access = {
-      anonymous: options.anonymous ?? "none",
-      maxFailures: options.maxLoginFailures ?? defaultMaxFailures,
-      isOpenWithoutAccounts: isLoopback(host) || options.allowOpen === true,
-    } as const;
-    const allowPrivate = options.allowPrivate ?? isLoopback(host);
+    const isLocal = isLoopback(host) && isLoopback(new URL(options.publicUrl ?? "http://localhost").hostname);
+    const access = accessOf(options, isLocal);
+    const allowPrivate = options.allowPrivate ?? isLocal;
     const registry = opened.add(await openRegistry({ ...options, access, allowPrivate }));
     const { places } = registry;
     const isOpen = !(await places.accounts.exist());
-    if (isOpen && !access.isOpenWithoutAccounts) throw openBeyondLoopback(options.listen);
+    if (isOpen && access.openWithoutAccounts === "nobody")
+      throw openBeyondLoopback(options.publicUrl ?? options.listen);
     const tls = options.tls && opened.add(await Tls.open(options.tls, log));
     const app = await createApp(places, new ServerMetrics(() => places.uploads.count()), log, {
       tls,
@@ -129,7 +129,7 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
     if (converts) opened.add(await startConversions(registry, { ...options, allowPrivate }));
     if (options.streaming !== false) places.watch.start(options.upstreamPollMs ?? defaultUpstreamPollMs);
     log.info({ url, root: options.root }, "registry listens");
-    if (!isLoopback(host)) warnOfExposure({ url, isOpen, isPlain: tls === undefined }, log);
+    if (!isLocal) warnOfExposure({ url, isOpen, isPlain: tls === undefined }, log);
     const close = (): Promise<void> => opened.close();
     return { url, reload: async () => await tls?.look(), close, [Symbol.asyncDispose]: close };
   } catch (error) {
@@ -147,8 +147,14 @@ function chores(
     repeat(sweepMs, () => uploads.expire(Date.now() - idleUploadMs), log, "expire uploads"),
     repeat(untoldMs, (signal) => events.tellAgain(untoldMs, signal), log, "tell of changes"),
     repeat(sweepMs, (signal) => activities.prune(keptActivities, signal), log, "forget old events"),
-    repeat(collectMs, (signal) => purgeDeleted(metadata, deleted, signal), log, "purge what was deleted"),
-    repeat(collectMs, (signal) => collect(metadata, blobs, log, signal), log, "collect garbage"),
+    repeat(
+      collectMs,
+      (signal) => purgeDeleted(metadata, deleted, signal),
+      log,
+      "purge what was deleted",
+      firstCollectMs,
+    ),
+    repeat(collectMs, (signal) => collect(metadata, blobs, log, signal), log, "collect garbage", firstCollectMs),
     repeat(
       collectMs,
       (signal) => operations.forget(Date.now() - rememberMs, maxRemembered, signal),
@@ -156,6 +162,15 @@ function chores(
       "forget operations",
     ),
   ];
+}
+
+function accessOf({ allowOpen, anonymous, maxLoginFailures }: ServerOptions, isLocal: boolean): AccessConfig {
+  const openTo = isLocal ? "thisMachine" : "nobody";
+  return {
+    anonymous: anonymous ?? "none",
+    maxFailures: maxLoginFailures ?? defaultMaxFailures,
+    openWithoutAccounts: allowOpen === true ? "everybody" : openTo,
+  };
 }
 
 const openBeyondLoopback = (listen: string): OpenRegistryError =>

@@ -26,7 +26,7 @@ export async function createWorker(options: WorkerOptions): Promise<AsyncDisposa
   const opened = new Opened();
   try {
     // Nobody comes in but its own conversions.
-    const access = { anonymous: "none", isOpenWithoutAccounts: false, maxFailures: 1 } as const;
+    const access = { anonymous: "none", openWithoutAccounts: "nobody", maxFailures: 1 } as const;
     const registry = opened.add(
       await openRegistry({ ...options, access, allowPrivate: options.allowPrivate ?? false }),
     );

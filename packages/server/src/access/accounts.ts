@@ -94,12 +94,16 @@ export class Accounts {
     return secret;
   }
 
+  /** @throws {RegistryError} also for the last administrator who would be disabled */
   async update(name: string, changes: Partial<Pick<Account, "isDisabled" | "scopeMap">>): Promise<void> {
+    if (changes.isDisabled === true) await this.#mustHaveOtherAdmin(name);
     if (changes.scopeMap !== undefined) await this.#mustHaveScopeMap(changes.scopeMap);
     await this.#change(name, (account) => ({ ...account, ...changes }));
   }
 
+  /** @throws {RegistryError} for the last administrator: a registry without accounts is open */
   async remove(name: string): Promise<boolean> {
+    await this.#mustHaveOtherAdmin(name);
     this.#lookedAtMs = Number.NEGATIVE_INFINITY;
     return await this.#records.delete("account", name);
   }
@@ -141,6 +145,13 @@ export class Accounts {
   async #grantsOf(scopeMap: string | undefined): Promise<readonly Grant[]> {
     if (scopeMap === undefined) return [];
     return (await this.#records.get<ScopeMap>("scope-map", scopeMap))?.document.grants ?? [];
+  }
+
+  async #mustHaveOtherAdmin(name: string): Promise<void> {
+    const admins = (await this.list()).filter(({ document }) => document.isAdmin && !document.isDisabled);
+    if (admins.length === 1 && admins[0]?.key === name) {
+      throw refused(`${name} is the last administrator: make another one first (\`user create NAME --admin\`)`);
+    }
   }
 
   async #mustHaveScopeMap(name: string): Promise<void> {

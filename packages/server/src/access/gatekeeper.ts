@@ -10,8 +10,8 @@ import { may, type Principal } from "./principal.js";
 export interface AccessConfig {
   /** What they may do who do not log in, once there are accounts. */
   readonly anonymous: "none" | "read";
-  /** Serve everybody everything while there are no accounts. */
-  readonly isOpenWithoutAccounts: boolean;
+  /** Who may do everything while there are no accounts. */
+  readonly openWithoutAccounts: "nobody" | "thisMachine" | "everybody";
   /** Wrong passwords from one address in a minute; ten times as many for one account. */
   readonly maxFailures: number;
 }
@@ -21,12 +21,20 @@ export interface Caller {
   readonly authorization: string | undefined;
   /** Of the connection. */
   readonly address: string;
+  /** It named us as something that only this machine is called; a page of another site in a browser here does not, nor does a proxy that others reach. */
+  readonly isLocal: boolean;
   /** `https://HOST`, as the client named us: where it finds the token endpoint. */
   readonly origin: string;
 }
 
 /** How long a password that was right is not asked about again: scrypt is slow on purpose. Milliseconds. */
 const rememberMs = 30_000;
+
+const notLocal = (): RegistryError =>
+  new RegistryError(
+    "DENIED",
+    "this registry has no accounts and serves this machine only, by the names localhost, 127.0.0.1 and [::1]: make an administrator (`user create NAME --admin`) to use it by another",
+  );
 
 /** Knows who sends a request and refuses what they may not do. */
 export class Gatekeeper {
@@ -49,7 +57,7 @@ export class Gatekeeper {
     if (/^bearer$/i.test(scheme)) return await this.#bearer(value, caller);
     if (/^basic$/i.test(scheme)) return await this.#password(value, caller);
     if (scheme !== "") throw this.#challenge(caller, "this registry takes Basic and Bearer");
-    return await this.#anonymous();
+    return await this.#anonymous(caller);
   }
 
   /** @throws {RegistryError} UNAUTHORIZED where logging in could help, DENIED where it could not */
@@ -85,8 +93,10 @@ export class Gatekeeper {
     throw this.#challenge(caller, "wrong name or password");
   }
 
-  async #anonymous(): Promise<Principal> {
-    const isOpen = this.#config.isOpenWithoutAccounts && !(await this.#accounts.exist());
+  async #anonymous({ isLocal }: Caller): Promise<Principal> {
+    const { openWithoutAccounts } = this.#config;
+    const isOpen = openWithoutAccounts !== "nobody" && !(await this.#accounts.exist());
+    if (isOpen && openWithoutAccounts === "thisMachine" && !isLocal) throw notLocal();
     if (isOpen) return { kind: "anonymous", name: "", grants: everything, isAdmin: true };
     const grants = this.#config.anonymous === "read" ? readEverything : [];
     return { kind: "anonymous", name: "", grants, isAdmin: false };

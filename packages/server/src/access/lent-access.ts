@@ -24,7 +24,7 @@ export class LentAccess extends Gatekeeper {
 
   /** @param tokens of this door alone */
   constructor(accounts: Accounts, tokens: BearerTokens) {
-    super(accounts, tokens, { anonymous: "none", isOpenWithoutAccounts: false, maxFailures: 1 });
+    super(accounts, tokens, { anonymous: "none", openWithoutAccounts: "nobody", maxFailures: 1 });
   }
 
   /** @param name that nobody else has; what is done with the password is told as done by it */

@@ -22,7 +22,8 @@ export function parseListenAddress(text: string): ListenAddress {
 }
 
 /** Whether only this machine can reach it. */
-export const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\./.test(host);
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || /^(::1|\[::1\])$/.test(host) || /^127(\.\d{1,3}){3}$/.test(host);
 
 /** The address as a URL that clients on this machine can use. */
 export function urlOf(address: ListenAddress, scheme: "http" | "https" = "http"): string {

@@ -12,7 +12,7 @@ import { repositoryImagesSuite } from "../testing/repository-images-suite.js";
 
 repositoryImagesSuite("a repository of the registry", async () => {
   const root = await mkdtemp(join(tmpdir(), "sluice-images-"));
-  const access = { anonymous: "none", isOpenWithoutAccounts: true, maxFailures: 1 } as const;
+  const access = { anonymous: "none", openWithoutAccounts: "everybody", maxFailures: 1 } as const;
   const registry = await openRegistry({ root, log: pino({ level: "silent" }), access, allowPrivate: false });
   const { places } = registry;
   const name = parseRepositoryName("team/app");

@@ -61,6 +61,22 @@ describe.skipIf(missing !== "")(`a registry with accounts, by the command line $
     });
   });
 
+  it("takes a password from stdin for all requests of a verb", async () => {
+    await push("team/app", `ci:${token}`);
+    const verb = [
+      "convert",
+      "team/app:v1",
+      "--on-server",
+      "--wait",
+      "--registry",
+      registry.host,
+      "--username",
+      "admin",
+    ];
+    const { stderr } = await sluice([...verb, "--password-stdin"], {}, admin.SLUICE_PASSWORD);
+    expect(stderr).not.toContain("wrong name or password");
+  });
+
   it("says what to do when the login is missing or lacks the right", async () => {
     const nobody = await sluice(["user", "list", "--registry", registry.host], { DOCKER_CONFIG: "/nonexistent" });
     expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining("--password-stdin")]);

@@ -9,12 +9,18 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the program as a user would and waits for its end. */
-export async function sluice(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+/** Runs the program as a user would, with `input` on stdin, and waits for its end. */
+export async function sluice(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  input = "",
+): Promise<Outcome> {
   const child = spawn(process.execPath, [program, ...args], {
     env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  child.stdin.on("error", () => undefined); // it may end without reading
+  child.stdin.end(input);
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on("data", (bytes: Buffer) => out.push(bytes));

@@ -29,10 +29,19 @@ export function configCommand(run: Runner): Command {
 async function show(context: Context): Promise<void> {
   const { configSchema, leafPathsOf } = await import("../config/schema.js");
   const { valueAt } = await import("../config/config-tree.js");
+  const { withoutPassword } = await import("../config/without-password.js");
   const { settings, output } = context;
   const keys = leafPathsOf(configSchema()).flatMap((path) => {
     const value = valueAt(settings.tree, path);
-    return value === undefined ? [] : [{ key: path.join("."), value, origin: settings.originOf(path) }];
+    return value === undefined
+      ? []
+      : [
+          {
+            key: path.join("."),
+            value: typeof value === "string" ? withoutPassword(value) : value,
+            origin: settings.originOf(path),
+          },
+        ];
   });
   output.result({ root: settings.root, file: settings.configPath ?? null, keys }, ({ keys: shown }) =>
     table(

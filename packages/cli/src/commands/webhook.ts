@@ -89,19 +89,31 @@ function withSettings(command: Command, isNew: boolean): Command {
     .option("--scope <what>", "REPOSITORY:TAG, REPOSITORY:* or * (default: *)")
     .option("--status <status>", "enabled or disabled")
     .option("--headers <name=value...>", "sent with each event, such as Authorization", headersOf)
-    .option("--secret <text>", "signs each event: X-Sluice-Signature is sha256= and the HMAC of the body");
+    .option(
+      "--secret <text>",
+      "signs each event: X-Sluice-Signature is sha256= and the HMAC of the body; others on this machine can see it: better SLUICE_WEBHOOK_SECRET",
+    );
 }
 
-const settingsOf = ({ actions, headers, scope, secret, status, uri }: Settings): object =>
-  JSON.parse(JSON.stringify({ actions, headers, scope, secret, status, url: uri })) as object; // without what is undefined
+function settingsOf(context: Context, flags: Settings): object {
+  const { actions, headers, scope, status, uri: url } = flags;
+  // Without what is undefined.
+  return JSON.parse(
+    JSON.stringify({ actions, headers, scope, secret: secretOf(context, flags), status, url }),
+  ) as object;
+}
+
+/** In the arguments every user of the machine could read it. */
+const secretOf = (context: Context, { secret }: Settings): string | undefined =>
+  secret ?? context.surroundings.environment["SLUICE_WEBHOOK_SECRET"];
 
 async function create(context: Context, flags: Settings, name: string): Promise<void> {
-  const made = await callApi<Webhook>(context, flags, "POST", "/webhooks", { name, ...settingsOf(flags) });
+  const made = await callApi<Webhook>(context, flags, "POST", "/webhooks", { name, ...settingsOf(context, flags) });
   context.output.result(made, (webhook) => webhooksTable([webhook]));
 }
 
 async function update(context: Context, flags: Settings, name: string): Promise<void> {
-  const changed = await callApi<Webhook>(context, flags, "PATCH", pathOf(name), settingsOf(flags));
+  const changed = await callApi<Webhook>(context, flags, "PATCH", pathOf(name), settingsOf(context, flags));
   context.output.result(changed, (webhook) => webhooksTable([webhook]));
 }
 

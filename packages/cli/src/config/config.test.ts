@@ -144,4 +144,20 @@ describe("config show", () => {
       keys: [{ key: "defaults.registry", value: "r.example", origin: "environment" }],
     });
   });
+
+  it("hides the password of a URL", async () => {
+    await using world = await createTestWorld({
+      SLUICE_SERVE_STORAGE_POSTGRES: "postgres://sluice:s3cret@db/sluice",
+      SLUICE_SERVE_STORAGE_S3_BUCKET: "blobs",
+    });
+    expect(await main(["config", "show"], world.surroundings)).toBe(0);
+    expect(world.stdout.text).toContain("postgres://sluice:***@db/sluice");
+    await using wrong = await createTestWorld({ SLUICE_SERVE_STORAGE_POSTGRES: "mysql://sluice:s3cret@db/sluice" });
+    expect(await main(["config", "show"], wrong.surroundings)).toBe(2);
+    expect(wrong.stderr.text).toContain("mysql://sluice:***@db/sluice");
+    expect(world.stdout.text + wrong.stderr.text).not.toContain("s3cret");
+    await using half = await createTestWorld({ SLUICE_SERVE_STORAGE_POSTGRES: "postgres://db/sluice" });
+    expect(await main(["serve"], half.surroundings)).toBe(2);
+    expect(half.stderr.text).toContain("set s3.bucket, too");
+  });
 });

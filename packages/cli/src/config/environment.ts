@@ -1,6 +1,7 @@
 import { UsageError } from "../errors.js";
 import { type ConfigTree, withValue } from "./config-tree.js";
 import { type ConfigSchema, leafPathsOf } from "./schema.js";
+import { withoutPassword } from "./without-password.js";
 
 /** `["store", "budget"]` → `SLUICE_STORE_BUDGET`. The default registry goes by its short name. */
 export function variableOf(path: readonly string[]): string {
@@ -26,16 +27,17 @@ export function configOfEnvironment(
   return tree;
 }
 
-/** `text` as the first kind of value that `schema` takes at `path`. */
+/** `text` as the first kind of value that `schema` takes at `path`. What it needs beside it, another source may set. */
 function accepted(path: readonly string[], text: string, schema: ConfigSchema): unknown {
   const readings = [text, ...scalarOf(text)];
   let message = "";
   for (const value of readings) {
     const parsed = schema.safeParse(withValue({}, path, value));
-    if (parsed.success) return value;
-    message ||= parsed.error.issues[0]?.message ?? "not allowed";
+    const problem = parsed.error?.issues.find((issue) => path.every((key, at) => issue.path[at] === key));
+    if (problem === undefined) return value;
+    message ||= problem.message;
   }
-  throw new UsageError(`environment variable ${variableOf(path)}=${text}: ${message}`);
+  throw new UsageError(`environment variable ${variableOf(path)}=${withoutPassword(text)}: ${message}`);
 }
 
 function scalarOf(text: string): readonly unknown[] {

@@ -1,12 +1,19 @@
 import type { SharedStorage } from "@sluice/server";
 import type { Context } from "../context.js";
+import { UsageError } from "../errors.js";
 import { valueAt } from "./config-tree.js";
 
-/** The configuration was checked when it was read: both parts are there, or neither. */
+/** Undefined: files below the data root. @throws {UsageError} for one part without the other: files and environment are checked one by one */
 export function sharedStorage(context: Context): SharedStorage | undefined {
   const postgres = textAt(context, ["storage", "postgres"]);
   const bucket = textAt(context, ["storage", "s3", "bucket"]);
-  if (postgres === undefined || bucket === undefined) return undefined;
+  if (postgres === undefined && bucket === undefined) return undefined;
+  if (postgres === undefined || bucket === undefined) {
+    const missing = postgres === undefined ? "postgres" : "s3.bucket";
+    throw new UsageError(
+      `shared storage needs serve.storage.postgres and serve.storage.s3.bucket: set ${missing}, too`,
+    );
+  }
   const s3 = (key: string): string | undefined => textAt(context, ["storage", "s3", key]);
   const redirects = booleanAt(context, ["storage", "redirects"]);
   return { postgres, redirects, s3: { bucket, prefix: s3("prefix"), endpoint: s3("endpoint"), region: s3("region") } };

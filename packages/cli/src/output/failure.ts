@@ -1,3 +1,4 @@
+import { printable } from "./printable.js";
 import { isSystemError, meaningOf } from "./system-error.js";
 
 /** An error as the caller sees it: `{"error":{…}}` under `-o json`, else one line. */
@@ -65,4 +66,4 @@ function plain(value: unknown): unknown {
   }
 }
 
-const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, "; ").trim();
+const oneLine = (text: string): string => printable(text.replace(/\s*[\r\n]+\s*/g, "; ")).trim();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CapturedStream } from "../testing/run-main.js";
+import { failureOf } from "./failure.js";
 import { asText, createLog } from "./log.js";
 import { Output, type OutputFormat } from "./output.js";
 import { startProgress } from "./progress.js";
@@ -20,6 +21,14 @@ describe("what a verb says", () => {
     const words = outputTo("table");
     words.output.result({ sizeBytes: 3 }, () => "three bytes");
     expect(words.stdout.text).toBe("three bytes\n");
+  });
+
+  it("shows what a pusher wrote without what steers a terminal", () => {
+    const hostile = "\u001b]0;title\u0007\u001b[2Kgood\u202eevil\nnext";
+    for (const text of [table(["type"], [[hostile]]), facts([["type", hostile]])]) {
+      expect(text.split("\n").at(-1)).toContain("]0;title [2Kgood evil next");
+    }
+    expect(failureOf(new Error(hostile)).message).toBe("]0;title [2Kgood evil; next");
   });
 
   it("keeps remarks to people who want them", () => {

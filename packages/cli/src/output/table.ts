@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { printable } from "./printable.js";
 
 const noBorder = {
   top: "",
@@ -25,7 +26,7 @@ export function table(headers: readonly string[], rows: readonly (readonly (stri
     chars: noBorder,
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
   });
-  printed.push(...rows.map((row) => row.map(String)));
+  printed.push(...rows.map((row) => row.map((cell) => printable(String(cell)))));
   return withoutTrailingSpaces(printed.toString());
 }
 
@@ -33,7 +34,7 @@ export function table(headers: readonly string[], rows: readonly (readonly (stri
 export function facts(entries: readonly (readonly [name: string, value: string | number | undefined])[]): string {
   const shown = entries.filter(([, value]) => value !== undefined);
   const width = Math.max(0, ...shown.map(([name]) => name.length));
-  return shown.map(([name, value]) => `${`${name}:`.padEnd(width + 2)}${value}`).join("\n");
+  return shown.map(([name, value]) => `${`${name}:`.padEnd(width + 2)}${printable(String(value))}`).join("\n");
 }
 
 const withoutTrailingSpaces = (text: string): string => text.replace(/[ \t]+$/gm, "");

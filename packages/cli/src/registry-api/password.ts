@@ -2,10 +2,16 @@ import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
 
 const maxPasswordBytes = 4096;
+/** A verb sends several requests, and stdin can be read once. */
+const readings = new WeakMap<Context, Promise<string>>();
 
 /** From stdin, or `SLUICE_PASSWORD`: a password in the arguments could be read by every user of the machine. */
 export async function passwordOf(context: Context, fromStdin: boolean | undefined): Promise<string> {
-  if (fromStdin === true) return await readPassword();
+  if (fromStdin === true) {
+    const reading = readings.get(context) ?? readPassword();
+    readings.set(context, reading);
+    return await reading;
+  }
   const password = context.surroundings.environment["SLUICE_PASSWORD"];
   if (password === undefined)
     throw new UsageError("--username needs --password-stdin, or SLUICE_PASSWORD in the environment");

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ChunkStore, FetchStats } from "@sluice/store";
 import PQueue from "p-queue";
-import { chunkPlace, compressedBytes } from "./chunk-place.js";
+import { chunkPlace, tableOf } from "./chunk-place.js";
 import type { ChunkGetter } from "./chunks-ahead.js";
 import type { DiskMap } from "./disk-map.js";
 
@@ -74,7 +74,7 @@ export class BackgroundFill {
       signal.throwIfAborted();
       if (isDegraded && this.#keepsNothing) return;
       if (rateBytesPerSecond === 0) continue;
-      const restMs = (bytesOf(map, wanted) / rateBytesPerSecond) * 1000 - (performance.now() - started);
+      const restMs = (compressedBytes(map, wanted) / rateBytesPerSecond) * 1000 - (performance.now() - started);
       if (restMs > 0) await sleep(restMs, undefined, { signal, ref: false });
     }
   }
@@ -106,15 +106,20 @@ export class BackgroundFill {
 /** What the disk wants and is not here, so that neighbours in a blob follow one another. */
 const missingChunks = (map: DiskMap): number[] => map.wantedChunks().filter((chunk) => !map.isStored(chunk));
 
-const bytesOf = (map: DiskMap, chunks: readonly number[]): number =>
-  chunks.reduce((sum, chunk) => sum + compressedBytes(map.toc, chunk), 0);
+const compressedBytes = (map: DiskMap, chunks: readonly number[]): number =>
+  chunks.reduce((sum, chunk) => sum + sizeOf(map, chunk), 0);
+
+function sizeOf(map: DiskMap, chunk: number): number {
+  const { table, row } = tableOf(map.toc, chunk);
+  return table.compressedSize[row] ?? 0;
+}
 
 function* batchesOf(map: DiskMap, chunks: readonly number[]): Generator<readonly number[]> {
   let batch: number[] = [];
   let bytes = 0;
   for (const chunk of chunks) {
     batch.push(chunk);
-    bytes += compressedBytes(map.toc, chunk);
+    bytes += sizeOf(map, chunk);
     if (bytes < batchBytes) continue;
     yield batch;
     batch = [];

@@ -22,8 +22,3 @@ export function chunkPlace(toc: Toc, chunk: number): ChunkPlace {
     ...(table === toc.startup && { isReplaceable: true }), // by the chunks of the regions
   };
 }
-
-export function compressedBytes(toc: Toc, chunk: number): number {
-  const { table, row } = tableOf(toc, chunk);
-  return table.compressedSize[row] ?? 0;
-}

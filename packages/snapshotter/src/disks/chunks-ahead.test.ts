@@ -112,41 +112,27 @@ it("tells how much was fetched that nobody has read", async () => {
 });
 
 describe("a start", () => {
-  it("that was recorded streams the startup chunks in their order, and the metadata beside them, without what is there", async () => {
+  it("streams the startup chunks in their order, and the metadata beside them, without what is there", async () => {
     const { open, asked, arrived, stored } = testDisk(4, [7, 5, 6]);
     stored.add(1).add(9);
-    await open(true).start();
+    await open().start();
     expect(asked).toEqual(["stream 8,10", "stream 0,2,3"]);
     expect(arrived).toEqual([8, 10, 0, 2, 3]);
   });
 
-  it("that was predicted asks for the startup chunks in their order, the metadata beside them, without what is there", async () => {
-    const { open, asked, arrived, stored } = testDisk(4, [7, 5, 6]);
-    stored.add(1).add(9);
-    await open().start();
-    expect(asked).toEqual(["stream 0,2,3", "startup 8", "startup 10"]);
-    expect(arrived.toSorted()).toEqual([0, 10, 2, 3, 8]);
+  it("tells of all startup chunks whose bytes came, also of those with the same bytes", async () => {
+    const { toc, ahead, asked, arrived } = testDisk(4, [2, 7, 5]);
+    toc.startup.sha256.copyWithin(64, 0, 32);
+    await ahead.start();
+    expect(asked).toEqual(["stream 8,9"]);
+    expect(arrived).toEqual([8, 10, 9]);
   });
-
-  it.each([
-    { isRecorded: true, expected: ["stream 8,9"] },
-    { isRecorded: false, expected: ["startup 8", "startup 9"] },
-  ])(
-    "tells of all startup chunks whose bytes came, also of those with the same bytes (recorded: $isRecorded)",
-    async ({ isRecorded, expected }) => {
-      const { toc, open, asked, arrived } = testDisk(4, [2, 7, 5]);
-      toc.startup.sha256.copyWithin(64, 0, 32);
-      await open(isRecorded).start();
-      expect(asked).toEqual(expected);
-      expect(arrived).toEqual([8, 10, 9]);
-    },
-  );
 
   it("fetches what the startup blob had no room for behind it, in its order, without what is there", async () => {
     const { open, asked, stored } = testDisk(10, [2], [19, 12, 18]);
     stored.add(12);
     await open().start();
-    expect(asked).toEqual(["startup 20", "read-ahead 19", "read-ahead 18"]);
+    expect(asked).toEqual(["stream 20", "read-ahead 19", "read-ahead 18"]);
   });
 
   it("has little of that under way at once, and ends with the disk", async () => {
@@ -160,46 +146,11 @@ describe("a start", () => {
     const ahead = open();
     const started = ahead.start();
     await new Promise(setImmediate);
-    expect(asked).toEqual(["startup 60", ...prefetch.slice(0, 6).map((row) => `read-ahead ${row}`)]);
+    expect(asked).toEqual(["stream 60", ...prefetch.slice(0, 12).map((row) => `read-ahead ${row}`)]);
     ahead.close();
     release();
     await started;
-    expect(asked.length).toBe(7);
-  });
-
-  it("goes on where a reader has got to, and guesses nothing around what he misses meanwhile", async () => {
-    const prefetch = Array.from({ length: 20 }, (_, i) => 30 + i);
-    const { open, asked, fetches } = testDisk(30, [2], prefetch);
-    let release = (): void => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    fetches.before = () => held;
-    const ahead = open();
-    const started = ahead.start();
-    await new Promise(setImmediate);
-    const before = asked.length;
-    const reads = [ahead.get(44, () => undefined), ahead.get(52, () => undefined)];
-    release();
-    await Promise.all([started, ...reads]);
-    expect(asked.slice(before, before + 6)).toEqual([
-      "demand 44",
-      "read-ahead 45",
-      "demand 52",
-      "read-ahead 53",
-      "read-ahead 46",
-      "read-ahead 47",
-    ]);
-  });
-
-  it("gives up a startup blob of which three chunks in a row cannot be had, and says so", async () => {
-    const { open, asked, fetches } = testDisk(10, [2, 7, 5, 6, 8], [19]);
-    fetches.before = async () => {
-      if (asked.at(-1)?.startsWith("startup")) throw new Error("gone");
-    };
-    await open().start();
-    expect(asked.filter((one) => one === "Error: gone")).toHaveLength(1);
-    expect(asked).toContain("read-ahead 19");
+    expect(asked.length).toBe(13);
   });
 
   it("puts what a reader had to wait for, or is the first to read of what was guessed, into the page cache", async () => {
@@ -221,20 +172,20 @@ describe("a start", () => {
   it("does not fetch the metadata whole when the startup chunks hold what it needs of it", async () => {
     const { ahead, asked } = testDisk(4, [2, 7]);
     await ahead.start();
-    expect(asked).toEqual(["startup 8", "startup 9"]);
+    expect(asked).toEqual(["stream 8,9"]);
   });
 
   it("asks for no startup chunk whose blocks are all here", async () => {
     const { open, asked, stored } = testDisk(4, [2, 7]);
     stored.add(7);
     await open().start();
-    expect(asked).toEqual(["startup 8"]);
+    expect(asked).toEqual(["stream 8"]);
   });
 
   it("that was predicted misses more, and what is around it", async () => {
-    const { ahead, asked } = testDisk(4, [2]);
+    const { ahead, asked, stream } = testDisk(4, [2]);
+    stream.before = () => ahead.get(5, () => undefined);
     await ahead.start();
-    await ahead.get(5, () => undefined);
     expect(asked.slice(1)).toEqual(["demand 5", "read-ahead 4", "read-ahead 6", "read-ahead 7"]);
   });
 
@@ -259,8 +210,9 @@ describe("a start", () => {
 
   it("counts what it brought as unread until somebody reads it", async () => {
     const { ahead } = testDisk(4, [2, 7]);
+    const started = ahead.start();
     expect(ahead.unreadBytes).toBe(0);
-    await ahead.start();
+    await started;
     expect(ahead.unreadBytes).toBe(20);
     ahead.onMark(1009);
     await ahead.get(8, () => undefined);
@@ -268,16 +220,15 @@ describe("a start", () => {
   });
 
   it("tells that its stream broke", async () => {
-    const { open, asked, stream } = testDisk(4, [2, 7]);
+    const { ahead, asked, stream } = testDisk(4, [2, 7]);
     stream.before = () => Promise.reject(new Error("gone"));
-    await open(true).start();
+    await ahead.start();
     expect(asked).toEqual(["stream 8,9", "Error: gone"]);
   });
 
   it("is silent about a stream that ends with the disk", async () => {
-    const { open, asked, stream } = testDisk(4, [2, 7]);
+    const { ahead, asked, stream } = testDisk(4, [2, 7]);
     stream.before = () => Promise.reject(new Error("gone"));
-    const ahead = open(true);
     const started = ahead.start();
     ahead.close();
     await started;

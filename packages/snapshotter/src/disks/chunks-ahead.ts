@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import type { Toc } from "@sluice/disk";
 import type { Digest } from "@sluice/oci/content";
 import {
   type ChunkPlace,
@@ -10,11 +11,9 @@ import {
   type UseBytes,
 } from "@sluice/store";
 import { startMs } from "../start-duration.js";
-import { chunkPlace, compressedBytes } from "./chunk-place.js";
-import { chunkRowsOf } from "./chunk-rows.js";
+import { chunkPlace, tableOf } from "./chunk-place.js";
 import type { DiskMap } from "./disk-map.js";
 import type { DiskChunks } from "./open-disk.js";
-import { PacedFetches } from "./paced-fetches.js";
 
 /** Brings chunks, from the store or the network. `ChunkFetcher` of `@sluice/store` is one. */
 export interface ChunkGetter {
@@ -23,8 +22,9 @@ export interface ChunkGetter {
   stream(places: readonly ChunkPlace[], options?: StreamOptions): Promise<void>;
 }
 
-/** So many startup chunks in a row that cannot be had are no accident: their blob is lost. */
-const maxStartupFailures = 3;
+/** What is asked for together of what a start is expected to read behind its startup blob, and how much of that at once: some 80 ms of a link of 100 Mbit/s in all. Compressed bytes. */
+const prefetchGroupBytes = 512 * 1024;
+const prefetchGroups = 2;
 
 export interface ChunksAheadParts {
   readonly store: Pick<ChunkStore, "mark">;
@@ -33,13 +33,13 @@ export interface ChunksAheadParts {
   readonly isRecorded?: boolean | undefined;
   /** A chunk that nobody had asked for came into the store. @returns whether it goes to the page cache at once, where nobody sees its readers */
   readonly onArrived?: ((chunk: number) => boolean) | undefined;
-  /** A stream ended early, or the startup blob cannot be had; what did not come comes when it is read. */
+  /** A stream ended early; what it did not bring comes when it is read. */
   readonly onStreamBroken?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * The chunks of one open disk, fetched ahead of its readers: what a start needs, and later what {@link ReadAhead} guesses, which is asked for in the same turn as the chunk a
- * reader waits for, so that one request brings both.
+ * The chunks of one open disk, fetched ahead of its readers: what a start needs in long streams, and later what {@link ReadAhead} guesses, which is
+ * asked for in the same turn as the chunk a reader waits for, so that one request brings both.
  */
 export class ChunksAhead implements DiskChunks {
   readonly #map: DiskMap;
@@ -49,16 +49,17 @@ export class ChunksAhead implements DiskChunks {
   readonly #marked: Map<number, number> = new Map();
   readonly #stop = new AbortController();
   #streams = 0;
-  /** What an unrecorded start is expected to read, as long as it comes. */
-  #foreseen: PacedFetches | undefined;
-  #startupFailures = 0;
   #startedMs = Number.NEGATIVE_INFINITY;
 
   constructor(map: DiskMap, parts: ChunksAheadParts) {
     this.#map = map;
     this.#parts = parts;
     setMaxListeners(0, this.#stop.signal); // one for each chunk that is fetched ahead
-    this.#readAhead = new ReadAhead(chunkRowsOf(map));
+    this.#readAhead = new ReadAhead({
+      compressedSize: sizesWithoutHidden(map),
+      endOfRegion: (row) => endOfRegion(map.toc, row),
+      isStored: (row) => map.isStored(row),
+    });
   }
 
   async get(chunk: number, use: UseBytes, options?: FetchOptions): Promise<void> {
@@ -66,9 +67,8 @@ export class ChunksAhead implements DiskChunks {
     const { chunks } = this.#parts;
     const place = chunkPlace(this.#map.toc, chunk);
     const told = { ...options, onStored: () => this.#onFirstUse(chunk) };
-    if (!this.#map.isStored(chunk) && !this.#readAhead.isComing(chunk)) this.#foreseen?.follow(chunk);
     if (!this.#guesses(chunk)) return await chunks.fetch(place, "demand", use, told);
-    const ahead = this.#guessesAt(chunk);
+    const ahead = this.#readAhead.onRead(chunk, this.#isStarting());
     this.#readAhead.fetching(chunk);
     const wanted = chunks.fetch(place, "demand", use, told);
     void this.#fetchAhead(ahead);
@@ -85,39 +85,18 @@ export class ChunksAhead implements DiskChunks {
     if (chunk === undefined) return;
     this.#marked.delete(slot);
     this.#onFirstUse(chunk);
-    if (this.#guesses(chunk)) void this.#fetchAhead(this.#guessesAt(chunk));
+    if (this.#guesses(chunk)) void this.#fetchAhead(this.#readAhead.onRead(chunk, this.#isStarting()));
   }
 
   /**
-   * Fetches what a start needs and is not here: the startup chunks and beside them the metadata, unless the startup chunks hold the part of it that a start walks through; and what the
-   * startup blob had no room for. What was recorded comes in one stream. What was only predicted comes little at a time, so that what nobody foresaw gets through, and is taken up where
-   * the start has got to. Resolves when all of it has come, or will not.
+   * Fetches what a start needs and is not here: the startup chunks in the order of the stream, and beside them the metadata, unless the startup chunks hold
+   * the part of it that a start walks through; behind them, what the startup blob had no room for. Resolves when all of it has come, or will not.
    */
   async start(): Promise<void> {
     const { startup, metadata, prefetch } = this.#map.startChunks();
     this.#startedMs = performance.now();
-    if (this.#parts.isRecorded === true) {
-      await Promise.all([this.#stream(startup, () => this.#map.loseStartup()), this.#stream(metadata)]);
-      await this.#fetchForeseen(prefetch);
-    } else await Promise.all([this.#stream(metadata), this.#fetchForeseen([...startup, ...prefetch])]);
-  }
-
-  async #fetchForeseen(chunks: readonly number[]): Promise<void> {
-    const isLost = (chunk: number): boolean =>
-      this.#startupFailures >= maxStartupFailures && this.#map.isStartup(chunk);
-    this.#foreseen = new PacedFetches(chunks, {
-      sizeOf: (chunk) => compressedBytes(this.#map.toc, chunk),
-      isMissing: (chunk) => !this.#map.isStored(chunk) && !this.#readAhead.isComing(chunk) && !isLost(chunk),
-      fetch: (group) => this.#fetchAhead(group),
-      signal: this.#stop.signal,
-    });
-    await this.#foreseen.run();
-    this.#foreseen = undefined;
-  }
-
-  /** What is only near to what was read waits until the link has brought what is foreseen. */
-  #guessesAt(chunk: number): readonly number[] {
-    return this.#readAhead.onRead(chunk, { isStart: this.#isStarting(), hasRoom: this.#foreseen === undefined });
+    await Promise.all([this.#stream(startup, () => this.#map.loseStartup()), this.#stream(metadata)]);
+    await this.#prefetch(prefetch);
   }
 
   /** While an unrecorded start goes on, the kernel reads no page ahead: who reads one of a chunk finds the others in the page cache. */
@@ -127,6 +106,31 @@ export class ChunksAhead implements DiskChunks {
 
   #isStarting(): boolean {
     return this.#parts.isRecorded !== true && performance.now() - this.#startedMs < startMs;
+  }
+
+  /** In order, little at a time: a reader who misses something else queues behind what is under way. */
+  async #prefetch(rows: readonly number[]): Promise<void> {
+    const under = new Set<Promise<void>>();
+    const left = rows.toReversed();
+    while (left.length > 0 && !this.#stop.signal.aborted) {
+      const one: Promise<void> = this.#fetchAhead(this.#takeGroup(left)).finally(() => under.delete(one));
+      under.add(one);
+      if (under.size >= prefetchGroups) await Promise.race(under);
+    }
+    await Promise.all(under);
+  }
+
+  /** Takes rows from the end of `left`, and gives those that are neither here nor on their way. */
+  #takeGroup(left: number[]): number[] {
+    const group: number[] = [];
+    for (let bytes = 0; bytes < prefetchGroupBytes; ) {
+      const row = left.pop();
+      if (row === undefined) break;
+      if (this.#map.isStored(row) || this.#readAhead.isComing(row)) continue;
+      group.push(row);
+      bytes += compressedBytes(this.#map.toc, row);
+    }
+    return group;
   }
 
   /** Compressed bytes of chunks that were fetched before anybody asked for them, and neither read nor put into the page cache yet. */
@@ -158,8 +162,13 @@ export class ChunksAhead implements DiskChunks {
   async #stream(wanted: readonly number[], onBroken: () => void = () => undefined): Promise<void> {
     const chunks = wanted.filter((chunk) => !this.#map.isStored(chunk));
     if (chunks.length === 0) return;
+    const { onArrived, onStreamBroken } = this.#parts;
     const byId = this.#byId(chunks);
-    const onStored = ({ id }: ChunkPlace): void => this.#pushUnasked(byId.get(id) ?? []);
+    const onStored = ({ id }: ChunkPlace): void => {
+      for (const chunk of byId.get(id) ?? []) {
+        if (onArrived?.(chunk)) this.#marked.delete(this.#map.slots[chunk] ?? -1);
+      }
+    };
     const places = [...byId.values()].map(([first]) => this.#unasked(first));
     this.#streams++;
     try {
@@ -167,7 +176,7 @@ export class ChunksAhead implements DiskChunks {
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       onBroken();
-      this.#parts.onStreamBroken?.(error);
+      onStreamBroken?.(error);
     } finally {
       this.#streams--;
     }
@@ -185,38 +194,17 @@ export class ChunksAhead implements DiskChunks {
     return byId;
   }
 
-  #pushUnasked(chunks: readonly number[]): void {
-    for (const chunk of chunks) {
-      if (this.#parts.onArrived?.(chunk)) this.#marked.delete(this.#map.slots[chunk] ?? -1);
-    }
-  }
-
   /** Resolves when all have come, or will not. */
   async #fetchAhead(rows: readonly number[]): Promise<void> {
-    const { chunks } = this.#parts;
-    const { signal } = this.#stop;
-    const fetches = [...this.#byId(rows).values()].map(async (same) => {
-      const [row] = same;
-      const isStartup = this.#map.isStartup(row);
+    const fetches = rows.map((row) => {
       const place = this.#unasked(row);
-      for (const one of same) this.#readAhead.fetching(one);
-      try {
-        const onStored = (): void => (isStartup ? this.#pushUnasked(same) : undefined);
-        await chunks.fetch(place, isStartup ? "startup" : "read-ahead", () => undefined, { signal, onStored });
-        if (isStartup) this.#startupFailures = 0;
-      } catch (error) {
-        if (isStartup && !signal.aborted) this.#startupFailed(error); // a reader who wants the chunk of a layer will learn why
-      } finally {
-        for (const one of same) this.#readAhead.landed(one);
-      }
+      this.#readAhead.fetching(row);
+      return this.#parts.chunks
+        .fetch(place, "read-ahead", () => undefined, { signal: this.#stop.signal })
+        .catch(() => undefined) // counted by the fetcher; a reader who wants the chunk will learn why
+        .finally(() => this.#readAhead.landed(row));
     });
     await Promise.all(fetches);
-  }
-
-  #startupFailed(error: unknown): void {
-    if (++this.#startupFailures !== maxStartupFailures) return;
-    this.#map.loseStartup();
-    this.#parts.onStreamBroken?.(error);
   }
 
   /** Its first reader will be noticed. */
@@ -226,4 +214,31 @@ export class ChunksAhead implements DiskChunks {
     this.#parts.store.mark(slot);
     return chunkPlace(this.#map.toc, chunk);
   }
+}
+
+function compressedBytes(toc: Toc, chunk: number): number {
+  const { table, row } = tableOf(toc, chunk);
+  return table.compressedSize[row] ?? 0;
+}
+
+/** Compressed sizes of the chunks of the regions; 0 for those whose blocks all belong to startup chunks, which nobody reads. */
+function sizesWithoutHidden({ pieces, toc }: DiskMap): Uint32Array {
+  const sizes = new Uint32Array(toc.chunks.count);
+  for (const chunk of pieces.chunk) {
+    if (chunk < sizes.length) sizes[chunk] = toc.chunks.compressedSize[chunk] ?? 0;
+  }
+  return sizes;
+}
+
+/** Binary search among the regions, which are in the order of their chunks. */
+function endOfRegion(toc: Toc, row: number): number {
+  let low = 0;
+  let high = toc.regions.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if ((toc.regions[middle]?.firstChunk ?? 0) <= row) low = middle;
+    else high = middle - 1;
+  }
+  const region = toc.regions[low];
+  return region === undefined ? row + 1 : region.firstChunk + region.chunkCount;
 }

@@ -132,12 +132,6 @@ describe("where misses lie close together", () => {
     for (let row = 0; row < 10_000; row += 64) expect(disk.want(row)).toEqual([]);
   });
 
-  it("counts a miss while the link has no room, and fetches around it once there is some", () => {
-    const disk = new Disk(1000, nearby);
-    expect(disk.readAhead.onRead(133, { isStart: true, hasRoom: false })).toEqual([]);
-    expect(disk.readAhead.onRead(134)).toEqual([132, 133, 135]);
-  });
-
   it("leaves out other regions, zero chunks, and what is here or on its way", () => {
     const disk = new Disk(135, nearby);
     disk.compressedSize.fill(0, 133, 134);

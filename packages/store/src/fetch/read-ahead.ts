@@ -35,13 +35,6 @@ export const defaultReadAhead: ReadAheadConfig = {
   nearbyBytes: 16 * 1024 * 1024, // 1.3 s of a link of 100 Mbit/s that would wait for one round trip after the other: 40 of them
 };
 
-interface ReadSituation {
-  /** The image starts, and nobody recorded what that reads. */
-  readonly isStart?: boolean | undefined;
-  /** The link has nothing better to do than to bring what is only near to what was read. */
-  readonly hasRoom?: boolean | undefined;
-}
-
 interface Guess {
   readonly sizeBytes: number;
   /** How many right guesses led to this one. */
@@ -77,9 +70,10 @@ export class ReadAhead {
   /**
    * A reader wants `row`: it missed, or it is the first to hit a chunk that was fetched ahead. Pure bookkeeping, no I/O.
    *
+   * @param isStart the image starts, and nobody recorded what that reads
    * @returns rows to fetch ahead now, rising; they count as guesses until they are read
    */
-  onRead(row: number, { isStart = false, hasRoom = true }: ReadSituation = {}): readonly number[] {
+  onRead(row: number, isStart: boolean = false): readonly number[] {
     const guess = this.#guesses.get(row);
     const sizeBytes = this.#rows.compressedSize[row] ?? 0;
     if (guess !== undefined) this.#forget(row, guess);
@@ -89,7 +83,7 @@ export class ReadAhead {
     const wanted = this.#missingBehind(row, this.#windowBytes(run));
     for (const next of wanted) this.#remember(next, run, false);
     const group = isMiss ? this.#neighbourhoods.onMiss(row, isStart) : undefined;
-    const nearby = group && hasRoom ? this.#missingIn(group, row) : [];
+    const nearby = group ? this.#missingIn(group, row) : [];
     for (const next of nearby) this.#remember(next, 0, true);
     return [...wanted, ...nearby].sort((a, b) => a - b);
   }

@@ -122,6 +122,25 @@ describe("a collection", () => {
     expect(await metadata.hasBlob(app, sha256Of("gone"))).toBe(false);
   });
 
+  it("leaves the link of a push that was acknowledged while a mount of the blob looked for its bytes", async () => {
+    const digest = sha256Of("both");
+    let pushed: Promise<unknown> | undefined;
+    const looking = Object.create(blobs, {
+      has: {
+        value: async () => {
+          const isThere = await blobs.has(digest);
+          pushed = push(app, "both");
+          // Long enough for a push that nothing holds up to be acknowledged first.
+          await Promise.race([pushed, new Promise((resolve) => setTimeout(resolve, 200))]);
+          return isThere;
+        },
+      },
+    });
+    await expect(linkStoredBlob(metadata, looking, app, digest)).rejects.toMatchObject({ status: 503 });
+    await pushed;
+    expect(await metadata.hasBlob(app, digest)).toBe(true);
+  });
+
   it("leaves usage that tells originals from streaming artifacts", async () => {
     const source = await put(app, await image("source"));
     const bytes = await image("streaming layer", { subject: source, artifactType: sluiceMediaTypes.artifact });

@@ -67,7 +67,7 @@ async function removeUnlinked(
     if (storedAtMs >= beforeMs || (linked.get(startOf(digest)) ?? 0) > 0) continue;
     const isGone =
       options.dryRun ||
-      (await metadata.whileUnlinked(digest, async () => void (await blobs.delete(digest, options)), options));
+      (await metadata.whileUnlinked(digest, async (signals) => void (await blobs.delete(digest, signals)), options));
     if (!isGone) continue;
     collection.removedBlobs++;
     collection.removedBytes += sizeBytes;

@@ -93,13 +93,21 @@ export class LevelMetadataStore implements MetadataStore {
     return await this.#repositories.has(repository);
   }
 
-  async linkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<void> {
-    await this.#blobLocks.run(digest, () =>
-      this.#change(repository, options, async (changes) => {
+  async linkBlob(
+    repository: RepositoryName,
+    digest: ContentDigest,
+    isStored: () => Promise<boolean>,
+    options?: AbortOptions,
+  ): Promise<boolean> {
+    return await this.#blobLocks.run(digest, async () => {
+      options?.signal?.throwIfAborted();
+      if (!(await isStored())) return false;
+      return await this.#change(repository, options, async (changes) => {
         changes.put(repository, "", this.#repositories);
         changes.put(keyOf(repository, digest), String(Date.now()), this.#blobs);
-      }),
-    );
+        return true;
+      });
+    });
   }
 
   async hasBlob(repository: RepositoryName, digest: ContentDigest): Promise<boolean> {
@@ -140,12 +148,16 @@ export class LevelMetadataStore implements MetadataStore {
     });
   }
 
-  async whileUnlinked(digest: ContentDigest, remove: () => Promise<void>, options?: AbortOptions): Promise<boolean> {
+  async whileUnlinked(
+    digest: ContentDigest,
+    remove: (options?: AbortOptions) => Promise<void>,
+    options?: AbortOptions,
+  ): Promise<boolean> {
     return await this.#blobLocks.run(digest, async () => {
       for (const repository of await this.#repositories.keys(signalOf(options)).all()) {
         if (await this.#blobs.has(keyOf(repository, digest))) return false;
       }
-      await remove();
+      await remove(options);
       return true;
     });
   }

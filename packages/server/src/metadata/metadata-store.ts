@@ -79,8 +79,16 @@ export interface MetadataStore extends AsyncDisposable {
   repositories(page: Page, options?: AbortOptions): Promise<readonly string[]>;
   hasRepository(repository: RepositoryName, options?: AbortOptions): Promise<boolean>;
 
-  /** Links a blob, whose bytes must be stored already. Again: nothing. */
-  linkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<void>;
+  /**
+   * Links a blob if `isStored` tells that its bytes are there, which it is asked while nobody can begin to remove them.
+   * @returns false if they are not, or may be about to go: what was linked before stays so
+   */
+  linkBlob(
+    repository: RepositoryName,
+    digest: ContentDigest,
+    isStored: () => Promise<boolean>,
+    options?: AbortOptions,
+  ): Promise<boolean>;
   hasBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
   /** The blobs of all repositories, in no order, each at least once. */
   linkedBlobs(options?: AbortOptions): AsyncIterable<ContentDigest>;
@@ -94,11 +102,15 @@ export interface MetadataStore extends AsyncDisposable {
     options?: AbortOptions,
   ): Promise<boolean>;
   /**
-   * Runs `remove` if no repository links the blob, and lets none link it meanwhile, in no process. Who links a blob looks afterwards
-   * whether its bytes are still there.
-   * @returns false if it is linked, and `remove` was not run
+   * Runs `remove` if no repository links the blob, and lets none link it meanwhile, in no process, also when this one has lost its database. What
+   * fails may have begun to remove: where others share the storage, none links it until that must be over. `remove` ends when its signal fires.
+   * @returns false if it is linked or being removed, and `remove` was not run
    */
-  whileUnlinked(digest: ContentDigest, remove: () => Promise<void>, options?: AbortOptions): Promise<boolean>;
+  whileUnlinked(
+    digest: ContentDigest,
+    remove: (options?: AbortOptions) => Promise<void>,
+    options?: AbortOptions,
+  ): Promise<boolean>;
   /** @returns false if it was not linked */
   unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
 

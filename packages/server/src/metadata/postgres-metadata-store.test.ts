@@ -42,7 +42,7 @@ describe.skipIf(missingPostgres !== "")(`in PostgreSQL ${missingPostgres}`, () =
     const url = await postgres.newDatabase();
     const stores = await Promise.all([1, 2, 3, 4].map(() => PostgresMetadataStore.open(url)));
     const [one, two] = stores;
-    await one?.linkBlob(parseRepositoryName("app"), sha256Of("x"));
+    await one?.linkBlob(parseRepositoryName("app"), sha256Of("x"), async () => true);
     expect(await two?.hasBlob(parseRepositoryName("app"), sha256Of("x"))).toBe(true);
     await Promise.all(stores.map((store) => store[Symbol.asyncDispose]()));
   });

@@ -15,6 +15,7 @@ import type {
   StoredManifest,
   UnusedBlob,
 } from "./metadata-store.js";
+import { defaultRemovalTimings, PostgresBlobRemovals, type RemovalTimings } from "./postgres-blob-removals.js";
 import { lock, PostgresClient, type Query, type Row } from "./postgres-client.js";
 
 /** Rows in one page of a list that is read to its end. Manifests have bytes, so fewer of them. */
@@ -24,16 +25,18 @@ const pageManifests = 50;
 /** {@link MetadataStore} in PostgreSQL, for any number of processes. Writes to a repository go one after another. */
 export class PostgresMetadataStore implements MetadataStore {
   readonly #client: PostgresClient;
+  readonly #removals: PostgresBlobRemovals;
   readonly records: Records;
 
-  private constructor(client: PostgresClient) {
+  private constructor(client: PostgresClient, timings: RemovalTimings) {
     this.#client = client;
+    this.#removals = new PostgresBlobRemovals(client, timings);
     this.records = new PostgresRecords(client);
   }
 
   /** @param url see {@link PostgresClient.open} */
-  static async open(url: string): Promise<PostgresMetadataStore> {
-    return new PostgresMetadataStore(await PostgresClient.open(url));
+  static async open(url: string, timings: RemovalTimings = defaultRemovalTimings): Promise<PostgresMetadataStore> {
+    return new PostgresMetadataStore(await PostgresClient.open(url), timings);
   }
 
   async repositories({ after = "", limit }: Page): Promise<readonly string[]> {
@@ -48,17 +51,21 @@ export class PostgresMetadataStore implements MetadataStore {
     return await this.#has("select 1 from repositories where name = $1", [repository]);
   }
 
-  async linkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<void> {
-    options?.signal?.throwIfAborted();
-    await this.#client.transaction(async (query) => {
-      await lock(query, `blob ${digest}`);
+  async linkBlob(
+    repository: RepositoryName,
+    digest: ContentDigest,
+    isStored: () => Promise<boolean>,
+    options?: AbortOptions,
+  ): Promise<boolean> {
+    const link = async (query: Query): Promise<void> => {
       await lock(query, `repository ${repository}`);
       await addRepository(query, repository);
       await query(
         "insert into blobs values ($1, $2, $3) on conflict (repository, digest) do update set since_ms = excluded.since_ms",
         [repository, digest, Date.now()],
       );
-    });
+    };
+    return await this.#removals.link(digest, isStored, link, options);
   }
 
   async hasBlob(repository: RepositoryName, digest: ContentDigest): Promise<boolean> {
@@ -105,14 +112,12 @@ export class PostgresMetadataStore implements MetadataStore {
     );
   }
 
-  async whileUnlinked(digest: ContentDigest, remove: () => Promise<void>, options?: AbortOptions): Promise<boolean> {
-    options?.signal?.throwIfAborted();
-    return await this.#client.transaction(async (query) => {
-      await lock(query, `blob ${digest}`);
-      if ((await query("select 1 from blobs where digest = $1 limit 1", [digest])).length > 0) return false;
-      await remove();
-      return true;
-    });
+  async whileUnlinked(
+    digest: ContentDigest,
+    remove: (options: AbortOptions) => Promise<void>,
+    options?: AbortOptions,
+  ): Promise<boolean> {
+    return await this.#removals.whileUnlinked(digest, remove, options);
   }
 
   async unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean> {

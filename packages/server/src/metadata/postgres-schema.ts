@@ -24,4 +24,5 @@ export const postgresSchema: readonly string[] = [
   // jsonb refuses what JSON may say: \u0000, and halves of surrogate pairs.
   `alter table manifests alter column referrer type json using referrer::text::json;
    alter table records alter column document type json using document::text::json;`,
+  "create table blob_removals (digest text primary key, remover text not null, ends_at timestamptz not null)",
 ];

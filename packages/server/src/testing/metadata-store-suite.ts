@@ -27,6 +27,8 @@ const referring = (text: string, subject: Digest): NewManifest =>
     },
   });
 
+const isStored = async (): Promise<boolean> => true;
+
 /** An opened store, and how it is opened again with what it has kept. */
 export interface OpenedMetadata {
   readonly store: MetadataStore & { readonly records: Records };
@@ -62,16 +64,25 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
 
     it("links a blob into one repository, not into those whose names begin alike", async () => {
       const digest = sha256Of("blob");
-      await store.linkBlob(app, digest);
-      await store.linkBlob(app, digest);
+      await store.linkBlob(app, digest, isStored);
+      await store.linkBlob(app, digest, isStored);
       const held = await Promise.all([app, team, other].map((repository) => store.hasBlob(repository, digest)));
       expect(held).toEqual([true, false, false]);
       expect(await store.unlinkBlob(team, digest)).toBe(false);
       expect([await store.unlinkBlob(app, digest), await store.unlinkBlob(app, digest)]).toEqual([true, false]);
     });
 
+    it("links no blob whose bytes are not there, and leaves a link that is", async () => {
+      const digest = sha256Of("blob");
+      expect(await store.linkBlob(app, digest, async () => false)).toBe(false);
+      expect([await store.hasBlob(app, digest), await store.hasRepository(app)]).toEqual([false, false]);
+      await store.linkBlob(app, digest, isStored);
+      expect(await store.linkBlob(app, digest, async () => false)).toBe(false);
+      expect(await store.hasBlob(app, digest)).toBe(true);
+    });
+
     it("lists repositories by name, page by page", async () => {
-      for (const repository of [other, app, team]) await store.linkBlob(repository, sha256Of("x"));
+      for (const repository of [other, app, team]) await store.linkBlob(repository, sha256Of("x"), isStored);
       for await (const digest of store.linkedBlobs()) expect(digest).toBe(sha256Of("x"));
       expect(await store.repositories({ limit: 2 })).toEqual(["team", "team/app"]);
       expect(await store.repositories({ limit: 2, after: "team/app" })).toEqual(["team/app2"]);
@@ -83,7 +94,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       expect(await store.putManifest(app, parent, [tag("latest")])).toEqual([blob, child.digest]);
       expect(await store.hasRepository(app)).toBe(false);
       expect(await store.resolveTag(app, tag("latest"))).toBeUndefined();
-      await store.linkBlob(app, blob);
+      await store.linkBlob(app, blob, isStored);
       await store.putManifest(app, child, []);
       expect(await store.putManifest(app, parent, [tag("latest")])).toEqual([]);
       expect(await store.resolveTag(app, tag("latest"))).toBe(parent.digest);
@@ -153,7 +164,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       await store.deleteTag(app, tag("a"), telling("no tag"));
       await store.deleteManifest(app, manifest.digest, telling("no manifest"));
       expect(told).toEqual([]);
-      await store.linkBlob(app, blob);
+      await store.linkBlob(app, blob, isStored);
       await store.putManifest(app, manifest, [tag("a")], telling("1 new"));
       await store.putManifest(app, manifest, [tag("b")], telling("2 again"));
       await store.deleteTag(app, tag("a"), telling("3 tag"));
@@ -215,7 +226,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
 
     it("keeps what is named by sha512 apart from what is named by sha256", async () => {
       const [short, long] = [sha256Of("blob"), contentDigestOf("blob", "sha512")];
-      await store.linkBlob(app, long);
+      await store.linkBlob(app, long, isStored);
       expect([await store.hasBlob(app, short), await store.hasBlob(app, long)]).toEqual([false, true]);
       const manifest = manifestOf("m", { digest: contentDigestOf("m", "sha512"), blobs: [long] });
       expect(await store.putManifest(app, manifest, [tag("latest")])).toEqual([]);
@@ -233,7 +244,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
 
     it("tells which blobs no manifest names, and unlinks none that one does or that has not been so for long", async () => {
       const [used, unused] = [sha256Of("used"), sha256Of("unused")];
-      for (const digest of [used, unused]) await store.linkBlob(app, digest);
+      for (const digest of [used, unused]) await store.linkBlob(app, digest, isStored);
       const both = [manifestOf("one", { blobs: [used] }), manifestOf("two", { blobs: [used] })] as const;
       for (const manifest of both) await store.putManifest(app, manifest, []);
       const found = async (): Promise<unknown> => {
@@ -257,7 +268,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       const blob = sha256Of("blob");
       const manifest = manifestOf("kept", { blobs: [blob] });
       const later = Date.now() + 60_000;
-      await store.linkBlob(app, blob);
+      await store.linkBlob(app, blob, isStored);
       await store.putManifest(app, manifest, [tag("b"), tag("A")]);
       const tags: (readonly string[])[] = [];
       const records = (gone: readonly string[]) => {
@@ -284,7 +295,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
     it("releases no blobs whose record somebody else has written meanwhile", async () => {
       const blob = sha256Of("blob");
       const manifest = manifestOf("kept", { blobs: [blob] });
-      await store.linkBlob(app, blob);
+      await store.linkBlob(app, blob, isStored);
       await store.putManifest(app, manifest, []);
       await store.deleteManifest(app, manifest.digest, { keepsBlobs: true });
       await store.writeRecords(app, [{ kind: "deleted", key: "kept", document: {} }]);
@@ -299,20 +310,22 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
 
     it("lets a blob's bytes go only while no repository links it", async () => {
       const digest = sha256Of("blob");
-      await store.linkBlob(app, digest);
+      await store.linkBlob(app, digest, isStored);
       const never = async (): Promise<void> => expect.unreachable();
       expect(await store.whileUnlinked(digest, never)).toBe(false);
       await store.unlinkBlob(app, digest);
       const order: string[] = [];
-      let linked: Promise<void> | undefined;
+      let linked: Promise<boolean> | undefined;
       const removed = await store.whileUnlinked(digest, async () => {
-        linked = store.linkBlob(other, digest).then(() => void order.push("linked"));
+        linked = store.linkBlob(other, digest, async () => {
+          order.push("asked");
+          return false;
+        });
         // Long enough for a link that nothing holds up to be first; one that waits, waits however long this takes.
         await Promise.race([linked, new Promise((resolve) => setTimeout(resolve, 200))]);
         order.push("removed");
       });
-      await linked;
-      expect([removed, order]).toEqual([true, ["removed", "linked"]]);
+      expect([removed, await linked, order]).toEqual([true, false, ["removed", "asked"]]);
     });
 
     it("removes a tag alone", async () => {
@@ -343,7 +356,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
 
     it("never tells of a manifest whose blob went before it came", async () => {
       const blob = sha256Of("blob");
-      await store.linkBlob(app, blob);
+      await store.linkBlob(app, blob, isStored);
       const manifest = manifestOf("m", { blobs: [blob] });
       const [wasThere, missing] = await Promise.all([
         store.unlinkBlob(app, blob),
@@ -368,7 +381,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
     });
 
     it("keeps everything when it is closed and opened again", async () => {
-      await store.linkBlob(app, sha256Of("blob"));
+      await store.linkBlob(app, sha256Of("blob"), isStored);
       await store.putManifest(app, manifestOf("m", { blobs: [sha256Of("blob")] }), [tag("latest")]);
       store = await opened.reopen();
       expect(await store.hasBlob(app, sha256Of("blob"))).toBe(true);
@@ -377,7 +390,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
 
     it("changes nothing for a caller who has given up", async () => {
       const signal = AbortSignal.abort(new Error("given up"));
-      await expect(store.linkBlob(app, sha256Of("blob"), { signal })).rejects.toThrow("given up");
+      await expect(store.linkBlob(app, sha256Of("blob"), isStored, { signal })).rejects.toThrow("given up");
       expect(await store.hasBlob(app, sha256Of("blob"))).toBe(false);
     });
   });

@@ -126,7 +126,7 @@ describe("deliveries", () => {
     const { bytes } = createImageManifest({ config: emptyDescriptor, layers: [], artifactType, subject });
     const app = parseRepositoryName("app");
     const manifest = describeManifest(bytes, ociMediaTypes.manifest, { kind: "tag", tag: parseTag("any") });
-    await store.linkBlob(app, emptyDescriptor.digest);
+    await store.linkBlob(app, emptyDescriptor.digest, async () => true);
     expect(await store.putManifest(app, manifest, [])).toEqual([]);
     await sender.note(event());
     const artifact = event({ digest: manifest.digest, tag: undefined, sizeBytes: bytes.byteLength });

@@ -86,7 +86,7 @@ async function unlinkUnused(
     for await (const { digest, sinceMs } of metadata.unusedBlobs(repository, options)) {
       if (sinceMs >= beforeMs) continue;
       if (options.dryRun) pretended.set(startOf(digest), (pretended.get(startOf(digest)) ?? 0) + 1);
-      else if (!(await metadata.unlinkUnusedBlob(repository, digest, beforeMs, options))) continue;
+      else if (!(await metadata.unlinkBlob(repository, digest, { ...options, unusedBeforeMs: beforeMs }))) continue;
       collection.unlinkedBlobs++;
     }
   }

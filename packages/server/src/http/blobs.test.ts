@@ -85,6 +85,25 @@ describe("a blob", () => {
     expect((await registry.send("HEAD", `/v2/two/blobs/${shared}`)).status).toBe(200);
   });
 
+  it("is not deleted while a manifest needs it, nor while one does that can be restored", async () => {
+    const image = await registry.pushImage("app", "1", "layer");
+    const path = `/v2/app/blobs/${sha256Of("layer")}`;
+    const refused = { status: 405, code: "UNSUPPORTED" };
+    expect(await errorOf(await registry.send("DELETE", path))).toMatchObject(refused);
+    const json = { "content-type": "application/json" };
+    const policy = (status: string) =>
+      registry.send("PATCH", "/api/v1/settings/soft-delete", { headers: json, body: JSON.stringify({ status }) });
+    await policy("enabled");
+    await registry.send("DELETE", `/v2/app/manifests/${image.digest}`);
+    expect(await errorOf(await registry.send("DELETE", path))).toMatchObject(refused);
+    expect(await (await registry.send("GET", path)).text()).toBe("layer");
+    const body = JSON.stringify({ repository: "app", digest: image.digest });
+    expect((await registry.send("POST", "/api/v1/restorations", { headers: json, body })).status).toBe(200);
+    await policy("disabled");
+    await registry.send("DELETE", `/v2/app/manifests/${image.digest}`);
+    expect((await registry.send("DELETE", path)).status).toBe(202);
+  });
+
   it("is not reached by any escape from the store", async () => {
     for (const name of ["..%2f..%2fetc", "a%2f..%2fb", "a%00b"]) {
       const response = await registry.send("GET", `/v2/${name}/blobs/${digest}`);

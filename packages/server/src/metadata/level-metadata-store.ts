@@ -18,6 +18,7 @@ import type {
   ReferrersOptions,
   ReleaseOptions,
   StoredManifest,
+  UnlinkOptions,
   UnusedBlob,
 } from "./metadata-store.js";
 
@@ -118,14 +119,6 @@ export class LevelMetadataStore implements MetadataStore {
     for await (const key of this.#blobs.keys(signalOf(options))) yield lastPart(key) as ContentDigest; // written by linkBlob only
   }
 
-  async unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
-    return await this.#change(repository, options, async (changes) => {
-      if (!(await this.hasBlob(repository, digest))) return false;
-      changes.del(keyOf(repository, digest), this.#blobs);
-      return true;
-    });
-  }
-
   async *unusedBlobs(repository: RepositoryName, options?: AbortOptions): AsyncGenerator<UnusedBlob> {
     for await (const [key, since] of this.#blobs.iterator({ ...keysBelow([repository]), ...signalOf(options) })) {
       const digest = lastPart(key) as ContentDigest; // written by linkBlob only
@@ -133,12 +126,8 @@ export class LevelMetadataStore implements MetadataStore {
     }
   }
 
-  async unlinkUnusedBlob(
-    repository: RepositoryName,
-    digest: ContentDigest,
-    beforeMs: number,
-    options?: AbortOptions,
-  ): Promise<boolean> {
+  async unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: UnlinkOptions): Promise<boolean> {
+    const beforeMs = options?.unusedBeforeMs ?? Number.POSITIVE_INFINITY;
     return await this.#change(repository, options, async (changes) => {
       const key = keyOf(repository, digest);
       const since = await this.#blobs.get(key);

@@ -58,6 +58,11 @@ export interface DeletionOptions extends AbortOptions {
   readonly keepsBlobs?: boolean | undefined;
 }
 
+export interface UnlinkOptions extends AbortOptions {
+  /** Only one that has been unused since before then. Milliseconds since 1970. */
+  readonly unusedBeforeMs?: number | undefined;
+}
+
 export interface ReleaseOptions extends AbortOptions {
   /** Written in the same step; one of another version than named is a {@link RecordConflictError}, and nothing changes. */
   readonly records?: readonly RecordChange[] | undefined;
@@ -94,13 +99,8 @@ export interface MetadataStore extends AsyncDisposable {
   linkedBlobs(options?: AbortOptions): AsyncIterable<ContentDigest>;
   /** Blobs of a repository that no manifest of it names. Those that change meanwhile may or may not come. */
   unusedBlobs(repository: RepositoryName, options?: AbortOptions): AsyncIterable<UnusedBlob>;
-  /** As {@link unlinkBlob}, unless a manifest names it or it is unused only since `beforeMs` or later. */
-  unlinkUnusedBlob(
-    repository: RepositoryName,
-    digest: ContentDigest,
-    beforeMs: number,
-    options?: AbortOptions,
-  ): Promise<boolean>;
+  /** Not while a manifest of the repository names it, or one that went with `keepsBlobs`. @returns whether it was linked, and is no more */
+  unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: UnlinkOptions): Promise<boolean>;
   /**
    * Runs `remove` if no repository links the blob, and lets none link it meanwhile, in no process, also when this one has lost its database. What
    * fails may have begun to remove: where others share the storage, none links it until that must be over. `remove` ends when its signal fires.
@@ -111,8 +111,6 @@ export interface MetadataStore extends AsyncDisposable {
     remove: (options?: AbortOptions) => Promise<void>,
     options?: AbortOptions,
   ): Promise<boolean>;
-  /** @returns false if it was not linked */
-  unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean>;
 
   /**
    * Stores a manifest, and moves `tags` to it, each given once; or stores nothing when something it needs is missing. Again: only the

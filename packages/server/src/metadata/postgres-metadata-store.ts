@@ -13,6 +13,7 @@ import type {
   ReferrersOptions,
   ReleaseOptions,
   StoredManifest,
+  UnlinkOptions,
   UnusedBlob,
 } from "./metadata-store.js";
 import { defaultRemovalTimings, PostgresBlobRemovals, type RemovalTimings } from "./postgres-blob-removals.js";
@@ -97,17 +98,12 @@ export class PostgresMetadataStore implements MetadataStore {
     }
   }
 
-  async unlinkUnusedBlob(
-    repository: RepositoryName,
-    digest: ContentDigest,
-    beforeMs: number,
-    options?: AbortOptions,
-  ): Promise<boolean> {
+  async unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: UnlinkOptions): Promise<boolean> {
     return await this.#changed(
       repository,
       `delete from blobs where repository = $1 and digest = $2 and since_ms < $3 and not exists (
          select 1 from uses_of_blobs where repository = $1 and blob = $2) returning 1`,
-      [repository, digest, beforeMs],
+      [repository, digest, options?.unusedBeforeMs ?? Number.MAX_SAFE_INTEGER],
       options,
     );
   }
@@ -118,11 +114,6 @@ export class PostgresMetadataStore implements MetadataStore {
     options?: AbortOptions,
   ): Promise<boolean> {
     return await this.#removals.whileUnlinked(digest, remove, options);
-  }
-
-  async unlinkBlob(repository: RepositoryName, digest: ContentDigest, options?: AbortOptions): Promise<boolean> {
-    const statement = "delete from blobs where repository = $1 and digest = $2 returning 1";
-    return await this.#changed(repository, statement, [repository, digest], options);
   }
 
   async putManifest(

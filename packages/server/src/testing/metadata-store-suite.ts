@@ -254,13 +254,14 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       };
       expect(await found()).toEqual([unused]);
       const later = Date.now() + 60_000;
-      expect(await store.unlinkUnusedBlob(app, used, later)).toBe(false);
+      expect(await store.unlinkBlob(app, used, { unusedBeforeMs: later })).toBe(false);
+      expect(await store.unlinkBlob(app, used)).toBe(false);
       await store.deleteManifest(app, both[0].digest);
       expect(await found()).toEqual([unused]);
       await store.deleteManifest(app, both[1].digest);
       expect(await found()).toEqual([unused, used].sort());
-      expect(await store.unlinkUnusedBlob(app, used, Date.now() - 60_000)).toBe(false);
-      expect(await store.unlinkUnusedBlob(app, used, later)).toBe(true);
+      expect(await store.unlinkBlob(app, used, { unusedBeforeMs: Date.now() - 60_000 })).toBe(false);
+      expect(await store.unlinkBlob(app, used, { unusedBeforeMs: later })).toBe(true);
       expect([await store.hasBlob(app, used), await store.hasBlob(app, unused)]).toEqual([false, true]);
     });
 
@@ -280,15 +281,15 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
         undefined,
         [],
       ]);
-      expect(await store.unlinkUnusedBlob(app, blob, later)).toBe(false);
+      expect(await store.unlinkBlob(app, blob, { unusedBeforeMs: later })).toBe(false);
       await store.putManifest(app, manifest, []);
       await store.releaseBlobs(app, manifest.digest, [blob]);
-      expect(await store.unlinkUnusedBlob(app, blob, later)).toBe(false);
+      expect(await store.unlinkBlob(app, blob, { unusedBeforeMs: later })).toBe(false);
       await store.deleteManifest(app, manifest.digest, { keepsBlobs: true, records });
       await store.releaseBlobs(app, manifest.digest, [blob]);
       await store.releaseBlobs(app, manifest.digest, [blob]);
-      expect(await store.unlinkUnusedBlob(app, blob, Date.now() - 60_000)).toBe(false);
-      expect(await store.unlinkUnusedBlob(app, blob, later)).toBe(true);
+      expect(await store.unlinkBlob(app, blob, { unusedBeforeMs: Date.now() - 60_000 })).toBe(false);
+      expect(await store.unlinkBlob(app, blob, { unusedBeforeMs: later })).toBe(true);
       expect(tags).toEqual([["A", "b"], []]);
     });
 
@@ -302,10 +303,10 @@ export function metadataStoreSuite(name: string, open: () => Promise<OpenedMetad
       const gone = (version: number) => ({ records: [{ kind: "deleted", key: "kept", document: undefined, version }] });
       const conflict = { code: "RECORD_CONFLICT" };
       await expect(store.releaseBlobs(app, manifest.digest, [blob], gone(2))).rejects.toMatchObject(conflict);
-      expect(await store.unlinkUnusedBlob(app, blob, Date.now() + 60_000)).toBe(false);
+      expect(await store.unlinkBlob(app, blob, { unusedBeforeMs: Date.now() + 60_000 })).toBe(false);
       await store.releaseBlobs(app, manifest.digest, [blob], gone(1));
       expect(await records.get("deleted", "kept")).toBeUndefined();
-      expect(await store.unlinkUnusedBlob(app, blob, Date.now() + 60_000)).toBe(true);
+      expect(await store.unlinkBlob(app, blob, { unusedBeforeMs: Date.now() + 60_000 })).toBe(true);
     });
 
     it("lets a blob's bytes go only while no repository links it", async () => {

@@ -72,14 +72,22 @@ async function* readLinked(
   }
 }
 
-/** `DELETE /v2/<name>/blobs/<digest>`: out of this repository; others keep it. */
+/** `DELETE /v2/<name>/blobs/<digest>`: out of this repository, whose manifests must not need it; others keep it. */
 export async function deleteBlob(
   metadata: MetadataStore,
   repository: RepositoryName,
   digest: ContentDigest,
 ): Promise<Answer> {
-  if (!(await metadata.unlinkBlob(repository, digest))) throw unknownBlob(repository, digest);
-  return { status: 202 };
+  if (await metadata.unlinkBlob(repository, digest)) return { status: 202 };
+  if (!(await metadata.hasBlob(repository, digest))) throw unknownBlob(repository, digest);
+  const users = "manifests, also deleted ones that can be restored,";
+  // 405: one of the two that the specification has for a registry that does not delete a blob ("Deleting Blobs").
+  throw new RegistryError(
+    "UNSUPPORTED",
+    `${users} of ${repository} need blob ${digest}: delete those, and collections take the blob`,
+    { name: repository, digest },
+    { headers: { allow: "GET, HEAD" } },
+  );
 }
 
 /** A range that was made for other bytes (`If-Range`) is answered with the whole blob. HEAD has no range (RFC 9110 §14.2). */

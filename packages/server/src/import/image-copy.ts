@@ -1,4 +1,4 @@
-import type { AbortOptions, Descriptor, Digest, Manifest, Repository } from "@sluice/oci";
+import type { AbortOptions, ContentDigest, Descriptor, Digest, Manifest, Repository } from "@sluice/oci";
 import type { BlobStore } from "@sluice/store";
 import PQueue from "p-queue";
 import { type ChangePlaces, storeManifest } from "../registry/change-manifests.js";
@@ -18,6 +18,8 @@ export interface CopyPlaces extends ChangePlaces {
 export interface CopyTarget {
   readonly repository: RepositoryName;
   readonly tag: Tag | undefined;
+  /** Move the tag from another image to this one. */
+  readonly force: boolean;
   /** Name of the account. */
   readonly caller: string;
 }
@@ -126,9 +128,9 @@ export class ImageCopy {
     const { caller, repository } = this.#target;
     if (await this.#isThere(digest, tags)) return;
     const manifest = describeManifest(bytes, mediaType, { kind: "digest", digest });
-    const change = await storeManifest(this.#places, repository, manifest, tags, {
-      caller,
-      via: "import",
+    const origin = { caller, via: "import" } as const;
+    const change = await storeManifest(this.#places, repository, manifest, tags, origin, (before) => {
+      for (const tag of tags) refuseMove(this.#target, before.tags.get(tag), digest);
     });
     if (change.missing.length === 0) return;
     const problem = `${digest} of ${this.#source.name} needs what is not here (any more)`;
@@ -143,4 +145,19 @@ export class ImageCopy {
     for (const tag of tags) if ((await metadata.resolveTag(repository, tag)) !== digest) return false;
     return true;
   }
+}
+
+/** @param before where the tag is now @throws {RegistryError} when it would move and must not */
+export function refuseMove(
+  { force, repository, tag }: CopyTarget,
+  before: ContentDigest | undefined,
+  digest: Digest,
+): void {
+  if (before === undefined || before === digest || force) return;
+  throw new RegistryError(
+    "UNSUPPORTED",
+    `${repository}:${tag} is another image already (${before}, not ${digest} as in the source); import with --force to move the tag`,
+    { digest: before },
+    { status: 409 },
+  );
 }

@@ -25,10 +25,15 @@ describe("an import", () => {
   let source: TestRegistry;
   let registry: TestServer;
   const heard: RegistryEvent[] = [];
-  const onEvent = async (event: RegistryEvent): Promise<undefined> => void heard.push(event);
+  let whenHeard: ((event: RegistryEvent) => Promise<void>) | undefined;
+  const onEvent = async (event: RegistryEvent): Promise<undefined> => {
+    heard.push(event);
+    await whenHeard?.(event);
+  };
 
   beforeEach(async () => {
     heard.length = 0;
+    whenHeard = undefined;
     source = await TestRegistry.start();
     registry = await startTestServer({ onEvent });
   });
@@ -158,6 +163,18 @@ describe("an import", () => {
     const refused = await importing({});
     expect([refused.status, refused.error?.message]).toEqual([409, expect.stringContaining("--force")]);
     expect(await importing({ force: true })).toMatchObject({ state: "done" });
+  });
+
+  it.each([false, true])("that finds the tag pushed meanwhile moves it if that is wanted alone: %s", async (force) => {
+    const child = pushImage(["a"]);
+    const index = pushDocument(createImageIndex([child]), "1");
+    let pushed = "";
+    whenHeard = async ({ digest }) => {
+      if (digest === child.digest) pushed = (await registry.pushImage("copy", "1", "mine")).digest;
+    };
+    const answer = await importing({ force });
+    expect(answer).toMatchObject(force ? { state: "done" } : { state: "failed", error: { code: "UNSUPPORTED" } });
+    expect(await digestOf("1")).toBe(force ? index.digest : pushed);
   });
 
   it("reports a source that limits requests, with the advice to log in (AS31)", async () => {

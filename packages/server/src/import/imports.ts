@@ -3,7 +3,6 @@ import {
   anonymous,
   type Credentials,
   fixedCredentials,
-  formatReference,
   type Manifest,
   RegistryClient,
   type RegistryReference,
@@ -11,7 +10,7 @@ import {
 } from "@sluice/oci";
 import type { Logger } from "pino";
 import { RegistryError } from "../registry/registry-error.js";
-import { type CopyPlaces, type CopyTarget, ImageCopy } from "./image-copy.js";
+import { type CopyPlaces, type CopyTarget, ImageCopy, refuseMove } from "./image-copy.js";
 import { type ImportProgress, noProgress } from "./import-progress.js";
 import { sourceError } from "./source-error.js";
 
@@ -21,8 +20,6 @@ export interface ImportRequest extends CopyTarget {
   readonly plainHttp: boolean;
   /** Of the source, and for its host alone. Never kept. */
   readonly credentials: Credentials | undefined;
-  /** Move the tag from another image to this one. */
-  readonly force: boolean;
 }
 
 /** An import that has begun: the source has named what it will give. */
@@ -86,19 +83,9 @@ export class Imports implements AsyncDisposable {
     const { source } = request;
     const repository = client.repository(source.host, source.repository);
     const manifest = await repository.getManifest(targetOf(source), { signal });
-    await this.#refuseOverwriting(request, manifest);
+    const before = request.tag && (await this.#places.metadata.resolveTag(request.repository, request.tag));
+    refuseMove(request, before, manifest.digest);
     return manifest;
-  }
-
-  async #refuseOverwriting({ force, repository, source, tag }: ImportRequest, manifest: Manifest): Promise<void> {
-    const before = tag && (await this.#places.metadata.resolveTag(repository, tag));
-    if (before === undefined || before === manifest.digest || force) return;
-    throw new RegistryError(
-      "UNSUPPORTED",
-      `${repository}:${tag} is another image already (${before}, not ${manifest.digest} as ${formatReference(source)}); import with --force to move the tag`,
-      { digest: before },
-      { status: 409 },
-    );
   }
 
   #run(client: RegistryClient, request: ImportRequest, manifest: Manifest, signal: AbortSignal): RunningImport {

@@ -2,7 +2,7 @@ import { type AbortOptions, type ContentDigest, sluiceMediaTypes } from "@sluice
 import type { DeletedImages } from "../deleted/deleted-images.js";
 import type { EventOutbox } from "../events/event-outbox.js";
 import type { EventRequest } from "../events/registry-event.js";
-import type { ChangeOptions, MetadataStore, NewManifest, StoredManifest } from "../metadata/metadata-store.js";
+import type { ChangeOptions, FoundBefore, MetadataStore, NewManifest, StoredManifest } from "../metadata/metadata-store.js";
 import { streamedImageOf } from "./manifest-description.js";
 import type { Tag } from "./manifest-reference.js";
 import { RegistryError } from "./registry-error.js";
@@ -34,6 +34,7 @@ export interface StoredChange {
 
 /**
  * {@link MetadataStore.putManifest}, told to all who listen. Pushes and imports come this way.
+ * @param refuse throws when the change must not be, given what it found; nothing is stored then
  * @throws {RegistryError} when it was deleted and can be restored
  */
 export async function storeManifest(
@@ -42,6 +43,7 @@ export async function storeManifest(
   manifest: NewManifest,
   tags: readonly Tag[],
   origin: ChangeOrigin,
+  refuse: (before: FoundBefore) => void = () => undefined,
 ): Promise<StoredChange> {
   if ((await places.deleted.find(repository, manifest.digest)) !== undefined) {
     const words = `manifest restore -n ${repository}${tags[0] === undefined ? "" : `:${tags[0]}`} -d ${manifest.digest}`;
@@ -52,7 +54,10 @@ export async function storeManifest(
       { status: 409 },
     );
   }
-  return await putTold(places, repository, manifest, tags, origin);
+  return await putTold(places, repository, manifest, tags, origin, (before) => {
+    refuse(before);
+    return [];
+  });
 }
 
 /**

@@ -21,8 +21,13 @@ export function parseJsonDocument<T>(bytes: Uint8Array, schema: z.ZodType<T>, wh
   throw new InvalidDocumentError(`${what}: ${describe(result.error.issues)}`, { cause: result.error });
 }
 
-/** @throws {InvalidDocumentError} if `bytes` are not JSON in UTF-8 */
+/** Objects and lists in one another, at most. Real documents have about ten; an engine that parses millions of them may run out of stack later. */
+const maxDepth = 100;
+
+/** @throws {InvalidDocumentError} if `bytes` are not JSON in UTF-8, or nested deeper than any real document */
 export function parseJson(bytes: Uint8Array, what: string): unknown {
+  if (isTooDeep(bytes))
+    throw new InvalidDocumentError(`${what}: more than ${maxDepth} objects or lists in one another`);
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
@@ -31,6 +36,28 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
     });
   }
 }
+
+/** Asked before it is parsed. Braces and brackets of ASCII are never part of another character in UTF-8. */
+function isTooDeep(bytes: Uint8Array): boolean {
+  let depth = 0;
+  for (let at = 0; at < bytes.byteLength; at++) {
+    const byte = bytes[at];
+    if (byte === quote) at = endOfString(bytes, at + 1);
+    else if (byte === 0x7b || byte === 0x5b) depth++;
+    else if (byte === 0x7d || byte === 0x5d) depth--;
+    if (depth > maxDepth) return true;
+  }
+  return false;
+}
+
+/** Where the quote is that ends the string, or the document. */
+function endOfString(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while (at < bytes.byteLength && bytes[at] !== quote) at += bytes[at] === backslash ? 2 : 1;
+  return at;
+}
+
+const [quote, backslash] = [0x22, 0x5c];
 
 const startOf = (bytes: Uint8Array): string => Buffer.from(bytes.subarray(0, 40)).toString("latin1");
 

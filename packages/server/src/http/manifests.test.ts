@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { createImageIndex, dockerMediaTypes, maxManifestBytes, ociMediaTypes, sha256Of } from "@sluice/oci";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { errorOf, startTestServer, type TestServer } from "../testing/test-server.js";
@@ -49,6 +51,26 @@ describe("a manifest", () => {
       expect(response.headers.get("docker-content-digest")).toBe(digest);
       expect(response.headers.get("oci-subject")).toBeNull();
     }
+  });
+
+  it("is refused when it says another size of a blob than that has, without a word of what other repositories hold", async () => {
+    const image = (digest: string, size: number) => ({
+      schemaVersion: 2,
+      mediaType: ociMediaTypes.manifest,
+      config: { mediaType: ociMediaTypes.config, digest, size },
+      layers: [],
+    });
+    const config = await registry.pushBlob("sizes", "{}");
+    await registry.pushBlob("elsewhere", "secret");
+    const refused = async (document: object) => await errorOf(await registry.pushManifest("sizes", "1", document));
+    const [wrong, foreign] = [await refused(image(config, 2 ** 52)), await refused(image(sha256Of("secret"), 3))];
+    expect(wrong).toMatchObject({ status: 400, code: "MANIFEST_INVALID", message: expect.stringContaining(config) });
+    expect(foreign).toMatchObject({ status: 400, code: "MANIFEST_BLOB_UNKNOWN" });
+    await rm(join(registry.root, `registry/blobs/sha256/${config.slice(7, 9)}/${config.slice(7)}`));
+    expect(await refused(image(config, 2))).toMatchObject({
+      code: "MANIFEST_BLOB_UNKNOWN",
+      message: expect.stringContaining("lost"),
+    });
   });
 
   it("keeps Docker's media types", async () => {

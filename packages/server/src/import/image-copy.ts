@@ -2,6 +2,7 @@ import type { AbortOptions, ContentDigest, Descriptor, Digest, Manifest, Reposit
 import type { BlobStore } from "@sluice/store";
 import PQueue from "p-queue";
 import { type ChangePlaces, storeManifest } from "../registry/change-manifests.js";
+import { checkSizes } from "../registry/check-sizes.js";
 import { describeManifest, heldBlobs } from "../registry/manifest-description.js";
 import type { Tag } from "../registry/manifest-reference.js";
 import { RegistryError } from "../registry/registry-error.js";
@@ -128,6 +129,7 @@ export class ImageCopy {
     const { caller, repository } = this.#target;
     if (await this.#isThere(digest, tags)) return;
     const manifest = describeManifest(bytes, mediaType, { kind: "digest", digest });
+    await checkSizes(this.#places, repository, manifest);
     const origin = { caller, via: "import" } as const;
     const change = await storeManifest(this.#places, repository, manifest, tags, origin, (before) => {
       for (const tag of tags) refuseMove(this.#target, before.tags.get(tag), digest);

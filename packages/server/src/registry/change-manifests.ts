@@ -2,7 +2,13 @@ import { type AbortOptions, type ContentDigest, sluiceMediaTypes } from "@sluice
 import type { DeletedImages } from "../deleted/deleted-images.js";
 import type { EventOutbox } from "../events/event-outbox.js";
 import type { EventRequest } from "../events/registry-event.js";
-import type { ChangeOptions, FoundBefore, MetadataStore, NewManifest, StoredManifest } from "../metadata/metadata-store.js";
+import type {
+  ChangeOptions,
+  FoundBefore,
+  MetadataStore,
+  NewManifest,
+  StoredManifest,
+} from "../metadata/metadata-store.js";
 import { streamedImageOf } from "./manifest-description.js";
 import type { Tag } from "./manifest-reference.js";
 import { RegistryError } from "./registry-error.js";

@@ -8,6 +8,7 @@ import {
   removeTag,
   storeManifest,
 } from "../../registry/change-manifests.js";
+import { checkSizes, type SizePlaces } from "../../registry/check-sizes.js";
 import { describeManifest } from "../../registry/manifest-description.js";
 import { type ManifestReference, parseTag, type Tag } from "../../registry/manifest-reference.js";
 import { RegistryError } from "../../registry/registry-error.js";
@@ -35,7 +36,7 @@ export async function readManifest(
 
 /** `PUT /v2/<name>/manifests/<reference>`: everything the document names must be in the repository, but not its subject. */
 export async function putManifest(
-  places: ChangePlaces,
+  places: ChangePlaces & SizePlaces,
   repository: RepositoryName,
   reference: ManifestReference,
   request: RegistryRequest,
@@ -48,6 +49,7 @@ export async function putManifest(
       actual: manifest.digest,
     });
   }
+  await checkSizes(places, repository, manifest);
   const origin = originOf(request);
   const { missing, remarks } = await storeManifest(places, repository, manifest, tags, origin);
   if (missing.length > 0) {

@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { readdir } from "node:fs/promises";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { sha256Of } from "@sluice/oci";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -154,6 +155,24 @@ describe("an upload", () => {
     expect((await patch(location, "second", "6-11")).status).toBe(202);
   });
 
+  it.each([
+    ["first ", "0-3", 400],
+    ["first ", "0-9", 400],
+    ["first ", "6-11", 416],
+    ["first ", "0-5", 202],
+  ])("holds a body without a length (%j) against its Content-Range %s: %i", async (body, range, wanted) => {
+    const location = await begin();
+    const sending = request(`${registry.server.url}${location}`, {
+      method: "PATCH",
+      headers: { "content-range": range, "content-type": "application/octet-stream", "transfer-encoding": "chunked" },
+    });
+    sending.end(body);
+    const [answer] = (await once(sending, "response")) as [IncomingMessage];
+    answer.resume();
+    expect(answer.statusCode).toBe(wanted);
+    expect((await registry.send("GET", location)).status).toBe(204);
+  });
+
   describe("by mounting from another repository", () => {
     it("copies nothing", async () => {
       await registry.pushBlob("from", "mounted");
@@ -166,6 +185,7 @@ describe("an upload", () => {
     it.each([
       ["the other does not hold it", `mount=${sha256Of("absent")}&from=from`],
       ["no other is named", `mount=${digest}`],
+      ["the other can be no repository", `mount=${digest}&from=BAD_NAME`],
       ["the digest is of another kind", `mount=sha512:12&from=from`],
     ])("becomes an upload when %s", async (_reason, query) => {
       const response = await registry.send("POST", `/v2/to/blobs/uploads/?${query}`);

@@ -1,4 +1,4 @@
-import { type ContentDigest, isContentDigest } from "@sluice/oci";
+import { type ByteRange, type ContentDigest, isContentDigest, isRepositoryName } from "@sluice/oci";
 import { linkStoredBlob } from "../../garbage/link-stored-blob.js";
 import { parseRequestDigest } from "../../registry/manifest-reference.js";
 import { RegistryError } from "../../registry/registry-error.js";
@@ -67,7 +67,7 @@ async function mountBlob(
 ): Promise<ContentDigest | undefined> {
   const digest = query.get("mount");
   const from = query.get("from");
-  if (digest === null || from === null || !isContentDigest(digest)) return undefined;
+  if (digest === null || from === null || !isContentDigest(digest) || !isRepositoryName(from)) return undefined;
   const source = parseRepositoryName(from);
   if (!permissions.may(source, "content/read")) return undefined; // as if it were not there
   const sizeBytes = (await metadata.hasBlob(source, digest)) ? await blobs.sizeOf(digest) : undefined;
@@ -85,13 +85,20 @@ async function append(
   request: RegistryRequest,
 ): Promise<number> {
   const { sizeBytes } = await places.uploads.status(repository, id);
-  checkChunk(repository, id, sizeBytes, request);
-  return await places.uploads.append(id, sizeBytes, request.body);
+  const range = chunkOf(repository, id, sizeBytes, request);
+  const body = range === undefined ? request.body : filling(range, request.body);
+  return await places.uploads.append(id, sizeBytes, body);
 }
 
-function checkChunk(repository: RepositoryName, id: string, sizeBytes: number, request: RegistryRequest): void {
+/** @returns where the body belongs, if the request says so */
+function chunkOf(
+  repository: RepositoryName,
+  id: string,
+  sizeBytes: number,
+  request: RegistryRequest,
+): ByteRange | undefined {
   const header = request.headers["content-range"];
-  if (header === undefined) return;
+  if (header === undefined) return undefined;
   const range = parseChunkRange(header);
   if (range?.start !== sizeBytes) {
     throw new RegistryError(
@@ -108,7 +115,23 @@ function checkChunk(repository: RepositoryName, id: string, sizeBytes: number, r
   if (length !== undefined && Number(length) !== range.end - range.start) {
     throw new RegistryError("SIZE_INVALID", `Content-Range ${header} and Content-Length ${length} do not agree`);
   }
+  return range;
 }
+
+/** The same bytes, while there are as many as the range has: a body without Content-Length may have any. What came up to there is kept. */
+async function* filling({ start, end }: ByteRange, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const promised = end - start;
+  let sizeBytes = 0;
+  for await (const piece of body) {
+    sizeBytes += piece.byteLength;
+    if (sizeBytes > promised) throw otherSize(promised, "more");
+    yield piece;
+  }
+  if (sizeBytes < promised) throw otherSize(promised, `${sizeBytes}`);
+}
+
+const otherSize = (promised: number, came: string): RegistryError =>
+  new RegistryError("BLOB_UPLOAD_INVALID", `Content-Range promises ${promised} bytes; the body has ${came}`);
 
 const progress = (repository: RepositoryName, id: string, sizeBytes: number, status: number): Answer => ({
   status,

@@ -46,6 +46,8 @@ export interface ServerOptions {
   readonly tls?: TlsFiles | undefined;
   /** `https://HOST`, as clients reach the registry when something stands in front of it. Default: as each of them names it. */
   readonly publicUrl?: string | undefined;
+  /** Proxies in front: addresses and ranges (`10.0.0.0/8`), whose `X-Forwarded-For` says who the client is. Default: nobody is believed. */
+  readonly trustedProxies?: readonly string[] | undefined;
   /** Let imports and webhooks reach private addresses, and this machine. Default: while only this machine can reach the registry. */
   readonly allowPrivate?: boolean | undefined;
   /** Write a line into the log for each request. Default: none. */
@@ -115,11 +117,9 @@ export async function createServer(options: ServerOptions): Promise<RegistryServ
     if (isOpen && access.openWithoutAccounts === "nobody")
       throw openBeyondLoopback(options.publicUrl ?? options.listen);
     const tls = options.tls && opened.add(await Tls.open(options.tls, log));
-    const app = await createApp(places, new ServerMetrics(() => places.uploads.count()), log, {
-      tls,
-      connections: options.connections,
-      accessLog: options.accessLog,
-    });
+    const { connections, trustedProxies, accessLog } = options;
+    const serverMetrics = new ServerMetrics(() => places.uploads.count());
+    const app = await createApp(places, serverMetrics, log, { tls, connections, trustedProxies, accessLog });
     opened.add({ [Symbol.asyncDispose]: () => app.close(graceMs) });
     opened.add(places.imports);
     const url = urlOf({ host, port: await app.listen(host, port) }, tls === undefined ? "http" : "https");

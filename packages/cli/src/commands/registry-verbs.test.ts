@@ -5,6 +5,7 @@ describe("verbs that ask a registry", () => {
   it.each([
     ["worker", "needs the registry's shared storage"],
     ["worker --conversions many", "expected a number from 0 to 99"],
+    ["serve --trusted-proxies 10.0.0.0/8,proxy", "proxy: expected an address, or a range such as 10.0.0.0/8"],
     ["serve --conversions -1", "expected a number from 0 to 99"],
     ["operation show", "--image REPO:TAG, or --repository REPO and --id ID"],
     ["operation show --id 1", "--image REPO:TAG, or --repository REPO and --id ID"],

@@ -1,5 +1,6 @@
-import { Command, Option } from "commander";
-import { booleanAt, numberAt, sharedStorage, textAt } from "../config/serve-settings.js";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { addressRange } from "../config/schema.js";
+import { booleanAt, numberAt, sharedStorage, textAt, textsAt } from "../config/serve-settings.js";
 import { upstreamSettings } from "../config/upstream-settings.js";
 import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
@@ -14,6 +15,7 @@ interface ServeOptions {
   readonly allowOpen?: boolean;
   readonly accessLog?: boolean;
   readonly publicUrl?: string;
+  readonly trustedProxies?: readonly string[];
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly conversions?: number;
@@ -38,6 +40,11 @@ export function serveCommand(run: Runner): Command {
     .option("--allow-open", "serve everybody everything beyond this machine, too, while there are no accounts")
     .option("--access-log", "a line in the log for each request, as JSON")
     .option("--public-url <url>", "as clients reach the registry when something stands in front of it")
+    .option(
+      "--trusted-proxies <list>",
+      "proxies in front, whose X-Forwarded-For says who the client is: addresses and ranges, such as 10.0.0.0/8,::1",
+      addressRangesAt,
+    )
     .option("--tls-cert <file>", "PEM; read again when it changes, at once at SIGHUP")
     .option("--tls-key <file>", "PEM")
     .option(
@@ -79,6 +86,7 @@ async function serve(context: Context, options: ServeOptions): Promise<void> {
     allowPrivate: booleanAt(context, ["outgoing", "allowPrivate"]),
     accessLog: options.accessLog ?? booleanAt(context, ["accessLog"]),
     publicUrl: options.publicUrl ?? configured("publicUrl"),
+    trustedProxies: options.trustedProxies ?? textsAt(context, ["trustedProxies"]),
     shared: sharedStorage(context),
     ...(await upstreamSettings(context, options.upstream, options.upstreamPoll)),
     streaming: booleanAt(context, ["streaming"]),
@@ -88,4 +96,13 @@ async function serve(context: Context, options: ServeOptions): Promise<void> {
   using _reload = context.surroundings.onReload(() => void server.reload());
   context.output.result({ url: server.url }, ({ url }) => url);
   await untilStopped(context.signal);
+}
+
+function addressRangesAt(text: string): readonly string[] {
+  const ranges = text.split(",");
+  for (const range of ranges) {
+    const { error } = addressRange.safeParse(range);
+    if (error !== undefined) throw new InvalidArgumentError(`${range}: ${error.issues[0]?.message}`);
+  }
+  return ranges;
 }

@@ -33,3 +33,8 @@ export function numberAt(context: Context, path: readonly string[]): number | un
   const value = valueAt(context.settings.tree, ["serve", ...path]);
   return typeof value === "number" ? value : undefined;
 }
+
+export function textsAt(context: Context, path: readonly string[]): readonly string[] | undefined {
+  const value = valueAt(context.settings.tree, ["serve", ...path]);
+  return Array.isArray(value) ? value.map(String) : undefined;
+}

@@ -256,4 +256,21 @@ describe("every route, for every kind of caller", () => {
     for (let at = 0; at < 22; at++) statuses.push((await guessed.send("GET", "/v2/", { headers })).status);
     expect([statuses[0], statuses[19], statuses[21]]).toEqual([401, 401, 429]);
   });
+
+  it.each([
+    ["127.0.0.1", "203.0.113.7", [401, 429, 401]],
+    ["127.0.0.0/8", "203.0.113.7, 127.0.0.3", [401, 429, 401]],
+    ["192.0.2.1", "203.0.113.7", [401, 429, 429]],
+  ])("lets who guesses wait alone behind a proxy that is trusted: %s, %s", async (trusted, other, wanted) => {
+    await using behind = await startTestServer({ maxLoginFailures: 1, trustedProxies: [trusted] });
+    const guess = async (forwarded: string) => {
+      const authorization = `Basic ${Buffer.from("a:b").toString("base64")}`;
+      return (await behind.send("GET", "/v2/", { headers: { authorization, "x-forwarded-for": forwarded } })).status;
+    };
+    // What a client adds itself stands on the left.
+    const guesses = ["198.51.100.1", "203.0.113.9, 198.51.100.1", other];
+    expect([await guess(guesses[0] ?? ""), await guess(guesses[1] ?? ""), await guess(guesses[2] ?? "")]).toEqual(
+      wanted,
+    );
+  });
 });

@@ -19,7 +19,7 @@ export interface AccessConfig {
 /** What of a request says who sends it. */
 export interface Caller {
   readonly authorization: string | undefined;
-  /** Of the connection. */
+  /** Of the client; of a proxy in front that is not trusted. */
   readonly address: string;
   /** It named us as something that only this machine is called; a page of another site in a browser here does not, nor does a proxy that others reach. */
   readonly isLocal: boolean;

@@ -47,6 +47,8 @@ interface AppOptions {
   readonly connections?: Partial<ConnectionLimits> | undefined;
   /** A line in the log for each request. */
   readonly accessLog?: boolean | undefined;
+  /** Addresses, and ranges of them (`10.0.0.0/8`), whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
+  readonly trustedProxies?: readonly string[] | undefined;
 }
 
 /** The HTTP face of the registry: reads the path, dispatches, sends the answer, counts. */
@@ -54,12 +56,13 @@ export async function createApp(
   places: RegistryPlaces,
   metrics: ServerMetrics,
   log: Logger,
-  { tls, connections, accessLog }: AppOptions = {},
+  { tls, connections, trustedProxies = [], accessLog }: AppOptions = {},
 ): Promise<App> {
   const limits = await connectionLimits(connections);
   const server = { headersTimeout: limits.headMs, connectionsCheckingInterval: checkIntervalMs(limits) };
   const app = fastify({
     ...(tls ? { https: { ...tls.pair, ...server } } : { http: server }),
+    ...(trustedProxies.length > 0 && { trustProxy: [...trustedProxies] }),
     logger: false, // what is worth a line is logged here, with the cause
     exposeHeadRoutes: false,
     forceCloseConnections: "idle",

@@ -38,9 +38,12 @@ describe("deliveries", () => {
   let store: LevelMetadataStore;
   let receiver: WebhookReceiver;
   const opened: Deliveries[] = [];
-  const deliveries = (config: { retryDelaysMs?: readonly number[]; allowPrivate?: boolean } = {}) => {
-    const { allowPrivate = true, retryDelaysMs = [10, 20] } = config;
-    const queue = new DeliveryQueue(store.records);
+  const limits = { maxQueued: 5000, countedEvery: 1, countedEveryMs: 60_000, keptReports: 1000 };
+  const deliveries = (
+    config: { retryDelaysMs?: readonly number[]; allowPrivate?: boolean; keptReports?: number } = {},
+  ) => {
+    const { allowPrivate = true, keptReports = 1000, retryDelaysMs = [10, 20] } = config;
+    const queue = new DeliveryQueue(store.records, { ...limits, keptReports });
     const webhooks = new Webhooks(store.records);
     const places = { queue, webhooks, addresses: addressRule({ allowPrivate }) };
     const made = new Deliveries(places, pino({ level: "silent" }), { retryDelaysMs, pollMs: 10, answerMs: 2_000 });
@@ -191,6 +194,39 @@ describe("deliveries", () => {
     await strict.ping("other");
     await sender[Symbol.asyncDispose]();
     expect(await reported(strict, "given-up", "other")).toMatchObject({ error: expect.stringContaining("private") });
+  });
+
+  it("keep no more reports than that of a receiver that is down", async () => {
+    await hook();
+    receiver.status = 500;
+    const sender = deliveries({ retryDelaysMs: [], keptReports: 2 });
+    for (let at = 0; at < 5; at++) await sender.note(event());
+    await receiver.waitFor(5);
+    await reported(sender, "given-up");
+    await sender[Symbol.asyncDispose]();
+    expect(await sender.queue.reports("hook", { limit: 10 })).toHaveLength(2);
+  });
+
+  it("give up what comes while as many wait as may, and say so", async () => {
+    const queue = new DeliveryQueue(store.records, { ...limits, maxQueued: 2, keptReports: 3 });
+    const add = async (): Promise<string | undefined> => {
+      await queue.add("down", { id: timeOrderedId(), timestamp: "", action: "push" });
+      return (await queue.reports("down", { limit: 1 }))[0]?.state;
+    };
+    expect([await add(), await add(), await add(), await add()]).toEqual([
+      "waiting",
+      "waiting",
+      "given-up",
+      "given-up",
+    ]);
+    const [report] = await queue.reports("down", { limit: 1 });
+    expect(report?.error).toBe("2 deliveries wait already");
+    expect(await store.records.list("delivery/down", { limit: 9 })).toHaveLength(2);
+    for (let at = 0; at < 4; at++) await add();
+    expect((await queue.reports("down", { limit: 9 })).length).toBeLessThanOrEqual(4);
+    const taken = await queue.take("down", 60_000);
+    if (taken !== undefined) await queue.remove("down", taken);
+    expect(await add()).toBe("waiting");
   });
 
   it("keep a thousand reports of a webhook, and none of one that is gone", async () => {

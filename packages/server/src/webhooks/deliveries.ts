@@ -1,7 +1,7 @@
 import { type AddressRule, DocumentSender } from "@sluice/oci";
 import type { Logger } from "pino";
 import type { Record } from "../records/records.js";
-import type { Delivery, DeliveryQueue } from "./delivery-queue.js";
+import type { Delivery, DeliveryOutcome, DeliveryQueue } from "./delivery-queue.js";
 import { type Payload, signatureOf } from "./payload.js";
 import type { Webhook } from "./webhook.js";
 import type { Webhooks } from "./webhooks.js";
@@ -101,26 +101,26 @@ export class Deliveries implements AsyncDisposable {
     const webhook = (await this.#webhooks.list()).find(({ key }) => key === name)?.document;
     if (webhook === undefined) return await this.#queue.forget(name);
     if (!webhook.isEnabled && delivery.document.payload.action !== "ping") {
-      await this.#queue.report(name, delivery.document, { state: "given-up", error: "the webhook is disabled" });
-      return await this.#queue.remove(name, delivery);
+      return await this.#end(name, delivery, { state: "given-up", error: "the webhook is disabled" });
     }
     const outcome = await this.#post(webhook, delivery.document.payload);
     if (this.#stop.signal.aborted) return await this.#queue.postpone(name, delivery, 0);
     if (outcome.httpStatus !== undefined && outcome.httpStatus < 300) {
-      await this.#queue.report(name, delivery.document, { ...outcome, state: "delivered" });
-      await this.#queue.remove(name, delivery);
-      return await this.#queue.prune(name);
+      return await this.#end(name, delivery, { ...outcome, state: "delivered" });
     }
-    const delayMs = this.#config.retryDelaysMs[delivery.document.attempts - 1];
     // Its path may be a secret, too, so that the reason stands in the history alone.
     const facts = { webhook: name, host: new URL(webhook.url).host, httpStatus: outcome.httpStatus };
     this.#log.warn(facts, "a webhook did not take an event");
-    await this.#queue.report(name, delivery.document, {
-      ...outcome,
-      state: delayMs === undefined ? "given-up" : "waiting",
-    });
-    if (delayMs === undefined) await this.#queue.remove(name, delivery);
-    else await this.#queue.postpone(name, delivery, delayMs);
+    const delayMs = this.#config.retryDelaysMs[delivery.document.attempts - 1];
+    if (delayMs === undefined) return await this.#end(name, delivery, { ...outcome, state: "given-up" });
+    await this.#queue.report(name, delivery.document, { ...outcome, state: "waiting" });
+    await this.#queue.postpone(name, delivery, delayMs);
+  }
+
+  async #end(name: string, delivery: Record<Delivery>, outcome: DeliveryOutcome): Promise<void> {
+    await this.#queue.report(name, delivery.document, outcome);
+    await this.#queue.remove(name, delivery);
+    await this.#queue.prune(name);
   }
 
   async #post(webhook: Webhook, payload: Payload): Promise<{ readonly httpStatus?: number; readonly error?: string }> {

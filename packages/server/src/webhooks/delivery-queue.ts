@@ -25,8 +25,18 @@ export interface DeliveryReport {
   readonly state: "waiting" | "delivered" | "given-up";
 }
 
-/** Of the history of one webhook. */
-const keptReports = 1000;
+export type DeliveryOutcome = Pick<DeliveryReport, "state" | "httpStatus" | "error">;
+
+/** Of one webhook. */
+export interface QueueLimits {
+  /** Deliveries that wait; what comes beyond them is given up. Two days of an event every half minute. */
+  readonly maxQueued: number;
+  /** How many are added, and for how many milliseconds, before they are counted again: a count reads them. */
+  readonly countedEvery: number;
+  readonly countedEveryMs: number;
+  readonly keptReports: number;
+}
+const defaultLimits: QueueLimits = { maxQueued: 5_000, countedEvery: 100, countedEveryMs: 10_000, keptReports: 1_000 };
 const pageLength = 100;
 
 /**
@@ -35,13 +45,20 @@ const pageLength = 100;
  */
 export class DeliveryQueue {
   readonly #records: Records;
+  readonly #limits: QueueLimits;
   readonly #onAdded: ((webhook: string) => void)[] = [];
+  readonly #counts = new Map<string, { readonly isFull: boolean; readonly atMs: number; addable: number }>();
 
-  constructor(records: Records) {
+  constructor(records: Records, limits: QueueLimits = defaultLimits) {
     this.#records = records;
+    this.#limits = limits;
   }
 
   async add(webhook: string, payload: Payload): Promise<void> {
+    if (await this.#isFull(webhook)) {
+      const error = `${this.#limits.maxQueued} deliveries wait already`;
+      return await this.report(webhook, { payload, attempts: 0 }, { state: "given-up", error });
+    }
     await this.#records.put(queueOf(webhook), keyOf(Date.now(), payload), { payload, attempts: 0 });
     await this.report(webhook, { payload, attempts: 0 }, { state: "waiting" });
     for (const wake of this.#onAdded) wake(webhook);
@@ -72,11 +89,7 @@ export class DeliveryQueue {
     await this.#records.delete(queueOf(webhook), key);
   }
 
-  async report(
-    webhook: string,
-    { attempts, payload }: Delivery,
-    outcome: Pick<DeliveryReport, "state" | "httpStatus" | "error">,
-  ): Promise<void> {
+  async report(webhook: string, { attempts, payload }: Delivery, outcome: DeliveryOutcome): Promise<void> {
     const { action, id, target, timestamp } = payload;
     const image = target === undefined ? "" : nameOf(target);
     const report: DeliveryReport = { id, action, image, timestamp, attempts, ...outcome };
@@ -91,6 +104,7 @@ export class DeliveryQueue {
 
   /** Removes the oldest reports. */
   async prune(webhook: string): Promise<void> {
+    const { keptReports } = this.#limits;
     const kept = await this.#records.list(historyOf(webhook), { limit: keptReports, isDescending: true });
     const oldest = kept.at(-1);
     if (kept.length === keptReports) await this.#clear(historyOf(webhook), { after: oldest?.key, isDescending: true });
@@ -100,6 +114,26 @@ export class DeliveryQueue {
   async forget(webhook: string): Promise<void> {
     await this.#clear(queueOf(webhook), {});
     await this.#clear(historyOf(webhook), {});
+    this.#counts.delete(webhook);
+  }
+
+  /** As it was when it was counted last. What is refused leaves reports, too. */
+  async #isFull(webhook: string): Promise<boolean> {
+    const { countedEvery, countedEveryMs, maxQueued } = this.#limits;
+    const known = this.#counts.get(webhook);
+    if (known !== undefined && known.addable-- > 0 && performance.now() - known.atMs < countedEveryMs)
+      return known.isFull;
+    let queued = 0;
+    for (let after: string | undefined; queued < maxQueued; ) {
+      const page = await this.#records.list(queueOf(webhook), { after, limit: pageLength });
+      queued += page.length;
+      after = page.at(-1)?.key;
+      if (page.length < pageLength) break;
+    }
+    const isFull = queued >= maxQueued;
+    if (isFull) await this.prune(webhook);
+    this.#counts.set(webhook, { isFull, atMs: performance.now(), addable: countedEvery - 1 });
+    return isFull;
   }
 
   /** @returns undefined when another process did it first */

@@ -1,4 +1,5 @@
 export { backUp, restoreBackup } from "./backup/back-up.js";
+export type { MissingContent } from "./backup/copy-content.js";
 export { ListenAddressError } from "./http/listen-address.js";
 export { RootInUseError, type SharedStorage } from "./open-stores.js";
 export type { ConversionsConfig } from "./operations/conversions-config.js";

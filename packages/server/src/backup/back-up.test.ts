@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256Of } from "@sluice/oci";
@@ -93,18 +93,51 @@ describe("a backup", () => {
     expect(await restored(digestsOf(["1", "2"]))).toEqual([digest, null]);
   });
 
-  it("refuses to be one without the bytes that manifests need, and to be restored when they are damaged", async () => {
-    await registry.pushImage("app", "1", "first");
+  it("refuses to be one without the bytes that manifests need, and restores the rest when they are damaged later", async () => {
+    const first = await registry.pushImage("app", "1", "first");
     const path = (await FileSystemBlobStore.open(join(registry.root, "registry/blobs"))).pathOf(sha256Of("first"));
     await back();
     const kept = (await FileSystemBlobStore.open(join(to(), "blobs"))).pathOf(sha256Of("first"));
     await rm(kept);
     await rm(path);
     await expect(back()).rejects.toMatchObject({ code: "BACKUP", message: expect.stringContaining(sha256Of("first")) });
+    const whole = await registry.pushImage("app", "2", "second");
+    await writeFile(kept, "wrong");
+    await writeFile(path, "first");
+    await back();
     await writeFile(kept, "wrong");
     const root = join(folder, "other");
-    await expect(restoreBackup({ root, folder: to() })).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
-    expect(await readdir(root)).not.toContain("registry");
+    const missing = [{ repository: "app", manifest: first.digest, blob: sha256Of("first") }];
+    expect(await restoreBackup({ root, folder: to() })).toMatchObject({ blobs: 3, damagedBlobs: 1, missing });
+    await using copy = await startTestServer({ root });
+    expect(await digestsOf(["1", "2"])(copy)).toEqual([first.digest, whole.digest]);
+    expect((await copy.send("GET", `/v2/app/blobs/${sha256Of("first")}`)).status).toBe(404);
+    expect(await (await copy.send("GET", `/v2/app/blobs/${sha256Of("second")}`)).text()).toBe("second");
+  });
+
+  it("copies anew what it finds damaged of earlier ones: other sizes always, other bytes when it verifies", async () => {
+    await registry.pushImage("app", "1", "first");
+    await back();
+    const path = (await FileSystemBlobStore.open(join(to(), "blobs"))).pathOf(sha256Of("first"));
+    await writeFile(path, "fir");
+    expect(await back()).toMatchObject({ blobs: 1, reusedBlobs: 1 });
+    expect(await readFile(path, "utf8")).toBe("first");
+    await writeFile(path, "tsrif");
+    expect(await back()).toMatchObject({ blobs: 0, reusedBlobs: 2 });
+    const verified = await backUp({ root: registry.root, folder: to(), takeSnapshot, verify: true });
+    expect(verified).toMatchObject({ blobs: 1, reusedBlobs: 1 });
+    expect(await readFile(path, "utf8")).toBe("first");
+  });
+
+  it("keeps a whole blob whose source is damaged", async () => {
+    await registry.pushImage("app", "1", "first");
+    await back();
+    await writeFile(
+      (await FileSystemBlobStore.open(join(registry.root, "registry/blobs"))).pathOf(sha256Of("first")),
+      "f",
+    );
+    expect(await back()).toMatchObject({ blobs: 0, reusedBlobs: 2 });
+    expect((await restoreBackup({ root: join(folder, "r"), folder: to() })).missing).toEqual([]);
   });
 
   it("is restored over no registry, and of no folder that is none", async () => {

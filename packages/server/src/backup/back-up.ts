@@ -5,7 +5,7 @@ import { FileSystemBlobStore } from "@sluice/store";
 import { removeOrphans } from "../garbage/collect-garbage.js";
 import { isLocked } from "../open-stores.js";
 import { BackupError, lastMetadata, publishMetadata, syncFolder } from "./backup-folder.js";
-import { type CopiedContent, copyContent } from "./copy-content.js";
+import { type CopiedContent, copyContent, type MissingContent, missingContent } from "./copy-content.js";
 import { snapshotsBelow } from "./snapshots.js";
 
 export interface BackUpOptions extends AbortOptions {
@@ -15,6 +15,14 @@ export interface BackUpOptions extends AbortOptions {
   readonly folder: string;
   /** Asks the process that serves for a snapshot. @returns its name */
   readonly takeSnapshot: () => Promise<string>;
+  /** Read the blobs that earlier backups left, too, and copy those anew that are damaged. */
+  readonly verify?: boolean | undefined;
+}
+
+/** What came out of a backup, and what it had not whole: that is left out. */
+export interface Restored extends CopiedContent {
+  readonly damagedBlobs: number;
+  readonly missing: readonly MissingContent[];
 }
 
 /** Backs up a registry on files, while it serves or not. @throws {BackupError} */
@@ -29,18 +37,24 @@ export async function backUp({ folder, root, takeSnapshot, ...options }: BackUpO
   const blobs = await FileSystemBlobStore.open(join(folder, "blobs"));
   await using metadata = await LevelMetadataStore.open(unfinished);
   const copied = await copyContent(metadata, await FileSystemBlobStore.open(join(registry, "blobs")), blobs, options);
+  for await (const { blob, manifest, repository } of missingContent(metadata, blobs, options)) {
+    const problem = `${repository}@${manifest} needs blob ${blob}, which is not there`;
+    throw new BackupError(
+      `${problem}: it was deleted and collected meanwhile, or lost; begin again, and if it stays so, delete that manifest`,
+    );
+  }
   await metadata[Symbol.asyncDispose]();
   await publishMetadata(folder, unfinished);
   await dropOthers(folder, blobs, options);
   return copied;
 }
 
-/** Makes a registry of a backup, below a data root that has none. @throws {BackupError} */
+/** Makes a registry of a backup, as far as its blobs are whole, below a data root that has none. @throws {BackupError} */
 export async function restoreBackup({
   folder,
   root,
   ...options
-}: Omit<BackUpOptions, "takeSnapshot">): Promise<CopiedContent> {
+}: Omit<BackUpOptions, "takeSnapshot" | "verify">): Promise<Restored> {
   const { LevelMetadataStore } = await import("../metadata/level-metadata-store.js");
   const [registry, unfinished] = [join(root, "registry"), join(root, "registry.unfinished")];
   if (await isThere(registry)) throw new BackupError(`${registry} is there: restore to a data root without a registry`);
@@ -50,10 +64,15 @@ export async function restoreBackup({
   await using kept = await LevelMetadataStore.open(await lastMetadata(folder));
   await kept.copyTo(join(unfinished, "metadata"));
   const blobs = await FileSystemBlobStore.open(join(unfinished, "blobs"));
-  const copied = await copyContent(kept, await FileSystemBlobStore.open(join(folder, "blobs")), blobs, options);
+  let damagedBlobs = 0;
+  const onDamaged = (): void => void damagedBlobs++;
+  const from = await FileSystemBlobStore.open(join(folder, "blobs"));
+  const copied = await copyContent(kept, from, blobs, { ...options, onDamaged });
+  const missing: MissingContent[] = [];
+  for await (const one of missingContent(kept, blobs, options)) missing.push(one);
   await rename(unfinished, registry);
   await syncFolder(root);
-  return copied;
+  return { ...copied, damagedBlobs, missing };
 }
 
 /** Takes the snapshot itself when nobody serves. */

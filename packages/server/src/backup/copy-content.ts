@@ -1,8 +1,13 @@
-import type { AbortOptions, ContentDigest } from "@sluice/oci";
+import {
+  type AbortOptions,
+  type ContentDigest,
+  DigestMismatchError,
+  SizeMismatchError,
+  verifyStream,
+} from "@sluice/oci";
 import { BlobMissingError, type BlobStore } from "@sluice/store";
 import { everyRepository, type MetadataStore } from "../metadata/metadata-store.js";
 import { artifactOf } from "../registry/manifest-description.js";
-import { BackupError } from "./backup-folder.js";
 
 /** What was copied. */
 export interface CopiedContent {
@@ -12,38 +17,73 @@ export interface CopiedContent {
   readonly reusedBlobs: number;
 }
 
-/**
- * Copies the blobs that `metadata` links, checked by their digests, as far as `to` lacks them; then looks whether everything is there that
- * manifests need.
- * @throws {BackupError} when something is missing
- */
+export interface CopyOptions extends AbortOptions {
+  /** Read what is there already, and copy it anew where it is damaged; else only where its size differs from that of the source. */
+  readonly verify?: boolean | undefined;
+  /** Told of a blob of the source that is damaged, which is left out then. Without it, its error ends the copy. */
+  readonly onDamaged?: ((digest: ContentDigest) => void) | undefined;
+}
+
+/** What a manifest needs and is not there. */
+export interface MissingContent {
+  readonly repository: string;
+  readonly manifest: ContentDigest;
+  readonly blob: ContentDigest;
+}
+
+/** Copies the blobs that `metadata` links, checked by their digests, as far as `to` lacks them whole. */
 export async function copyContent(
   metadata: MetadataStore,
   from: BlobStore,
   to: BlobStore,
-  options: AbortOptions,
+  options: CopyOptions,
 ): Promise<CopiedContent> {
   let [blobs, bytes, reusedBlobs] = [0, 0, 0];
   for await (const digest of metadata.linkedBlobs(options)) {
-    if (await to.has(digest, options)) {
+    if (await isReusable(digest, from, to, options)) {
       reusedBlobs++;
       continue;
     }
     const sizeBytes = await copyBlob(digest, from, to, options);
-    if (sizeBytes === undefined) continue; // nobody needs it, or the look below finds it missing
+    if (sizeBytes === undefined) continue; // nobody needs it, or it is found missing
     blobs++;
     bytes += sizeBytes;
   }
-  await demandContent(metadata, to, options);
   return { blobs, bytes, reusedBlobs };
 }
 
-/** @returns undefined when it is not there (any more) */
+/** Whether `to` has it whole; what is damaged there is removed. */
+async function isReusable(
+  digest: ContentDigest,
+  from: BlobStore,
+  to: BlobStore,
+  options: CopyOptions,
+): Promise<boolean> {
+  const sizeBytes = await to.sizeOf(digest, options);
+  if (sizeBytes === undefined) return false;
+  const isAlike = options.verify !== true && sizeBytes === ((await from.sizeOf(digest, options)) ?? sizeBytes);
+  // It may be the source that is damaged: then this one is what is left.
+  if (isAlike || (await isWhole(digest, to, options))) return true;
+  await to.delete(digest, options);
+  return false;
+}
+
+async function isWhole(digest: ContentDigest, blobs: BlobStore, options: AbortOptions): Promise<boolean> {
+  try {
+    for await (const _ of verifyStream(blobs.read(digest, undefined, options), { digest }, `blob ${digest}`));
+    return true;
+  } catch (error) {
+    if (error instanceof DigestMismatchError) return false;
+    throw error;
+  }
+}
+
+/** @returns undefined when it is not there (any more), or damaged and left out */
 async function copyBlob(
   digest: ContentDigest,
   from: BlobStore,
   to: BlobStore,
-  options: AbortOptions,
+  options: CopyOptions,
 ): Promise<number | undefined> {
   const sizeBytes = await from.sizeOf(digest, options);
   if (sizeBytes === undefined) return undefined;
@@ -52,19 +92,23 @@ async function copyBlob(
     return sizeBytes;
   } catch (error) {
     if (error instanceof BlobMissingError) return undefined;
-    throw error;
+    const isDamaged = error instanceof DigestMismatchError || error instanceof SizeMismatchError;
+    if (!isDamaged || options.onDamaged === undefined) throw error;
+    options.onDamaged(digest);
+    return undefined;
   }
 }
 
-async function demandContent(metadata: MetadataStore, blobs: BlobStore, options: AbortOptions): Promise<void> {
+/** What manifests need and `blobs` has not. */
+export async function* missingContent(
+  metadata: MetadataStore,
+  blobs: BlobStore,
+  options: AbortOptions,
+): AsyncGenerator<MissingContent> {
   for await (const repository of everyRepository(metadata, options)) {
-    for await (const { bytes, digest, mediaType } of metadata.manifests(repository, options)) {
-      for (const blob of artifactOf(bytes, mediaType).blobs) {
-        if (await blobs.has(blob.digest, options)) continue;
-        const problem = `${repository}@${digest} needs blob ${blob.digest}, which is not there`;
-        throw new BackupError(
-          `${problem}: it was deleted and collected meanwhile, or lost; begin again, and if it stays so, delete that manifest`,
-        );
+    for await (const { bytes, digest: manifest, mediaType } of metadata.manifests(repository, options)) {
+      for (const { digest: blob } of artifactOf(bytes, mediaType).blobs) {
+        if (!(await blobs.has(blob, options))) yield { repository, manifest, blob };
       }
     }
   }

@@ -116,7 +116,7 @@ describe("every route, for every kind of caller", () => {
     await api("PATCH", "/accounts/disabled", { isDisabled: true });
     await pushConvertible();
     operation = (await api("POST", "/operations", { repository: "app", reference: "image" }))["id"] ?? "";
-  });
+  }, 60_000); // passwords are slow to hash, on a busy machine very
   afterAll(() => registry[Symbol.asyncDispose]());
 
   /** An image that would be converted if this registry converted any. */

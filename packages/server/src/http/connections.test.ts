@@ -35,7 +35,7 @@ const forever = function* (piece: string): Generator<string> {
 };
 
 const pushHead = (digest: string, sizeBytes: number): string =>
-  `POST /v2/app/blobs/uploads/?digest=${digest} HTTP/1.1\r\nHost: x\r\nContent-Length: ${sizeBytes}\r\n\r\n`;
+  `POST /v2/app/blobs/uploads/?digest=${digest} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${sizeBytes}\r\n\r\n`;
 const isHeld = async (registry: TestServer, digest: string): Promise<boolean> =>
   (await registry.send("HEAD", `/v2/app/blobs/${digest}`)).status === 200;
 
@@ -47,7 +47,7 @@ it("a registry takes so many connections, closes those beyond, and takes new one
   first.destroy();
   const isAnswered = async (): Promise<boolean> => {
     const socket = await connected(registry.server.url);
-    socket.write("GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    socket.write("GET /v2/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     await expect.poll(() => socket.closed).toBe(true);
     return socket.bytesRead > 0;
   };

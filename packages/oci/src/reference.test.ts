@@ -52,6 +52,7 @@ describe("parseReference", () => {
     "localhost/a@sha256:12",
     "http://host/a",
     "-host.io/a",
+    "Host/a",
     "oci:",
     "oci::v1",
     "oci:dir:b c",

@@ -82,7 +82,7 @@ function parseRegistry(text: string, defaultRegistry: string): RegistryReference
   const { name, tag } = cutTag(rest);
   const slash = name.indexOf("/");
   const first = slash === -1 ? "" : name.slice(0, slash);
-  const hasHost = /[.:[\]A-Z]/.test(first) || first === "localhost";
+  const hasHost = /[.:[\]]/.test(first) || first.toLowerCase() === "localhost";
   const host = normaliseHost(hasHost ? first : defaultRegistry);
   const path = hasHost ? name.slice(slash + 1) : name;
   const repository = host === "docker.io" && path !== "" && !path.includes("/") ? `library/${path}` : path;

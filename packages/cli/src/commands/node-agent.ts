@@ -6,7 +6,7 @@ import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
 import { type NodePlaceFlags, nodePlaces } from "../node/node-places.js";
 import { versionOfProgram } from "../program-version.js";
-import { examples, type Runner } from "../verb.js";
+import { examples, preview, type Runner } from "../verb.js";
 
 interface AgentFlags extends NodePlaceFlags {
   readonly configFrom?: string;
@@ -19,7 +19,9 @@ const accountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** `sluice node agent`: what a DaemonSet runs on each node. */
 export const agentCommand = (command: Command, run: Runner): Command =>
   command
-    .description("in a DaemonSet: install this program on the machine, keep it installed, and tell the cluster")
+    .description(
+      preview("in a DaemonSet: install this program on the machine, keep it installed, and tell the cluster"),
+    )
     .option("--config-from <dir>", "files for /etc/sluice of the machine")
     .addHelpText("after", examples("sluice node agent --root-fs /host --config-from /config"))
     .action(run(agent));

@@ -17,7 +17,7 @@ describe("a registry that queues conversions and runs none, by the command line"
   let client: RegistryClient;
   let folder: string;
   beforeAll(async () => {
-    registry = await startRegistry({ conversions: 0, publicUrl: "https://registry.example.com" });
+    registry = await startRegistry({ conversions: 0, publicUrl: "https://registry.example.com", allowOpen: true });
     client = new RegistryClient({ credentials: anonymous });
     folder = await mkdtemp(join(tmpdir(), "sluice-rows-"));
   });

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { addressRange } from "../config/schema.js";
+import { addressRangeProblem, isAddressRange } from "../config/address-range.js";
 import { booleanAt, numberAt, sharedStorage, textAt, textsAt } from "../config/serve-settings.js";
 import { upstreamSettings } from "../config/upstream-settings.js";
 import type { Context } from "../context.js";
@@ -101,8 +101,7 @@ async function serve(context: Context, options: ServeOptions): Promise<void> {
 function addressRangesAt(text: string): readonly string[] {
   const ranges = text.split(",");
   for (const range of ranges) {
-    const { error } = addressRange.safeParse(range);
-    if (error !== undefined) throw new InvalidArgumentError(`${range}: ${error.issues[0]?.message}`);
+    if (!isAddressRange(range)) throw new InvalidArgumentError(`${range}: ${addressRangeProblem}`);
   }
   return ranges;
 }

@@ -1,11 +1,6 @@
 import { nodeConfigSchema } from "@sluice/snapshotter/config";
 import { z } from "zod";
-
-/** An address, or a range of them as CIDR. */
-export const addressRange: z.ZodType<string> = z.union(
-  [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()],
-  "expected an address, or a range such as 10.0.0.0/8",
-);
+import { addressRangeProblem, isAddressRange } from "./address-range.js";
 
 /** The keys that the command line itself reads. The node's come from its package, see {@link configSchema}. */
 const ownKeys = {
@@ -47,7 +42,7 @@ const ownKeys = {
       /** How often their active repositories are looked at, such as 60s. Default: 60s. */
       upstreamPoll: z.string().min(1).optional(),
       /** Proxies in front, whose `X-Forwarded-For` says who the client is: addresses and ranges (`10.0.0.0/8`). Default: nobody is believed. */
-      trustedProxies: z.array(addressRange).max(100).optional(),
+      trustedProxies: z.array(z.string().refine(isAddressRange, addressRangeProblem)).max(100).optional(),
       /** For a registry of several processes: each of them is told the same. Without it, files below the data root. */
       storage: z
         .strictObject({

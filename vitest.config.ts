@@ -1,4 +1,5 @@
 import { accessSync, constants } from "node:fs";
+import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 
 /** Whether real mounts can be made here. What cannot run is one skipped test that says why. */
@@ -30,6 +31,7 @@ export default defineConfig({
           include: ["packages/*/src/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          maxWorkers: Math.max(2, availableParallelism() - 1), // by default a machine of two processors uses one of them
           sequence: { groupOrder: 0 },
         },
       },

@@ -21,6 +21,9 @@ const containerdTests = canMount() ? "test/containerd/**/*.test.ts" : "test/supp
 // Takes minutes and compares two snapshotters: runs when it is asked for (CONTRIBUTING.md).
 const askedFor = process.env["SLUICE_CRITEST"] === "1" ? [] : ["test/containerd/critest.test.ts"];
 
+// By default a machine of two processors uses one of them.
+const maxWorkers = Math.max(2, availableParallelism() - 1);
+
 // unit: beside the source, parallel, no network but loopback, no root. browser: the web page in chromium. kernel: real mounts, root, one file at a time. containerd: the same, with Go and containerd.
 export default defineConfig({
   test: {
@@ -31,13 +34,14 @@ export default defineConfig({
           include: ["packages/*/src/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: Math.max(2, availableParallelism() - 1), // by default a machine of two processors uses one of them
+          maxWorkers,
           sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
           name: "integration",
+          maxWorkers,
           include: ["test/integration/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -47,6 +51,7 @@ export default defineConfig({
       {
         test: {
           name: "browser",
+          maxWorkers,
           include: ["test/browser/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,

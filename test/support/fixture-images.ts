@@ -28,7 +28,8 @@ export type RealImage = "nginx" | "node" | "postgres" | "tomcat" | "python";
  */
 export async function realImage(name: RealImage): Promise<string> {
   const dir = join(await cacheDir(), "images");
-  await run(join(fixtures, "build-images.sh"), [dir, name], { maxBuffer: 64e6 });
+  // Who comes second finds what the first one built.
+  await run("flock", [`${dir}.lock`, join(fixtures, "build-images.sh"), dir, name], { maxBuffer: 64e6 });
   return join(dir, name);
 }
 

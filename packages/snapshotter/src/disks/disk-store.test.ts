@@ -1,4 +1,4 @@
-import { appendFile, cp, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RegistryClient, type Repository } from "@sluice/oci";
@@ -57,6 +57,31 @@ describe("the images that a node remembers", () => {
     expect((await store.load(image.artifact.manifest.digest))?.addresses).toEqual([address, second]);
     expect((await store.findByReference("r.example/app:2"))?.image.toc.source).toBe(image.toc.source);
     expect(await store.findByReference("r.example/app:3")).toBeUndefined();
+  });
+
+  it("lose a name that moved on to another image, and stay to be had by their digest", async () => {
+    await pushArtifact(repository, await pushSource(repository, "2"));
+    const other = await resolveImage(repository, "2", trust);
+    const named = async () => (await store.findByReference(address.reference))?.image.source.digest;
+    for (const each of [image, other, image, other]) {
+      await store.save(each, address);
+      expect(await named()).toBe(each.source.digest);
+    }
+    await store.addAddress(image, address);
+    expect(await named()).toBe(image.source.digest);
+    const reference = `r.example/app@${other.source.digest}`;
+    expect((await store.load(other.artifact.digest))?.addresses).toEqual([{ reference }]);
+  });
+
+  it("are not guessed among two that a name was left to", async () => {
+    await pushArtifact(repository, await pushSource(repository, "2"));
+    const other = await resolveImage(repository, "2", trust);
+    await store.save(image, address);
+    const record = join(paths.disk(image.artifact.digest), "record.json");
+    const before = await readFile(record);
+    await store.save(other, address);
+    await writeFile(record, before);
+    expect(await store.findByReference(address.reference)).toBeUndefined();
   });
 
   it("get another name without being written anew", async () => {

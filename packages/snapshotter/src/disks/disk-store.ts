@@ -13,13 +13,12 @@ import {
   sha256Of,
 } from "@sluice/oci";
 import PQueue from "p-queue";
-import { z } from "zod";
 import type { ImageAddress } from "../control/api.js";
-import { imageAddressSchema } from "../control/api-schemas.js";
 import { decodeTocOf, maxTocBlobBytes, type ResolvedImage } from "../resolve/resolve-image.js";
 import { isErrno } from "../state/errno.js";
 import { folderOf, type NodePaths } from "../state/node-paths.js";
 import { readFileIfPresent, syncFolder, writeSynced, writeWholeFile } from "../state/whole-file.js";
+import { type DiskRecord, isKnownAs, recordOf, recordSchema, withoutName } from "./disk-record.js";
 
 /** An image as this node remembers it: enough to serve its disk without the registry. */
 export interface StoredDisk {
@@ -42,31 +41,9 @@ const files = {
   toc: "toc.zst",
 } as const;
 const temporaryMark = ".tmp-";
-const recordVersion = 1;
 /** Behind the name of a record that a whole one is about to take the place of. */
 const replacedMark = ".old";
-/** One image known by more names than this is somebody's loop over tags. */
-const maxAddresses = 16;
 const maxRecordBytes = 1024 * 1024;
-
-const recordSchema = z.object({
-  version: z.literal(recordVersion),
-  source: z.string(),
-  sourceMediaType: z.string(),
-  addresses: z.array(imageAddressSchema).min(1),
-});
-
-type DiskRecord = z.infer<typeof recordSchema>;
-
-function recordOf(image: ResolvedImage, address: ImageAddress, before: DiskRecord | undefined): DiskRecord {
-  const older = (before?.addresses ?? []).filter((other) => other.reference !== address.reference);
-  return {
-    version: recordVersion,
-    source: image.source.digest,
-    sourceMediaType: image.source.mediaType,
-    addresses: [address, ...older].slice(0, maxAddresses),
-  };
-}
 
 /**
  * The images of a node, a folder each, named by the digest of the artifact: absent or whole. What is loaded was checked anew: every file against the
@@ -84,7 +61,9 @@ export class DiskStore {
   async save(image: ResolvedImage, address: ImageAddress): Promise<void> {
     const digest = image.artifact.manifest.digest;
     await this.#changes.add(async () => {
-      await this.#write(image, recordOf(image, address, await this.#readRecord(digest)));
+      const record = recordOf(image, address, await this.#readRecord(digest));
+      await this.#takeName(address.reference, digest);
+      await this.#write(image, record);
     });
   }
 
@@ -94,8 +73,9 @@ export class DiskStore {
     await this.#changes.add(async () => {
       const before = await this.#readRecord(digest);
       const record = recordOf(image, address, before);
+      if (JSON.stringify(record.addresses) === JSON.stringify(before?.addresses)) return;
+      await this.#takeName(address.reference, digest);
       if (before === undefined) return await this.#write(image, record);
-      if (JSON.stringify(record.addresses) === JSON.stringify(before.addresses)) return;
       await writeWholeFile(join(this.#paths.disk(digest), files.record), JSON.stringify(record));
     });
   }
@@ -144,15 +124,35 @@ export class DiskStore {
     return names.map((name) => `sha256:${name}`).filter(isDigest);
   }
 
-  /** The image that `reference` named when it was last asked for here, for when the registry cannot say. */
+  /** The image that `reference` named when it was last asked for here, for when the registry cannot say. Undefined also where it is not certain which one that is. */
   async findByReference(reference: string): Promise<StoredDisk | undefined> {
-    for (const digest of await this.#changes.add(() => this.list())) {
-      const record = await this.#changes.add(() => this.#readRecord(digest));
-      if (!record?.addresses.some((address) => address.reference === reference)) continue;
+    const known = await this.#changes.add(() => this.#knownAs(reference));
+    if (new Set(known.map(([, { source }]) => source)).size > 1) return undefined; // kept by a version that took no names away
+    for (const [digest] of known) {
       const disk = await this.loadUnlessDamaged(digest);
       if (disk) return disk;
     }
     return undefined;
+  }
+
+  async #knownAs(reference: string): Promise<readonly (readonly [Digest, DiskRecord])[]> {
+    const known: (readonly [Digest, DiskRecord])[] = [];
+    for (const digest of await this.list()) {
+      const record = await this.#readRecord(digest);
+      if (record && isKnownAs(record, reference)) known.push([digest, record]);
+    }
+    return known;
+  }
+
+  /** Before another image gets it: killed in between, a node knows the name no more, and never two images by it. */
+  async #takeName(reference: string, artifact: Digest): Promise<void> {
+    for (const [digest, record] of await this.#knownAs(reference)) {
+      if (digest === artifact) continue;
+      await writeWholeFile(
+        join(this.#paths.disk(digest), files.record),
+        JSON.stringify(withoutName(record, reference)),
+      );
+    }
   }
 
   async remove(artifact: Digest): Promise<void> {

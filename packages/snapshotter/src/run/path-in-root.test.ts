@@ -57,6 +57,11 @@ describe("a path inside a container's root", () => {
     await expect(readFileInRoot(root, "/etc/group", 100)).rejects.toThrow(/at most 100/);
   });
 
+  it.skipIf(process.getuid?.() !== 0)("opens no device of the image: one without a driver would say so", async () => {
+    await promisify(execFile)("mknod", [join(root, "etc/passwd"), "c", "60", "255"]); // 60 is for local use: nobody's
+    await expect(readFileInRoot(root, "/etc/passwd", 100)).rejects.toThrow(PathInRootError);
+  });
+
   it("is undefined when a directory of it is missing or is none", async () => {
     await writeFile(join(root, "file"), "");
     expect(await readFileInRoot(root, "/no/such", 100)).toBeUndefined();

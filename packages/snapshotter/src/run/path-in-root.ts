@@ -47,12 +47,11 @@ export async function resolveInRoot(root: string, path: string): Promise<string>
  */
 export async function readFileInRoot(root: string, path: string, maxBytes: number): Promise<string | undefined> {
   const place = await resolveInRoot(root, path);
-  const file = await open(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
-    (error: unknown) => {
-      if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-      throw error;
-    },
-  );
+  // Asked before it is opened: opening a device of the image would already do something to this machine.
+  const found = await ifPresent(lstat(place));
+  if (found && !found.isFile()) throw new PathInRootError(`${path} of the image is no regular file`);
+  const file =
+    found && (await ifPresent(open(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)));
   if (!file) return undefined;
   try {
     const stat = await file.stat();
@@ -69,8 +68,13 @@ export async function readFileInRoot(root: string, path: string, maxBytes: numbe
 const componentsOf = (path: string): string[] => path.split("/").filter((name) => name !== "" && name !== ".");
 
 async function readlinkIfSymlink(path: string): Promise<string | undefined> {
+  const found = await ifPresent(lstat(path));
+  return found?.isSymbolicLink() ? await ifPresent(readlink(path)) : undefined;
+}
+
+async function ifPresent<T>(work: Promise<T>): Promise<T | undefined> {
   try {
-    return (await lstat(path)).isSymbolicLink() ? await readlink(path) : undefined;
+    return await work;
   } catch (error) {
     if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
     throw error;

@@ -60,15 +60,7 @@ describe("a registry", () => {
   it("without accounts serves who calls it by a name of this machine, not a page of another site", async () => {
     await using registry = await startTestServer();
     const { port } = new URL(registry.server.url);
-    const statusFor = (host: string): Promise<number | undefined> =>
-      new Promise((resolve, reject) =>
-        request({ port, path: "/api/v1/accounts", headers: { host } }, (response) => {
-          response.resume();
-          resolve(response.statusCode);
-        })
-          .once("error", reject)
-          .end(),
-      );
+    const statusFor = (host: string): Promise<number | undefined> => registry.statusOf("/api/v1/accounts", { host });
     const names = ["localhost", `127.0.0.1:${port}`, `[::1]:${port}`, "evil.example", "127.evil.example"];
     expect(await Promise.all(names.map(statusFor))).toEqual([200, 200, 200, 403, 403]);
   });

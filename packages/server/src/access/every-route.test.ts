@@ -80,17 +80,16 @@ describe("every route, for every kind of caller", () => {
     expect([path, answer.status]).toEqual([path, expect.toSatisfy((status) => status < 300)]);
     return (await answer.json()) as Record<string, string>;
   };
-  const as = (caller: CallerName, method: string, path: string, body?: string, type = "application/octet-stream") => {
+  const loginOf = (caller: CallerName): { readonly authorization?: string } => {
     const name = caller === "wrong" ? "reader" : caller;
     const basic = Buffer.from(`${name}:${passwords.get(caller) ?? "wrong"}`).toString("base64");
-    return registry.send(method, path, {
-      headers: {
-        ...(body !== undefined && { "content-type": type }),
-        ...(passwords.has(caller) || caller === "wrong" ? { authorization: `Basic ${basic}` } : {}),
-      },
+    return passwords.has(caller) || caller === "wrong" ? { authorization: `Basic ${basic}` } : {};
+  };
+  const as = (caller: CallerName, method: string, path: string, body?: string, type = "application/octet-stream") =>
+    registry.send(method, path, {
+      headers: { ...(body !== undefined && { "content-type": type }), ...loginOf(caller) },
       ...(body !== undefined && { body }),
     });
-  };
 
   beforeAll(async () => {
     registry = await startTestServer({
@@ -234,12 +233,12 @@ describe("every route, for every kind of caller", () => {
 
   it.each([
     "/v2/app/../secret/tags/list",
+    "/v2/../api/v1/accounts",
     "/v2/..%2fsecret/tags/list",
     "/v2/app/blobs/..%2f..%2fmetadata",
     "/v2/app%00/tags/list",
   ])("takes no path for another: %s", async (path) => {
-    const { status } = await as("reader", "GET", path);
-    expect([400, 401, 403, 404]).toContain(status);
+    expect([400, 401, 403, 404]).toContain(await registry.statusOf(path, loginOf("reader")));
   });
 
   it("refuses bodies that are too large", async () => {

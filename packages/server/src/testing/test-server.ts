@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createImageManifest, type Descriptor, type Digest, ociMediaTypes, sha256Of } from "@sluice/oci";
@@ -14,6 +16,8 @@ export interface TestServer extends AsyncDisposable {
   readonly root: string;
   /** `path` begins with `/v2/…`. Redirects and errors are answers like any other. */
   send(method: string, path: string, init?: SendInit): Promise<Response>;
+  /** A GET whose path and headers go as they are: `fetch` resolves dots in paths, and chooses the host. @returns the status */
+  statusOf(path: string, headers?: Readonly<Record<string, string>>): Promise<number | undefined>;
   /** Pushes a blob in one request. */
   pushBlob(repository: string, bytes: string | Uint8Array): Promise<Digest>;
   /** Pushes a document as it is. */
@@ -64,6 +68,13 @@ export async function startTestServer(options: Partial<ServerOptions> = {}): Pro
     },
     root,
     send,
+    statusOf: async (path, headers = {}) => {
+      const { hostname, port } = new URL(server.url);
+      const asked = request({ hostname, port, path, headers, agent: false }).end();
+      const [response] = (await once(asked, "response")) as [IncomingMessage]; // the event's argument
+      response.resume();
+      return response.statusCode;
+    },
     pushBlob,
     pushManifest,
     pushImage: async (repository, tag, content, subject) => {

@@ -12,8 +12,12 @@ const run = promisify(execFile);
 const realImages: readonly RealImage[] = ["nginx", "node", "postgres", "tomcat", "python"];
 const nastyTags = ["nasty", "deep", "wide", "large", "multi", "empty"] as const;
 
+/** Images of so many files that a whole walk through fuse-native, whose every call is answered by one thread, takes minutes. */
+const largeTrees: readonly string[] = ["node", "python"];
+
 /** fuse-native passes times as whole milliseconds since 1970 (docs/limits.md). */
 function millisecondTimes(row: Record<string, unknown>): void {
+  if (row["mtime"] === undefined) return;
   const nanoseconds = BigInt(String(row["mtime"]));
   row["mtime"] = String(nanoseconds < 0n ? 0n : nanoseconds / 1_000_000n);
 }
@@ -35,19 +39,25 @@ async function copyOf(layout: string, name: string): Promise<string> {
   return copy;
 }
 
+interface Listings {
+  readonly whole: string;
+  readonly sampled: string;
+}
+
 /** Unpacked on tmpfs, which keeps every attribute and any size of xattr; sparse, so that a large file of zeros costs nothing. */
-async function independentListing(layout: string, tag: string, name: string): Promise<string> {
+async function independentListings(layout: string, tag: string, name: string, oneOf: number): Promise<Listings> {
   const dir = join(work, `${name}.unpacked`);
-  const listing = join(work, `${name}.expected`);
+  const listings = { whole: join(work, `${name}.expected`), sampled: join(work, `${name}.sampled`) };
   await mkdir(dir);
   await run("mount", ["-t", "tmpfs", "-o", "size=8g", "tmpfs", dir]);
   try {
     await unpackImage(layout, tag, join(dir, "tree"));
-    await listTree(join(dir, "tree"), listing);
+    await listTree(join(dir, "tree"), listings.whole);
+    await listTree(join(dir, "tree"), listings.sampled, oneOf);
   } finally {
     await run("umount", [dir]);
   }
-  return listing;
+  return listings;
 }
 
 async function whileMounted(
@@ -67,9 +77,9 @@ async function whileMounted(
   }
 }
 
-async function listingOfMount(reference: string, driver: string, name: string): Promise<string> {
+async function listingOfMount(reference: string, driver: string, name: string, oneOf = 1): Promise<string> {
   const listing = join(work, `${name}.${driver}.listing`);
-  await whileMounted(reference, driver, `${name}.${driver}`, (point) => listTree(point, listing));
+  await whileMounted(reference, driver, `${name}.${driver}`, (point) => listTree(point, listing, oneOf));
   return listing;
 }
 
@@ -83,21 +93,25 @@ async function fsckOf(point: string): Promise<string> {
 function suite(name: string, tag: string, layoutOf: () => Promise<string>): void {
   describe.skipIf(whyNoImages !== "")(`the image ${name} ${whyNoImages}`, () => {
     let reference: string;
-    let expected: string;
+    let expected: Listings;
+    const oneOf = largeTrees.includes(name) ? 16 : 1;
     beforeAll(async () => {
       const original = await layoutOf();
       const layout = await copyOf(original, name);
       reference = `oci:${layout}:${tag}`;
       const [converted, listing] = await Promise.all([
         sluiceJson(["convert", reference, "--root", root]),
-        independentListing(original, tag, name),
+        independentListings(original, tag, name, oneOf),
       ]);
       expect(converted).toHaveProperty("artifact.artifactType", "application/vnd.sluice.image.v1");
       expected = listing;
     });
 
     it.concurrent("mounted by the kernel's EROFS, equals an independent unpack in every path and attribute", async () => {
-      const { compared, differences } = await compareTrees(expected, await listingOfMount(reference, "erofs", name));
+      const { compared, differences } = await compareTrees(
+        expected.whole,
+        await listingOfMount(reference, "erofs", name),
+      );
       expect(differences).toEqual([]);
       expect(compared).toBeGreaterThan(0);
     });
@@ -108,9 +122,9 @@ function suite(name: string, tag: string, layoutOf: () => Promise<string>): void
       });
     });
 
-    it.concurrent("mounted by fuse-native, equals it too, times to the millisecond", async () => {
-      const actual = await listingOfMount(reference, "fuse-native", name);
-      const { differences } = await compareTrees(expected, actual, millisecondTimes);
+    it.concurrent(`mounted by fuse-native, equals it too, times to the millisecond${oneOf > 1 ? `, in every name and in one of ${oneOf} of its files` : ""}`, async () => {
+      const actual = await listingOfMount(reference, "fuse-native", name, oneOf);
+      const { differences } = await compareTrees(expected.sampled, actual, millisecondTimes);
       expect(differences).toEqual([]);
     });
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Lists everything a reader can see of a tree, one JSON object a line, in byte order of the paths.
 
-usage: list_tree.py DIR [--no-content]
+usage: list_tree.py DIR [--no-content] [--one-of N]
 
 Type, mode, uid, gid, size, nanosecond mtime, device, link target, xattrs, sha256 of the content and the first path of the hard-link group.
+With --one-of, of N paths one has them all, chosen by its name, and the others only their type.
 Read through system calls of this process, so it may look at a mount that another process serves.
 """
 import hashlib
@@ -11,6 +12,7 @@ import json
 import os
 import stat
 import sys
+import zlib
 
 
 def text(value):
@@ -47,18 +49,25 @@ def facts(path, info, with_content):
 
 
 def paths(directory):
+    """Each path with the type that readdir tells of it."""
     for entry in sorted(os.scandir(directory), key=lambda e: e.name):
-        yield entry.path
-        if entry.is_dir(follow_symlinks=False):
+        is_dir = entry.is_dir(follow_symlinks=False)
+        yield entry.path, "directory" if is_dir else "symlink" if entry.is_symlink() else "file" if entry.is_file(follow_symlinks=False) else "special"
+        if is_dir:
             yield from paths(entry.path)
 
 
 def main(root, *flags):
     root = os.fsencode(root)
+    one_of = int(flags[flags.index("--one-of") + 1]) if "--one-of" in flags else 1
     first = {}
-    for path in [root, *sorted(paths(root))]:
+    for path, kind in [(root, "directory"), *sorted(paths(root))]:
+        name = path[len(root):]
+        if zlib.crc32(name) % one_of != 0:
+            print(json.dumps({"path": text(name), "type": kind}, sort_keys=True))
+            continue
         info = os.lstat(path)
-        row = {"path": text(path[len(root):])} | facts(path, info, "--no-content" not in flags)
+        row = {"path": text(name)} | facts(path, info, "--no-content" not in flags)
         if info.st_nlink > 1 and not stat.S_ISDIR(info.st_mode):
             row["links"] = info.st_nlink
             row["first"] = first.setdefault(info.st_ino, row["path"])

@@ -21,8 +21,9 @@ async function python(args: readonly string[], outPath?: string): Promise<void> 
 export const unpackImage = (layout: string, tag: string, dir: string): Promise<void> =>
   python([script("unpack_image.py"), layout, tag, dir]);
 
-/** Writes everything a reader can see of a tree, from another process, as JSON lines. */
-export const listTree = (dir: string, outPath: string): Promise<void> => python([script("list_tree.py"), dir], outPath);
+/** Writes everything a reader can see of a tree, from another process, as JSON lines; of one in `oneOf` of its paths, of the others only the type. */
+export const listTree = (dir: string, outPath: string, oneOf = 1): Promise<void> =>
+  python([script("list_tree.py"), dir, "--one-of", String(oneOf)], outPath);
 
 export interface TreeDifference {
   readonly path: string;

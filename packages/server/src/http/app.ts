@@ -72,6 +72,8 @@ export async function createApp(
     connectionTimeout: idleConnectionMs,
     frameworkErrors: (error, _request, reply) => void sendAnswer(reply, errorAnswer(error), log),
   });
+  // Node's own answer to what is no request, unlike fastify's, never goes into the middle of another answer.
+  app.server.removeAllListeners("clientError");
   // Bodies are read by the handlers, as they come.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));

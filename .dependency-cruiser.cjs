@@ -44,7 +44,7 @@ module.exports = {
     {
       name: "one-door-to-the-kernel",
       severity: "error",
-      from: { path: "^packages/", pathNot: "^packages/snapshotter/src/fuse/" },
+      from: { path: "^packages/", pathNot: "^packages/(snapshotter/src/fuse|server/src/kernel)/" },
       to: { path: "node_modules/(fuse-native|koffi)" },
     },
     {

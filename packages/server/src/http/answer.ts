@@ -1,5 +1,7 @@
+import type { FileHandle } from "node:fs/promises";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
+import type { ByteRange } from "@sluice/oci";
 import type { PieceMemory } from "@sluice/store";
 import type { Action } from "../access/grants.js";
 
@@ -23,11 +25,20 @@ export interface RegistryRequest {
 /** The bytes of a body, piece by piece, read into memory that is used again; `content-length` says how many. Leaving the loop ends it. */
 export type ReadPieces = (memory: PieceMemory) => AsyncIterable<Uint8Array>;
 
+/** A body that is part of a file. */
+export interface FileBody {
+  /** The file, which holds all of the range; whoever opens it closes it. */
+  readonly open: () => Promise<FileHandle>;
+  readonly range: ByteRange;
+}
+
 /** What goes back. Pieces are read as fast as the client takes them, and no more when it goes away. */
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string | number>>;
   readonly body?: Uint8Array | string | ReadPieces;
+  /** The same bytes as those of the pieces, where they lie in a file. */
+  readonly file?: FileBody | undefined;
 }
 
 /** A JSON document. */

@@ -1,14 +1,10 @@
 import type { ServerResponse } from "node:http";
-import type { Answer, ReadPieces } from "./answer.js";
+import type { ReadPieces } from "./answer.js";
+import { beginAnswer, type Head, Taken } from "./begun-answer.js";
 import { LentPieces } from "./piece-pool.js";
 
 /** A client that takes a piece within this takes large ones. Milliseconds. */
 const fastMs = 20;
-
-interface Head extends Pick<Answer, "status" | "headers"> {
-  /** Called when the first piece is there and the answer begins. */
-  readonly begin: () => void;
-}
 
 /**
  * Sends a body whose pieces are read into memory that is used again: for a fast client the next piece is read while one is sent; for a
@@ -26,9 +22,7 @@ export async function sendPieces(
   const memory = new LentPieces();
   const pieces = read(memory)[Symbol.asyncIterator]();
   const first = await pieces.next();
-  head.begin();
-  for (const [name, value] of Object.entries(head.headers ?? {})) response.setHeader(name, value);
-  response.statusCode = head.status;
+  beginAnswer(response, head);
   try {
     await sendAll(response, memory, pieces, first);
   } catch (error) {
@@ -70,25 +64,4 @@ async function sendAll(
 function settled<T>(promise: Promise<T>): () => Promise<T> {
   promise.catch(() => undefined);
   return () => promise;
-}
-
-/** Waits until the kernel has taken what is written to a response, or the client has gone: then a write may never be called back. */
-class Taken {
-  readonly #response: ServerResponse;
-  #settle: ((isTaken: boolean) => void) | undefined;
-
-  constructor(response: ServerResponse) {
-    this.#response = response;
-    response.once("close", () => this.#settle?.(response.writableFinished));
-  }
-
-  /** @returns false when the client has gone */
-  async all(bytes: Uint8Array, isLast: boolean): Promise<boolean> {
-    if (this.#response.destroyed) return false;
-    return await new Promise((resolve) => {
-      this.#settle = resolve;
-      if (isLast) this.#response.end(bytes, () => resolve(true));
-      else this.#response.write(bytes, (error) => resolve(!error));
-    });
-  }
 }

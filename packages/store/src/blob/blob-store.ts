@@ -1,3 +1,4 @@
+import type { FileHandle } from "node:fs/promises";
 import type { AbortOptions, ByteRange, ContentDigest, ExpectedContent } from "@sluice/oci/content";
 import type { PieceMemory } from "./piece-memory.js";
 
@@ -39,6 +40,11 @@ export interface BlobStore {
    * @throws {RangeError} if `range` does not lie inside the blob
    */
   read(digest: ContentDigest, range?: ByteRange, options?: ReadOptions): AsyncIterable<Uint8Array>;
+
+  /**
+   * The blob as an open file, which the caller closes; left out where blobs are no files. Throws what {@link read} throws, for the range, too.
+   */
+  openFile?(digest: ContentDigest, range?: ByteRange): Promise<FileHandle>;
 
   /**
    * Stores what `source` yields, if it is what `expected` says; visible, and durable, when this resolves. Writers of one blob may race: all succeed, one

@@ -7,6 +7,7 @@ import { sha256Of } from "@sluice/oci/content";
 import { describe, expect, it } from "vitest";
 import { blobStoreSuite, collect } from "../testing/blob-store-suite.js";
 import { uploadStoreSuite } from "../testing/upload-store-suite.js";
+import { BlobMissingError } from "./blob-errors.js";
 import { FileSystemBlobStore } from "./file-system-blob-store.js";
 import { FileSystemUploadStore } from "./file-system-upload-store.js";
 
@@ -50,6 +51,25 @@ describe("a blob whose file is damaged", () => {
       await truncate(blobs.pathOf(digest), 3);
       await blobs.put({ digest, sizeBytes: bytes.length }, Readable.from([bytes]));
       expect(await read()).toBe(bytes.toString());
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("a blob as an open file", () => {
+  it("has its bytes, and is refused where read would refuse", async () => {
+    const folder = await newFolder();
+    try {
+      const blobs = await FileSystemBlobStore.open(folder);
+      const bytes = Buffer.from("some bytes");
+      const digest = sha256Of(bytes);
+      await expect(blobs.openFile(digest)).rejects.toThrow(BlobMissingError);
+      await blobs.put({ digest }, Readable.from([bytes]));
+      const file = await blobs.openFile(digest, { start: 1, end: 3 });
+      expect(await file.readFile("utf8")).toBe("some bytes");
+      await file.close();
+      await expect(blobs.openFile(digest, { start: 1, end: 30 })).rejects.toThrow(RangeError);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -55,13 +55,8 @@ export class FileSystemBlobStore implements BlobStore {
   }
 
   async *read(digest: ContentDigest, range?: ByteRange, options?: ReadOptions): AsyncGenerator<Uint8Array> {
-    const file = await this.#openBlob(digest);
+    const { file, start, end } = await this.#open(digest, range);
     try {
-      const { size } = await file.stat();
-      const { start, end } = range ?? { start: 0, end: size };
-      if (!(Number.isSafeInteger(start) && start >= 0 && start <= end && end <= size)) {
-        throw new RangeError(`blob ${digest} of ${size} bytes: cannot read ${start} to ${end}`);
-      }
       for (let at = start; at < end; ) {
         options?.signal?.throwIfAborted();
         const piece = options?.memory?.take(end - at) ?? Buffer.allocUnsafeSlow(Math.min(readPieceBytes, end - at));
@@ -73,6 +68,10 @@ export class FileSystemBlobStore implements BlobStore {
     } finally {
       await file.close();
     }
+  }
+
+  async openFile(digest: ContentDigest, range?: ByteRange): Promise<FileHandle> {
+    return (await this.#open(digest, range)).file;
   }
 
   async put(expected: ExpectedContent, source: AsyncIterable<Uint8Array>, options?: AbortOptions): Promise<void> {
@@ -116,6 +115,19 @@ export class FileSystemBlobStore implements BlobStore {
           if (found !== undefined) yield { digest, sizeBytes: found.size, storedAtMs: found.mtimeMs };
         }
       }
+    }
+  }
+
+  async #open(digest: ContentDigest, range?: ByteRange): Promise<ByteRange & { readonly file: FileHandle }> {
+    const file = await this.#openBlob(digest);
+    try {
+      const { size } = await file.stat();
+      const { start, end } = range ?? { start: 0, end: size };
+      if (Number.isSafeInteger(start) && start >= 0 && start <= end && end <= size) return { file, start, end };
+      throw new RangeError(`blob ${digest} of ${size} bytes: cannot read ${start} to ${end}`);
+    } catch (error) {
+      await file.close();
+      throw error;
     }
   }
 

@@ -3,7 +3,7 @@ import { BlobMissingError, type BlobStore, type PieceMemory } from "@sluice/stor
 import type { MetadataStore } from "../../metadata/metadata-store.js";
 import { RegistryError } from "../../registry/registry-error.js";
 import type { RepositoryName } from "../../registry/repository-name.js";
-import type { Answer, RegistryRequest } from "../answer.js";
+import type { Answer, FileBody, RegistryRequest } from "../answer.js";
 import { contentRangeOf, parseRangeHeader, type WantedRange } from "../range-header.js";
 
 /** `GET` and `HEAD /v2/<name>/blobs/<digest>`, whole or in part. A blob never changes, so caches may keep it. */
@@ -51,7 +51,10 @@ export async function readBlob(
       "content-length": range.end - range.start,
       ...(wanted.kind === "part" && { "content-range": contentRangeOf(range, sizeBytes) }),
     },
-    ...(request.method === "GET" && { body: (memory) => readLinked(blobs, repository, digest, range, memory) }),
+    ...(request.method === "GET" && {
+      body: (memory) => readLinked(blobs, repository, digest, range, memory),
+      file: fileOf(blobs, repository, digest, range),
+    }),
   };
 }
 
@@ -68,9 +71,28 @@ async function* readLinked(
   try {
     yield* blobs.read(digest, range, { memory });
   } catch (error) {
-    throw error instanceof BlobMissingError ? unknownBlob(repository, digest) : error;
+    throw known(error, repository);
   }
 }
+
+function fileOf(
+  blobs: BlobStore,
+  repository: RepositoryName,
+  digest: ContentDigest,
+  range: ByteRange,
+): FileBody | undefined {
+  const opening = blobs.openFile?.bind(blobs);
+  if (opening === undefined) return undefined;
+  const open = () =>
+    opening(digest, range).catch((error: unknown) => {
+      throw known(error, repository);
+    });
+  return { open, range };
+}
+
+/** What is gone from the store is unknown here. */
+const known = (error: unknown, repository: RepositoryName): unknown =>
+  error instanceof BlobMissingError ? unknownBlob(repository, error.digest) : error;
 
 /** `DELETE /v2/<name>/blobs/<digest>`: out of this repository, whose manifests must not need it; others keep it. */
 export async function deleteBlob(

@@ -13,8 +13,10 @@ export interface ConversionsConfig {
   readonly pollMs: number;
   /** A running operation that nobody has touched for so long has lost its worker. Milliseconds; 0 where no other process converts. */
   readonly leaseMs: number;
-  /** Attempts in all. */
+  /** Attempts in all, but for those whose worker died. */
   readonly maxAttempts: number;
+  /** An operation whose worker died so often is held to be the reason. */
+  readonly maxDeaths: number;
   /** Before the second attempt; twice as long before each next one. Milliseconds. */
   readonly backOffMs: number;
 }
@@ -24,6 +26,7 @@ export const defaultConversions: Omit<ConversionsConfig, "worker"> = {
   pollMs: 2_000,
   leaseMs: 30_000,
   maxAttempts: 5,
+  maxDeaths: 20, // more than a bad day of restarts brings; one that does kill its registry must end, too
   backOffMs: 5_000,
 };
 

@@ -82,19 +82,20 @@ export class Conversions implements AsyncDisposable {
     const { operations, log } = this.#places;
     const { worker } = this.#config;
     const now = new Date().toISOString();
-    const { isCancelRequested, startedAt = now, attempts } = known.document;
+    const { isCancelRequested, startedAt = now, attempts, status } = known.document;
+    const deaths = (known.document.deaths ?? 0) + (status === "Running" ? 1 : 0);
     try {
       if (isCancelRequested === true) {
         await operations.change(known, { status: "Canceled", finishedAt: now });
         return;
       }
-      if (attempts >= this.#config.maxAttempts) {
-        const error = { code: "UNKNOWN_ERROR", message: `its worker died ${attempts} times over it` } as const;
-        await operations.change(known, { status: "Failed", error, finishedAt: now });
+      if (deaths >= this.#config.maxDeaths) {
+        const error = { code: "UNKNOWN_ERROR", message: `its worker died ${deaths} times over it` } as const;
+        await operations.change(known, { status: "Failed", deaths, error, finishedAt: now });
         return;
       }
       const attempt = { status: "Running", worker, startedAt, attempts: attempts + 1, progressPercent: 0 } as const;
-      const taken = await operations.change(known, attempt);
+      const taken = await operations.change(known, { ...attempt, ...(deaths > 0 && { deaths }) });
       const running = new RunningConversion(taken, this.#places, this.#config);
       this.#running.set(known.key, running);
       void running.done.finally(() => {

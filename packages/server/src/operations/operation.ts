@@ -42,6 +42,8 @@ export interface Operation {
   readonly finishedAt?: string | undefined;
   /** Attempts that were begun. */
   readonly attempts: number;
+  /** Of them, those whose worker died: that says little about the image. None when it is left out. */
+  readonly deaths?: number | undefined;
   /** No attempt before; after one that failed. */
   readonly notBefore?: string | undefined;
   /** The process that has it while it runs. */
@@ -49,6 +51,10 @@ export interface Operation {
   /** Somebody wants it to end while it runs; the worker does it. */
   readonly isCancelRequested?: boolean | undefined;
 }
+
+/** Attempts that were begun and not ended by the death of their worker. */
+export const ownAttempts = ({ attempts, deaths = 0 }: Pick<Operation, "attempts" | "deaths">): number =>
+  attempts - deaths;
 
 export const isOngoing = ({ status }: Pick<Operation, "status">): boolean =>
   status === "NotStarted" || status === "Running";

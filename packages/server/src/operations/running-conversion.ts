@@ -2,7 +2,7 @@ import type { Digest } from "@sluice/oci";
 import { RecordConflictError } from "../records/records.js";
 import { type AttemptFailure, failureOf } from "./conversion-failure.js";
 import type { ConversionsConfig, ConversionsPlaces } from "./conversions-config.js";
-import { isOngoing, type Operation } from "./operation.js";
+import { isOngoing, type Operation, ownAttempts } from "./operation.js";
 import type { KnownOperation } from "./operations.js";
 
 /** How often a running operation is looked at, unless its lease is so short: whether it is to end, and whether there is progress to write. Milliseconds. */
@@ -140,11 +140,12 @@ export class RunningConversion {
     }
     if (this.#known.document.isCancelRequested === true) return { status: "Canceled", finishedAt };
     const { attempts } = this.#known.document;
+    const tried = ownAttempts(this.#known.document);
     // Ended by a stop of this process: no fault of the attempt.
     if (this.#stopReason === "closing") return { status: "NotStarted", worker: undefined, attempts: attempts - 1 };
     const error = { code: outcome.code, message: outcome.message.slice(0, maxMessageLength) };
-    if (!outcome.isPassing || attempts >= this.#config.maxAttempts) return { status: "Failed", error, finishedAt };
-    const backOffMs = Math.min(this.#config.backOffMs * 2 ** (attempts - 1), maxBackOffMs);
+    if (!outcome.isPassing || tried >= this.#config.maxAttempts) return { status: "Failed", error, finishedAt };
+    const backOffMs = Math.min(this.#config.backOffMs * 2 ** (tried - 1), maxBackOffMs);
     const notBefore = new Date(Date.now() + backOffMs).toISOString();
     return { status: "NotStarted", worker: undefined, progressPercent: 0, error, notBefore };
   }

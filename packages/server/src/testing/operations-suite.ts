@@ -211,7 +211,7 @@ export function operationsSuite(name: string, open: () => Promise<OpenedRecords>
       expect(living.begun[0]?.operation.id).toBe(alive);
       const next = convert({ leaseMs: 2_000 });
       await until(() => expect(next.begun.length).toBeGreaterThan(0));
-      expect(next.begun[0]?.operation).toMatchObject({ id: dead, attempts: 2 });
+      expect(next.begun[0]?.operation).toMatchObject({ id: dead, attempts: 2, deaths: 1 });
       next.end(0, artifact);
       living.end(0, artifact);
       for (const id of [dead, alive]) {
@@ -247,10 +247,24 @@ export function operationsSuite(name: string, open: () => Promise<OpenedRecords>
       await until(() => expect(next.begun).toHaveLength(1));
     });
 
+    it("counts the death of a process as no attempt, and what fails after it as the first", async () => {
+      const id = await request("a");
+      const known = await operations.get(id);
+      if (known === undefined) throw new Error("it was requested");
+      await operations.change(known, { status: "Running", worker: "dead", attempts: 5, deaths: 4 });
+      const runs = convert({ leaseMs: 0, maxAttempts: 2 });
+      for (const at of [0, 1]) {
+        await until(() => expect(runs.begun.length).toBeGreaterThan(at));
+        runs.end(at, failing("UNKNOWN_ERROR"));
+      }
+      const failed = { status: "Failed", attempts: 7, deaths: 5, error: { message: "it failed" } };
+      await until(async () => expect(await stateOf(id)).toMatchObject(failed));
+    });
+
     it("gives up an operation that process after process died over, and ends one that was to end", async () => {
       const [deadly, unwanted] = [await request("a"), await request("b")];
       for (const [id, changed] of [
-        [deadly, { attempts: 5 }],
+        [deadly, { attempts: 20, deaths: 19 }],
         [unwanted, { attempts: 1, isCancelRequested: true }],
       ] as const) {
         const known = await operations.get(id);
@@ -258,7 +272,8 @@ export function operationsSuite(name: string, open: () => Promise<OpenedRecords>
       }
       const runs = convert({ leaseMs: 0 });
       await until(async () => expect(await queued()).toEqual([]));
-      expect(await stateOf(deadly)).toMatchObject({ status: "Failed", error: { code: "UNKNOWN_ERROR" } });
+      const error = { code: "UNKNOWN_ERROR", message: "its worker died 20 times over it" };
+      expect(await stateOf(deadly)).toMatchObject({ status: "Failed", deaths: 20, error });
       expect(await stateOf(unwanted)).toMatchObject({ status: "Canceled" });
       expect(runs.begun).toEqual([]);
     });

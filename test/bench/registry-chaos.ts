@@ -5,7 +5,7 @@ import { runChaos } from "../support/kills/run-chaos.js";
 
 /**
  * Three `serve` and two `worker` processes on PostgreSQL and S3 (Ceph), which are started for it, one killed each ten seconds, under clients that push,
- * delete and convert. Fails when anything that was acknowledged is lost or half there, or an image was converted twice:
+ * delete and convert. Fails when anything that was acknowledged is lost or half there, or an image was converted twice, or when no kill hit a conversion:
  *
  *     node test/bench/run.js registry-chaos [--minutes 5] [--seed 1]
  */

@@ -4,12 +4,12 @@ import { startObjectStorage } from "@sluice/store/testing";
 import { type KillsOptions, runKills } from "../support/kills/run-kills.js";
 
 /**
- * Kills `sluice serve` at random moments of pushes, deletions, conversions and collections, starts it again, and looks by the public API alone whether
+ * Kills `sluice serve` in the middle of pushes, collections, conversions and deletions by turns, starts it again, and looks by the public API alone whether
  * it holds what it acknowledged, nothing half, and every conversion comes to an end:
  *
  *     node test/bench/run.js registry-kills [--kills 100] [--seed 1] [--shared]
  *
- * `--shared`: on PostgreSQL and S3 (Ceph), which are started for it. Prints a line for each kill and a report as JSON; fails on any complaint.
+ * `--shared`: on PostgreSQL and S3 (Ceph), which are started for it. Prints a line for each kill and a report as JSON; fails on any complaint, of which one is that no kill hit one of the four.
  */
 export async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({

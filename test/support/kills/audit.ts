@@ -113,7 +113,7 @@ class Audit {
     const isThere = (await this.#manifest(repository, digest)) !== undefined;
     const wanted = isThere && operation.status === "Succeeded" ? [operation.artifactDigest] : [];
     const found = manifests.map((artifact) => artifact.digest);
-    if (isThere && operation.status !== "Succeeded" && !isGivenUp(operation)) {
+    if (isThere && operation.status !== "Succeeded") {
       this.complaints.push(`operation ${id}: ${JSON.stringify(operation)}`);
     }
     if (found.join() !== wanted.join()) {
@@ -173,9 +173,6 @@ class Audit {
     return JSON.parse(bytes.toString()) as T; // by contract
   }
 }
-
-/** Killed so often that it is no accident, for all that the registry knows. */
-const isGivenUp = ({ error }: ApiDocument): boolean => error?.message.startsWith("its worker died") === true;
 
 const digestLike = (digest: string, bytes: Uint8Array): string =>
   contentDigestOf(bytes, algorithmOf(digest as ContentDigest));

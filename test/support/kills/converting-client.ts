@@ -43,7 +43,7 @@ export class ConvertingClient {
       if (id === undefined) continue;
       this.operations.push({ id, repository: this.repository, digest });
       const fate = random();
-      if (fate < 0.8) await requests.during("conversion", () => this.#waitForEnd(id, isOver));
+      if (fate < 0.8) await this.#waitForEnd(id, isOver);
       if (fate > 0.6) await this.#delete(digest, isOver);
     }
   }
@@ -78,14 +78,21 @@ export class ConvertingClient {
     return listed && (JSON.parse(listed.bytes.toString()) as ApiDocument).operations?.[0]?.id;
   }
 
+  /** A conversion is under way from when it is seen to run until it is seen to have ended. */
   async #waitForEnd(id: string, isOver: () => boolean): Promise<void> {
     const { requests } = this.#places;
-    for (;;) {
+    const look = async (): Promise<ApiDocument | undefined> => {
       const found = await untilAnswered(() => requests.send("watch", "GET", `/api/v1/operations/${id}`), isOver);
-      if (found === undefined) return;
-      if (isEnded(JSON.parse(found.bytes.toString()) as ApiDocument)) return;
-      await pause(lookMs);
-    }
+      return found && (JSON.parse(found.bytes.toString()) as ApiDocument);
+    };
+    const lookWhile = async (goesOn: (operation: ApiDocument) => boolean): Promise<ApiDocument | undefined> => {
+      let now = await look();
+      for (; now !== undefined && goesOn(now); now = await look()) await pause(lookMs);
+      return now;
+    };
+    const begun = await lookWhile(({ status }) => status === "NotStarted");
+    if (begun?.status !== "Running") return;
+    await requests.during("conversion", () => lookWhile((operation) => !isEnded(operation)));
   }
 
   async #delete(digest: string, isOver: () => boolean): Promise<void> {

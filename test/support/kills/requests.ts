@@ -31,6 +31,8 @@ export class RegistryRequests {
   readonly inFlight = new Map<string, number>();
   /** Answers that no client should get. */
   readonly complaints: string[] = [];
+  /** Of the kills, how many hit a request of each kind. */
+  readonly hit: Record<string, number> = {};
   acknowledged = 0;
   readonly #hostOf: () => string;
 
@@ -51,6 +53,11 @@ export class RegistryRequests {
     } finally {
       this.#count(kind, -1);
     }
+  }
+
+  /** Counts a kill that comes this moment. @param isHit which kinds of work it can hit */
+  strike(isHit: (kind: string) => boolean = () => true): void {
+    for (const [kind, count] of this.inFlight) if (count > 0 && isHit(kind)) this.hit[kind] = (this.hit[kind] ?? 0) + 1;
   }
 
   async #send(method: string, path: string, options: SendOptions): Promise<Answer> {

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { seededRandom } from "@sluice/oci/testing";
 import type { WorkerOptions } from "@sluice/server";
+import { type RecordedAttempts, recordedAttempts } from "@sluice/server/testing";
 import { type RunningRegistry, startRegistry } from "../running-registry.js";
 import { startQuickWorker, type WorkerProcess } from "../worker-process.js";
 import { audit } from "./audit.js";
@@ -21,8 +22,12 @@ export interface ChaosOptions {
 
 export interface ChaosReport {
   readonly kills: number;
+  /** Of the kills, how many hit a request of each kind; for `conversion`, those of workers while one was seen to run. */
+  readonly hit: Readonly<Record<string, number>>;
   readonly acknowledged: number;
   readonly operations: number;
+  /** Conversions that were begun again because their worker had died. */
+  readonly deaths: number;
   readonly audited: number;
   readonly complaints: readonly string[];
 }
@@ -52,6 +57,7 @@ class Chaos implements AsyncDisposable {
   readonly #pushing: readonly PushingClient[];
   readonly #converting: readonly ConvertingClient[];
   #kills = 0;
+  #workerKills = 0;
 
   constructor(options: ChaosOptions) {
     this.#options = options;
@@ -83,13 +89,34 @@ class Chaos implements AsyncDisposable {
     const operations = this.#converting.flatMap((client) => client.operations);
     const places = { requests: this.#requests, ledger: this.#ledger, operations };
     const found = await audit(places, { isFull: true, patienceMs: operationPatienceMs });
+    const attempts = await recordedAttempts(storage.postgres);
+    const deaths = attempts.reduce((sum, operation) => sum + operation.deaths, 0);
     return {
       kills: this.#kills,
+      hit: this.#requests.hit,
       acknowledged: this.#requests.acknowledged,
       operations: operations.length,
+      deaths,
       audited: this.#ledger.keys().length,
-      complaints: [...found, ...this.#requests.complaints],
+      complaints: [...found, ...this.#requests.complaints, ...this.#againOf(attempts, deaths)],
     };
+  }
+
+  /** What was converted twice without need, and whether any conversion had to be taken up again at all. */
+  #againOf(attempts: readonly RecordedAttempts[], deaths: number): readonly string[] {
+    const twice = attempts.filter((one) => one.attempts - one.deaths > 1);
+    const { conversion: killed = 0 } = this.#requests.hit;
+    return [
+      ...twice.map(
+        ({ id, ...one }) => `operation ${id} was converted again though no worker died: ${JSON.stringify(one)}`,
+      ),
+      ...(deaths > this.#workerKills
+        ? [`${deaths} conversions were taken from ${this.#workerKills} workers that were killed`]
+        : []),
+      ...(this.#workerKills > 0 && killed === 0
+        ? ["no kill of a worker hit a conversion: nothing is known of that"]
+        : []),
+    ];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -106,11 +133,14 @@ class Chaos implements AsyncDisposable {
     if (registry === undefined) {
       const worker = this.#workers[victim - serves];
       if (worker === undefined) return;
+      this.#workerKills++;
+      this.#requests.strike((kind) => kind === "conversion");
       process.kill(worker.pid, "SIGKILL");
       await worker[Symbol.asyncDispose]();
       this.#workers[victim - serves] = await startQuickWorker(this.#options.storage);
       return;
     }
+    this.#requests.strike((kind) => kind !== "conversion");
     this.#dead.add(registry);
     await registry.stop("SIGKILL");
     await registry.restart();

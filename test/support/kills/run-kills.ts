@@ -22,7 +22,7 @@ export interface KillsReport {
   readonly kills: number;
   /** Requests of clients that succeeded. */
   readonly acknowledged: number;
-  /** Of the kills, how many hit a request of each kind. */
+  /** Of the kills, how many hit a request of each kind, or a conversion that was seen to run. */
   readonly hit: Readonly<Record<string, number>>;
   readonly operations: number;
   readonly audited: number;
@@ -30,6 +30,20 @@ export interface KillsReport {
   readonly longestRestartMs: number;
   readonly complaints: readonly string[];
 }
+
+/**
+ * What kills are aimed at, one after the other, and how long after it is seen under way they come at most: about as long as it takes. Milliseconds.
+ * Collections go on in every other life.
+ */
+const aims = [
+  { kind: "push", longestWaitMs: 200 },
+  { kind: "collect", longestWaitMs: 200 },
+  { kind: "conversion", longestWaitMs: 1_500 },
+  { kind: "delete", longestWaitMs: 10 },
+] as const;
+/** Until what a kill is aimed at is under way. Milliseconds. */
+const aimPatienceMs = 60_000;
+const aimLookMs = 2;
 
 const pushingClients = 4;
 /** Most conversions of these images are over by then. */
@@ -40,8 +54,9 @@ const killsBetweenFullAudits = 5;
 const operationPatienceMs = 120_000;
 
 /**
- * Kills a registry at random moments under clients that push, delete, convert and collect, and looks after each start whether it holds what it
- * acknowledged. In every other life there is a collection without grace: blobs that no manifest names are then nobody's.
+ * Kills a registry at random moments under clients that push, delete, convert and collect, in the middle of each of these by turns, and looks after
+ * each start whether it holds what it acknowledged. In every other life there is a collection without grace: blobs that no manifest names are then
+ * nobody's. A kind of work that no kill has hit is a complaint once each had its turn.
  */
 export async function runKills(options: KillsOptions): Promise<KillsReport> {
   await using registry = await startRegistry(options.configuration, options.env);
@@ -56,7 +71,6 @@ class Kills {
   readonly #ledger = new Ledger();
   readonly #pushing: readonly PushingClient[];
   readonly #converting: ConvertingClient;
-  readonly #hit: Record<string, number> = {};
   readonly #complaints: string[] = [];
   #longestRestartMs = 0;
 
@@ -75,14 +89,18 @@ class Kills {
   async run(): Promise<KillsReport> {
     const { kills } = this.#options;
     for (let kill = 1; kill <= kills; kill++) {
-      await this.#life(kill % 2 === 0);
+      await this.#life(aims[(kill - 1) % aims.length] ?? aims[0]);
       const isFull = kill % killsBetweenFullAudits === 0 || kill === kills;
       await this.#audit(kill, isFull);
+    }
+    for (const { kind } of aims.slice(0, kills)) {
+      if (this.#requests.hit[kind] === undefined)
+        this.#complaints.push(`no kill hit a ${kind}: nothing is known of that`);
     }
     return {
       kills,
       acknowledged: this.#requests.acknowledged,
-      hit: this.#hit,
+      hit: this.#requests.hit,
       operations: this.#converting.operations.length,
       audited: this.#ledger.keys().length,
       longestRestartMs: Math.round(this.#longestRestartMs),
@@ -90,14 +108,15 @@ class Kills {
     };
   }
 
-  async #life(isCollected: boolean): Promise<void> {
+  async #life(aim: (typeof aims)[number]): Promise<void> {
+    const isCollected = aims.indexOf(aim) % 2 === 1;
     let isDead = false;
     const isOver = (): boolean => isDead;
     if (isCollected) this.#ledger.doubt("blob ");
     const working = [...this.#pushing, this.#converting].map((client) => client.work(isOver));
     if (isCollected) working.push(this.#collect(isOver));
-    await Promise.race([pause(this.#random() * (this.#options.longestLifeMs ?? defaultLifeMs)), ...working]);
-    for (const [kind, count] of this.#requests.inFlight) if (count > 0) this.#hit[kind] = (this.#hit[kind] ?? 0) + 1;
+    await Promise.race([this.#moment(aim), ...working]);
+    this.#requests.strike();
     isDead = true;
     const killedAtMs = performance.now();
     await this.#registry.stop("SIGKILL");
@@ -105,6 +124,18 @@ class Kills {
     if (isCollected) this.#ledger.doubt("blob ");
     await this.#registry.restart();
     this.#longestRestartMs = Math.max(this.#longestRestartMs, performance.now() - killedAtMs);
+  }
+
+  /** Some time on, in the middle of what the kill is aimed at. */
+  async #moment({ kind, longestWaitMs }: (typeof aims)[number]): Promise<void> {
+    await pause(this.#random() * (this.#options.longestLifeMs ?? defaultLifeMs));
+    const isUnderWay = (): boolean => (this.#requests.inFlight.get(kind) ?? 0) > 0;
+    const untilMs = performance.now() + aimPatienceMs;
+    while (performance.now() < untilMs) {
+      if (isUnderWay()) await pause(this.#random() * longestWaitMs);
+      if (isUnderWay()) return;
+      await pause(aimLookMs);
+    }
   }
 
   async #collect(isOver: () => boolean): Promise<void> {

@@ -73,15 +73,17 @@ class Chaos implements AsyncDisposable {
   }
 
   async run(): Promise<ChaosReport> {
-    const { storage, env, seconds } = this.#options;
+    const { storage, env, seconds, secondsBetweenKills } = this.#options;
     const configuration = { storage, conversions: 0 };
     this.#registries.push(...(await Promise.all(numbers(serves).map(() => startRegistry(configuration, env)))));
     this.#workers.push(...(await Promise.all(numbers(workers).map(() => startQuickWorker(storage)))));
     let isDone = false;
     const working = [...this.#pushing, ...this.#converting].map((client) => client.work(() => isDone));
-    const untilMs = performance.now() + seconds * 1000;
-    while (performance.now() < untilMs) {
-      await Promise.race([pause(this.#options.secondsBetweenKills * 1000), ...working]);
+    const begunAtMs = performance.now();
+    for (let at = secondsBetweenKills; at < seconds; at += secondsBetweenKills) {
+      // What died the last time may take most of that to come back.
+      const restMs = begunAtMs + at * 1000 - performance.now();
+      await Promise.race([pause(Math.max(0, restMs)), ...working]);
       await this.#killOne();
     }
     isDone = true;

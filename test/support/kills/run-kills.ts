@@ -149,7 +149,8 @@ class Kills {
     const patienceMs = isFull ? operationPatienceMs : 0;
     const found = [...(await audit(places, { isFull, patienceMs })), ...this.#requests.complaints.splice(0)];
     this.#complaints.push(...found.map((complaint) => `after kill ${kill}: ${complaint}`));
-    const line = `kill ${kill}: ${this.#requests.acknowledged} acknowledged, ${found.length} complaints`;
+    const hit = Object.entries(this.#requests.hit).map(([kind, count]) => `${count} ${kind}`);
+    const line = `kill ${kill}: ${this.#requests.acknowledged} acknowledged, hit so far: ${hit.join(", ")}; ${found.length} complaints`;
     this.#options.onLine?.([line, ...found].join("\n  "));
   }
 }

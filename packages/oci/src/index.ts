@@ -78,6 +78,7 @@ export {
 export { type HostRouting, type HostRoutingOptions, hostRouting } from "./registry/hosts/host-routing.js";
 export type { RequestKind, RequestMeter, RequestReport } from "./registry/metering.js";
 export { redactUrl } from "./registry/redact.js";
+export { maxReferrers } from "./registry/referrers.js";
 export { RegistryClient, type RegistryClientOptions } from "./registry/registry-client.js";
 export { secretFileCredentials } from "./registry/secret-files.js";
 export { HttpTransport } from "./registry/transport.js";

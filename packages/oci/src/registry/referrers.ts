@@ -11,7 +11,7 @@ import { pullRequest, type RepositoryContext } from "./repository-requests.js";
 import type { HttpResponse } from "./transport.js";
 
 /** An image with more referrers than this is an attack or a mistake. */
-const maxReferrers = 10_000;
+export const maxReferrers = 10_000;
 const maxReferrerPages = 100;
 
 /**

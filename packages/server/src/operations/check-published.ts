@@ -1,4 +1,4 @@
-import type { Digest } from "@sluice/oci";
+import { type Digest, sluiceMediaTypes } from "@sluice/oci";
 import type { RepositoryName } from "../registry/repository-name.js";
 import type { AttemptFailure } from "./conversion-failure.js";
 import type { Operation } from "./operation.js";
@@ -15,7 +15,8 @@ export function checkPublished(images: Pick<StoredImages, "in">): CheckPublished
       await repository.removeArtifact(artifact, `conversion-${id}`);
       return { code: "RESOURCE_NOT_FOUND", message: `${digest} was deleted while it was converted`, isPassing: false };
     }
-    if ((await repository.referrers(digest)).some((referrer) => referrer.digest === artifact)) return undefined;
+    const listed = await repository.referrers(digest, { artifactType: sluiceMediaTypes.artifact });
+    if (listed.some((referrer) => referrer.digest === artifact)) return undefined;
     const message = `${artifact} was pushed and is not listed among what refers to ${digest}`;
     return { code: "UNKNOWN_ERROR", message, isPassing: true };
   };

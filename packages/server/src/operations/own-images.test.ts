@@ -1,14 +1,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sha256Of } from "@sluice/oci";
+import { maxReferrers, ociMediaTypes, sha256Of } from "@sluice/oci";
 import { pino } from "pino";
+import { describe, expect, it } from "vitest";
 import { openRegistry } from "../open-registry.js";
 import { storeManifest } from "../registry/change-manifests.js";
 import { describeManifest } from "../registry/manifest-description.js";
 import { parseTag } from "../registry/manifest-reference.js";
 import { parseRepositoryName } from "../registry/repository-name.js";
 import { repositoryImagesSuite } from "../testing/repository-images-suite.js";
+import { type OwnPlaces, ownImages } from "./own-images.js";
 
 repositoryImagesSuite("a repository of the registry", async () => {
   const root = await mkdtemp(join(tmpdir(), "sluice-images-"));
@@ -36,4 +38,18 @@ repositoryImagesSuite("a repository of the registry", async () => {
       await rm(root, { recursive: true });
     },
   };
+});
+
+describe("what refers to an image", () => {
+  it("is listed as far as clients of the registry read it, however much it is", async () => {
+    let read = 0;
+    const metadata = {
+      referrers: async function* () {
+        for (;;) yield { mediaType: ociMediaTypes.manifest, digest: sha256Of(`${read++}`), size: 1 };
+      },
+    };
+    const images = ownImages({ metadata } as unknown as OwnPlaces, parseRepositoryName("team/app"));
+    expect(await images.referrers(sha256Of("image"))).toHaveLength(maxReferrers);
+    expect(read).toBeLessThan(maxReferrers + 10);
+  });
 });

@@ -1,4 +1,12 @@
-import { type AbortOptions, type Descriptor, isDigest, NotFoundError, parseManifest, verifyStream } from "@sluice/oci";
+import {
+  type AbortOptions,
+  type Descriptor,
+  isDigest,
+  maxReferrers,
+  NotFoundError,
+  parseManifest,
+  verifyStream,
+} from "@sluice/oci";
 import type { BlobStore } from "@sluice/store";
 import { type ChangePlaces, removeManifest } from "../registry/change-manifests.js";
 import { type ManifestReference, parseManifestReference } from "../registry/manifest-reference.js";
@@ -43,6 +51,8 @@ export function ownImages(places: OwnPlaces, repository: RepositoryName): Reposi
         // An artifact that is named by sha512 is none that a node can choose.
         const isWanted = isDigest(digest) && (options?.artifactType ?? rest.artifactType) === rest.artifactType;
         if (isWanted) found.push({ ...rest, digest });
+        // As clients of the API do: what they do not see, a conversion need not see.
+        if (found.length === maxReferrers) break;
       }
       return found;
     },

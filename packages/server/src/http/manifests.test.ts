@@ -133,6 +133,15 @@ describe("a manifest", () => {
     expect(response.headers.get("docker-content-digest")).toBe(good.digest);
   });
 
+  it("of several is refused when it says another size of one than that has", async () => {
+    const child = await registry.pushImage("multi-sizes", "amd64", "child");
+    const lying = createImageIndex([{ ...child, size: child.size + 1 }]);
+    const refused = await errorOf(await registry.pushManifest("multi-sizes", "1", lying.bytes, ociMediaTypes.index));
+    expect(refused).toMatchObject({ status: 400, code: "MANIFEST_INVALID" });
+    expect(refused.message).toContain(`manifest ${child.digest} has ${child.size + 1} bytes; it has ${child.size}`);
+    expect((await registry.send("HEAD", "/v2/multi-sizes/manifests/1")).status).toBe(404);
+  });
+
   it.each([
     ["is not JSON", Buffer.from("<html>"), ociMediaTypes.manifest, 400, "MANIFEST_INVALID"],
     ["is of schema 1", { schemaVersion: 1 }, dockerMediaTypes.schema1, 400, "MANIFEST_INVALID"],

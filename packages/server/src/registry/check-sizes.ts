@@ -11,11 +11,12 @@ export interface SizePlaces {
   readonly blobs: BlobStore;
 }
 
-/** Of one manifest, which may name ten thousand blobs. */
+/** Of one manifest, which may name ten thousand blobs, or manifests of 4 MiB each. */
 const askedAtOnce = 8;
 
 /**
- * Looks whether blobs of the repository have the sizes that a manifest says: clients allot by them, and usage counts with them.
+ * Looks whether blobs and manifests of the repository have the sizes that a manifest says: clients allot by them, and usage counts with them.
+ * What is not there is left to whoever stores the manifest.
  * @throws {RegistryError} MANIFEST_INVALID, or MANIFEST_BLOB_UNKNOWN for one whose bytes are lost
  */
 export async function checkSizes(
@@ -32,9 +33,22 @@ export async function checkSizes(
     const detail = { digests: [digest] };
     if (storedBytes === undefined)
       throw new RegistryError("MANIFEST_BLOB_UNKNOWN", `the bytes of blob ${digest} are lost; push it again`, detail);
-    const problem = `the manifest says that blob ${digest} has ${sizeBytes} bytes; it has ${storedBytes}`;
-    throw new RegistryError("MANIFEST_INVALID", problem, detail);
+    throw lie("blob", digest, sizeBytes, storedBytes);
   };
-  const named = artifactOf(manifest.bytes, manifest.mediaType).blobs;
-  await Promise.all(named.map(({ digest, size }) => queue.add(() => check(digest, size)))).finally(() => queue.clear());
+  const checkChild = async (digest: ContentDigest, sizeBytes: number): Promise<void> => {
+    const stored = await metadata.manifest(repository, digest);
+    if (stored === undefined || stored.bytes.byteLength === sizeBytes) return;
+    throw lie("manifest", digest, sizeBytes, stored.bytes.byteLength);
+  };
+  const needs = artifactOf(manifest.bytes, manifest.mediaType);
+  const checks = [
+    ...needs.blobs.map(({ digest, size }) => queue.add(() => check(digest, size))),
+    ...needs.manifests.map(({ digest, size }) => queue.add(() => checkChild(digest, size))),
+  ];
+  await Promise.all(checks).finally(() => queue.clear());
+}
+
+function lie(kind: string, digest: ContentDigest, saidBytes: number, storedBytes: number): RegistryError {
+  const problem = `the manifest says that ${kind} ${digest} has ${saidBytes} bytes; it has ${storedBytes}`;
+  return new RegistryError("MANIFEST_INVALID", problem, { digests: [digest] });
 }

@@ -43,15 +43,20 @@ export function describeManifest(
   };
 }
 
-/** Whether a stored manifest is a streaming artifact, and the blobs that it needs, with their sizes. */
-export function artifactOf(
-  bytes: Uint8Array,
-  mediaType: string,
-): { readonly isStreaming: boolean; readonly blobs: readonly Descriptor<ContentDigest>[] } {
+/** What a stored manifest needs, with sizes. */
+export interface Needs {
+  readonly blobs: readonly Descriptor<ContentDigest>[];
+  /** Of an index. */
+  readonly manifests: readonly Descriptor<ContentDigest>[];
+}
+
+/** Whether a stored manifest is a streaming artifact, and what it needs. */
+export function artifactOf(bytes: Uint8Array, mediaType: string): Needs & { readonly isStreaming: boolean } {
   const manifest = parsed(bytes, mediaType, "sha256");
   return {
     isStreaming: manifest.artifactType === sluiceMediaTypes.artifact,
     blobs: manifest.kind === "image" ? heldBlobs(manifest.config, manifest.layers) : [],
+    manifests: manifest.kind === "index" ? manifest.manifests : [],
   };
 }
 

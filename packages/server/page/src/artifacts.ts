@@ -81,26 +81,31 @@ export async function streamableOf(
   manifest: Manifest,
   signal: AbortSignal,
 ): Promise<Manifest | undefined> {
-  if (isArtifact(manifest)) return undefined;
-  if (!manifest.isIndex) return manifest;
-  const child = manifest.manifests.find(({ platform }) => platform === "linux/amd64");
-  return child && (await readManifest(registry, repository, child.digest, signal));
+  const digest = streamableDigestOf(manifest);
+  if (digest === undefined) return undefined;
+  if (digest === manifest.digest) return manifest;
+  return await readManifest(registry, repository, digest, signal);
 }
 
 /** Something attached to an image, or made of no program at all. */
 const isArtifact = ({ artifactType, subject }: Manifest): boolean =>
   artifactType !== undefined || subject !== undefined;
 
-/** The streaming artifacts of an image that is shown under a tag or digest, if it can have any. */
+/** Of what {@link streamableOf} finds. */
+export function streamableDigestOf(manifest: Manifest): string | undefined {
+  if (isArtifact(manifest)) return undefined;
+  return manifest.isIndex
+    ? manifest.manifests.find(({ platform }) => platform === "linux/amd64")?.digest
+    : manifest.digest;
+}
+
+/** Whether an image that is shown under a tag or digest has a streaming artifact. */
 export async function isStreamed(
   registry: Registry,
   repository: string,
   manifest: Manifest,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const image = manifest.isIndex
-    ? manifest.manifests.find(({ platform }) => platform === "linux/amd64")?.digest
-    : manifest.digest;
-  if (image === undefined || isArtifact(manifest)) return false;
-  return (await listReferrers(registry, repository, image, signal)).some(isStreaming);
+  const image = streamableDigestOf(manifest);
+  return image !== undefined && (await listReferrers(registry, repository, image, signal)).some(isStreaming);
 }

@@ -24,6 +24,9 @@ export function button(
   return made;
 }
 
+/** Whether what somebody asked for by a button of the view goes on, the question whether they are sure included. */
+export const isBusy = (): boolean => document.querySelector('main [aria-disabled="true"]') !== null;
+
 /** Runs `work` unless what `control` began the last time still runs. */
 export async function onlyOnce(control: HTMLElement, work: () => Promise<void>): Promise<void> {
   if (control.getAttribute("aria-disabled") === "true") return;

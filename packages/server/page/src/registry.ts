@@ -52,13 +52,19 @@ export class Registry {
   }
 
   /** @param path from the root of the registry on @throws {RefusedError} */
-  async get(path: string, signal?: AbortSignal): Promise<Answer> {
-    return await this.send("GET", path, undefined, signal);
+  async get(path: string, signal: AbortSignal): Promise<Answer> {
+    return await this.#ask("GET", path, { headers: this.#headers(), signal });
+  }
+
+  /** What the registry reads all it has for. @throws {RefusedError} */
+  async getSlowly(path: string, signal: AbortSignal): Promise<Answer> {
+    return await this.#ask("GET", path, { headers: this.#headers(), signal }, slowLimitMs);
   }
 
   /** What the registry would send others elsewhere for, to a bucket: the policy of the page lets it ask nobody else. @throws {RefusedError} */
   async getHere(path: string, signal: AbortSignal): Promise<Answer> {
-    return await this.#ask("GET", path, { headers: { ...this.#headers(), "sluice-redirect": "never" }, signal });
+    const headers = { ...this.#headers(), "sluice-redirect": "never" };
+    return await this.#ask("GET", path, { headers, signal }, blobLimitMs);
   }
 
   #headers(): Record<string, string> {
@@ -66,35 +72,50 @@ export class Registry {
   }
 
   /** @throws {RefusedError} */
-  async send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Answer> {
+  async send(method: string, path: string, body?: object): Promise<Answer> {
     const headers = this.#headers();
     if (body !== undefined) headers["content-type"] = "application/json";
-    return await this.#ask(method, path, {
-      headers,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(signal !== undefined && { signal }),
-    });
+    return await this.#ask(method, path, { headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
   }
 
-  async #ask(method: string, path: string, init: RequestInit): Promise<Answer> {
+  async #ask(method: string, path: string, init: RequestInit, limitMs = defaultLimitMs): Promise<Answer> {
     // Nothing of a private registry stays in the browser's cache, no cookie goes out, nobody is sent elsewhere.
     const rules = { cache: "no-store", credentials: "omit", redirect: "error" } as const;
-    const { response, text } = await received(fetch(path, { ...init, ...rules, method }));
+    const { response, text } = await received(path, { ...init, ...rules, method }, limitMs);
     if (!response.ok) throw new RefusedError(response.status, refusalText(response.status, text));
     return { status: response.status, headers: response.headers, document: parsed(text, path) };
   }
 }
 
-/** @throws {AnswerError} in words of ours when the network fails: those of browsers differ and say little */
-async function received(asked: Promise<Response>): Promise<{ readonly response: Response; readonly text: string }> {
+/** From the request to the last byte of its answer: lists and manifests; documents of up to 8 MiB; what takes a look at everything. Milliseconds. */
+const [defaultLimitMs, blobLimitMs, slowLimitMs] = [30_000, 120_000, 600_000];
+
+/** @throws {AnswerError} in words of ours when the network fails, which differ from browser to browser and say little, or when the time is over */
+async function received(
+  path: string,
+  init: RequestInit & { readonly method: string },
+  limitMs: number,
+): Promise<{ readonly response: Response; readonly text: string }> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), limitMs);
+  const signal = init.signal ? AbortSignal.any([init.signal, limit.signal]) : limit.signal;
   try {
-    const response = await asked;
+    const response = await fetch(path, { ...init, signal });
     return { response, text: await response.text() };
   } catch (error) {
+    if (limit.signal.aborted && init.signal?.aborted !== true) throw new AnswerError(lateText(init.method, limitMs));
     if (!(error instanceof TypeError)) throw error;
     throw new AnswerError("the registry does not answer: it is stopped, or the network between is broken");
+  } finally {
+    clearTimeout(timer);
   }
 }
+
+const lateText = (method: string, limitMs: number): string =>
+  `the registry has not answered within ${limitMs / 1000} seconds: it is overloaded, or something in between holds its answers back. ` +
+  (method === "GET"
+    ? "Try again; when that does not help, look at /readyz and the log of the registry."
+    : "Whether it did what you asked for is not known: reload the page and look before you ask again.");
 
 /** The path of the next page (RFC 8288), if there is one. */
 export function nextPath(headers: Headers): string | undefined {

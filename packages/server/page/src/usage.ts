@@ -9,7 +9,7 @@ export interface Usage {
 
 /** By repository. The registry reads every manifest for it: ask when somebody wants to know. For administrators. */
 export async function measureUsage(registry: Registry, signal: AbortSignal): Promise<ReadonlyMap<string, Usage>> {
-  const document = membersOf((await registry.get("/api/v1/usage", signal)).document, "usage");
+  const document = membersOf((await registry.getSlowly("/api/v1/usage", signal)).document, "usage");
   return new Map(
     listAt(document, "repositories").map((value) => {
       const one = membersOf(value, "usage of a repository");

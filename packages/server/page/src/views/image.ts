@@ -1,8 +1,9 @@
 import { imageLink, repositoryLink } from "../address.js";
 import { isStreaming, streamableOf } from "../artifacts.js";
 import { confirmed } from "../confirm.js";
-import { button, digestText, element, facts, row, table } from "../element.js";
+import { button, digestText, element, facts, isBusy, row, table } from "../element.js";
 import { fillLate } from "../late.js";
+import { keepLooking } from "../looking.js";
 import {
   type Descriptor,
   deleteManifest,
@@ -12,7 +13,7 @@ import {
   readManifest,
   sizeOf,
 } from "../manifests.js";
-import { listOperations, type Operation } from "../operations.js";
+import { isOngoing, listOperations, type Operation } from "../operations.js";
 import { bytesText, timeText } from "../quantities.js";
 import type { Stage } from "../view.js";
 import { Waiting } from "../waiting.js";
@@ -26,12 +27,10 @@ export async function imageView(stage: Stage): Promise<readonly Node[]> {
   const manifest = await readManifest(registry, repository, reference, signal);
   const image = await streamableOf(registry, repository, manifest, signal);
   const subjects = [...new Set([manifest.digest, ...(image ? [image.digest] : [])])];
-  const referrers = (
-    await Promise.all(subjects.map((subject) => listReferrers(registry, repository, subject, signal)))
-  ).flat();
-  const conversions = image
-    ? (await listOperations(registry, { repository, digest: image.digest }, undefined, signal)).items
-    : [];
+  const attached = () => attachedTo(stage, repository, subjects, image?.digest);
+  const { referrers, conversions } = await attached();
+  const [conversion] = conversions;
+  if (conversion === undefined || !isOngoing(conversion)) keepShown(stage, attached, { referrers, conversions });
   return [
     element("h1", { tabindex: "-1" }, `${repository}${reference.includes(":") ? "@" : ":"}${reference}`),
     element("p", {}, element("a", { href: repositoryLink(repository) }, `All of ${repository}`)),
@@ -43,12 +42,48 @@ export async function imageView(stage: Stage): Promise<readonly Node[]> {
           reference,
           image,
           artifacts: referrers.filter(isStreaming),
-          conversion: conversions[0],
+          conversion,
         })
       : []),
     ...referrersSection(stage, repository, referrers, conversions),
     ...layersSection(manifest),
   ];
+}
+
+/** What comes and goes at an image that itself stays as it is. */
+interface Attached {
+  readonly referrers: readonly Descriptor[];
+  /** Of what is streamed of it, the newest first. */
+  readonly conversions: readonly Operation[];
+}
+
+async function attachedTo(
+  { registry, signal }: Stage,
+  repository: string,
+  subjects: readonly string[],
+  digest: string | undefined,
+): Promise<Attached> {
+  const lists = await Promise.all(subjects.map((subject) => listReferrers(registry, repository, subject, signal)));
+  const { items } = digest ? await listOperations(registry, { repository, digest }, undefined, signal) : { items: [] };
+  return { referrers: lists.flat(), conversions: items };
+}
+
+/** Between two looks. Milliseconds. */
+const lookEveryMs = 3_000;
+
+/** Shows the view anew when an artifact comes or goes, or a conversion is asked for elsewhere. */
+function keepShown(stage: Stage, look: () => Promise<Attached>, shown: Attached): void {
+  const signOf = ({ referrers, conversions: [last] }: Attached): string =>
+    [...referrers.map(({ digest }) => digest).sort(), last?.id, last?.status].join();
+  void keepLooking(stage, {
+    everyMs: lookEveryMs,
+    trouble: "Whether anything has changed is not known",
+    look: async () => {
+      if (isBusy()) return;
+      const now = await look();
+      if (signOf(now) !== signOf(shown) && !isBusy()) stage.reload("What belongs to this image has changed.");
+    },
+  });
 }
 
 async function factsOf(

@@ -82,8 +82,8 @@ describe.each(["erofs", "fuse-native"] as const)("a daemon with the %s driver", 
       { root: join(folder, "convert"), threads: 1 },
     );
   };
-  const start = async (): Promise<void> => {
-    const config = parseNodeConfig({ store: { budget: "64MiB" }, fetch: { deadline: "5s", retries: 1 } });
+  const start = async (settings: Readonly<Record<string, unknown>> = {}): Promise<void> => {
+    const config = parseNodeConfig({ store: { budget: "64MiB" }, fetch: { deadline: "5s", retries: 1 }, ...settings });
     const log = createFileLog(new NodePaths(root).log, "debug");
     daemon = await startDaemon({ root, config, version: "test", log });
     client = new DaemonClient(daemon.controlSocket);
@@ -168,6 +168,21 @@ describe.each(["erofs", "fuse-native"] as const)("a daemon with the %s driver", 
     await client.unmount({ mountpoint: join(folder, "mnt"), detach: false });
     await mountOn("again");
     expect(await cat(join(folder, "again/etc/hello"))).toBe("hello\n");
+  });
+
+  it("brings no mount back that it does not trust any more, and does when it is told to trust it again", async () => {
+    const { disk } = await mountOn("mnt");
+    const mountpoint = join(folder, "mnt");
+    const restart = async (pin: string): Promise<void> => {
+      await daemon?.stop({ busy: "refuse", keepMounts: true });
+      await daemon?.stopped;
+      await start({ trust: { policy: "pinned", pins: [pin] } });
+    };
+    await restart(disk.digest.replace(/.$/, (last) => (last === "0" ? "1" : "0")));
+    await expect.poll(() => readFile(new NodePaths(root).log, "utf8")).toContain("NOT_TRUSTED");
+    expect(await isMountpoint(mountpoint)).toBe(false);
+    await restart(disk.digest);
+    await expect.poll(() => cat(join(mountpoint, "etc/hello")).catch(() => ""), { timeout: 5000 }).toBe("hello\n");
   });
 
   it("answers with an error, in time and with a log line, when the registry is away and the bytes are not here", async () => {

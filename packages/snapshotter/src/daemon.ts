@@ -258,7 +258,7 @@ async function compose(
   const shown = new Set(takenOver.map(({ record }) => record));
   void mounts.restore(
     left.filter((record) => !record.owner && !shown.has(record)),
-    (record) => loadRecorded(diskStore, record),
+    (record) => loadRecorded(diskStore, images, record),
   );
   void Promise.resolve(containerd?.snapshots.resume())
     .then(() => lowers.dropUnused())
@@ -278,8 +278,10 @@ async function startTracing(tracing: Tracing, endpoint: string | undefined, vers
   tracing.use(opened.add("tracer", new OtlpTracer(endpoint, version), (it) => it.close()));
 }
 
-async function loadRecorded(diskStore: DiskStore, record: MountRecord): Promise<StoredDisk> {
+/** @throws {NotStreamableError} NOT_TRUSTED, when the policy was tightened since */
+async function loadRecorded(diskStore: DiskStore, images: ImageLookup, record: MountRecord): Promise<StoredDisk> {
   const stored = await diskStore.load(record.artifact);
   if (!stored) throw new Error(`artifact ${record.artifact} is not on this node any more: mount the image again`);
+  await images.requireTrusted(stored);
   return stored;
 }

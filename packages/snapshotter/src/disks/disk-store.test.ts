@@ -1,7 +1,7 @@
 import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { RegistryClient, type Repository } from "@sluice/oci";
+import { type Digest, RegistryClient, type Repository } from "@sluice/oci";
 import { TestRegistry } from "@sluice/oci/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSilentLog } from "../observe/log.js";
@@ -161,10 +161,10 @@ describe("the images that a node remembers", () => {
 });
 
 describe("looking an image up", () => {
-  const lookup = (): ImageLookup =>
+  const lookup = (policy = trust): ImageLookup =>
     new ImageLookup({
       disks: store,
-      trust,
+      trust: policy,
       openRepository: () => repository,
       tracer: new Tracing(),
       log: createSilentLog(),
@@ -180,6 +180,16 @@ describe("looking an image up", () => {
   it("does not make up an image that was never seen", async () => {
     await registry[Symbol.asyncDispose]();
     await expect(lookup().find(address)).rejects.toMatchObject({ code: "REGISTRY_UNREACHABLE" });
+  });
+
+  it("asks the policy of today about an image that another one trusted", async () => {
+    const found = await lookup().find(address);
+    const pinned = (pin: Digest) => lookup(createTrustPolicy({ policy: "pinned", pins: [pin] }));
+    await pinned(image.artifact.manifest.digest).requireTrusted(found);
+    const other = pinned(image.source.digest);
+    await expect(other.requireTrusted(found)).rejects.toMatchObject({ code: "NOT_TRUSTED" });
+    await registry[Symbol.asyncDispose]();
+    await expect(other.find(address)).rejects.toMatchObject({ code: "REGISTRY_UNREACHABLE" });
   });
 
   it("believes a registry that says the image is gone", async () => {

@@ -5,7 +5,7 @@ import type { Tracer } from "../observe/tracing.js";
 import { type PoolConfig, requireStreamingPool } from "../pool/pool-membership.js";
 import { NotStreamableError } from "../resolve/not-streamable.js";
 import { type ResolvedImage, resolveImage } from "../resolve/resolve-image.js";
-import type { TrustPolicy } from "../resolve/trust.js";
+import { notTrusted, type TrustPolicy } from "../resolve/trust.js";
 import type { DiskStore, StoredDisk } from "./disk-store.js";
 
 export interface ImageLookupParts {
@@ -32,6 +32,19 @@ export class ImageLookup {
    */
   find(address: ImageAddress, options?: AbortOptions): Promise<StoredDisk> {
     return this.#parts.tracer.step("resolve", { reference: address.reference }, () => this.#find(address, options));
+  }
+
+  /**
+   * Asks the policy of today about an image that was looked up before: what is remembered may have been trusted by another one.
+   *
+   * @throws {NotStreamableError} NOT_TRUSTED
+   */
+  async requireTrusted({ image: { source, artifact }, addresses }: StoredDisk): Promise<void> {
+    const { trust, openRepository } = this.#parts;
+    const [address] = addresses;
+    if (!address) throw new NotStreamableError("NOT_TRUSTED", `${artifact.digest}: nothing says where it is from`);
+    const verdict = await trust.judge({ repository: openRepository(address), source, artifact });
+    if (!verdict.trusted) throw notTrusted(trust, verdict.because);
   }
 
   async #find(address: ImageAddress, options?: AbortOptions): Promise<StoredDisk> {
@@ -72,9 +85,10 @@ export class ImageLookup {
     if (error.code !== "REGISTRY_UNREACHABLE" && error.code !== "UNAUTHORIZED") return undefined;
     const stored = await this.#parts.disks.findByReference(address.reference);
     if (!stored) return undefined;
-    const repository = this.#parts.openRepository(address);
-    const { source, artifact } = stored.image;
-    const verdict = await this.#parts.trust.judge({ repository, source, artifact });
-    return verdict.trusted ? stored : undefined;
+    const asked = { ...stored, addresses: [address] };
+    return await this.requireTrusted(asked).then(
+      () => stored,
+      () => undefined,
+    );
   }
 }

@@ -1,7 +1,7 @@
 import { type Artifact, type ArtifactSource, findArtifact } from "@sluice/disk/artifact";
 import { type AbortOptions, type Digest, type ImageManifest, type Repository, sluiceMediaTypes } from "@sluice/oci";
 import { NotStreamableError, notStreamableBecause } from "./not-streamable.js";
-import type { TrustPolicy } from "./trust.js";
+import { notTrusted, type TrustPolicy } from "./trust.js";
 
 /** What is known of artifacts that are attached to an image. */
 export interface AttachedArtifacts {
@@ -25,7 +25,7 @@ export async function findTrustedArtifact(
 ): Promise<Artifact> {
   const accept = async (artifact: Artifact): Promise<void> => {
     const verdict = await trust.judge({ repository, source: source.manifest, artifact }, options);
-    if (!verdict.trusted) throw new NotStreamableError("NOT_TRUSTED", `policy ${trust.name}: ${verdict.because}`);
+    if (!verdict.trusted) throw notTrusted(trust, verdict.because);
   };
   const getManifest: Repository["getManifest"] = async (target, asked) =>
     manifests.find(({ digest }) => digest === target) ?? (await repository.getManifest(target, asked));

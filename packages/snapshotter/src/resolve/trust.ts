@@ -1,6 +1,7 @@
 import type { Artifact } from "@sluice/disk/artifact";
 import type { AbortOptions, ImageManifest, Repository } from "@sluice/oci";
 import type { NodeConfig, TrustPolicyName } from "../config/node-config.js";
+import { NotStreamableError } from "./not-streamable.js";
 
 /** An artifact that fits its image, before it is believed. */
 export interface TrustCandidate {
@@ -19,6 +20,9 @@ export interface TrustPolicy {
   readonly name: TrustPolicyName;
   judge(candidate: TrustCandidate, options?: AbortOptions): Promise<TrustVerdict>;
 }
+
+export const notTrusted = ({ name }: TrustPolicy, because: string): NotStreamableError =>
+  new NotStreamableError("NOT_TRUSTED", `policy ${name}: ${because}`);
 
 /** The configuration asks for a policy that this program does not have. Never replaced by a weaker one. */
 export class UnknownTrustPolicyError extends Error {

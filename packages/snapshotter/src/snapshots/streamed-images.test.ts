@@ -59,12 +59,14 @@ const { digest: manifest } = disk.image.source;
 const artifact = disk.image.artifact.manifest.digest;
 const reference = "registry.example/app:1";
 
+const requireTrusted = async (): Promise<void> => undefined;
+
 /** Nobody here reads it. */
 const opened = { release: async () => undefined } as unknown as DiskLease;
 
 function streaming(parts: Partial<StreamedImagesParts>): StreamedImages {
   return new StreamedImages({
-    images: { find: async () => disk },
+    images: { find: async () => disk, requireTrusted },
     diskStore: { load: async () => undefined, loadUnlessDamaged: async () => disk },
     store: { has: async () => true },
     prefixes: { prepare: async () => undefined, prove: async () => undefined, find: never, collect: never },
@@ -105,7 +107,7 @@ describe("the images that containerd pulls", () => {
 
   it("are looked up once, by the manifest's digest, for all their layers; each is claimed with those below it", async () => {
     const find = vi.fn(async () => disk);
-    const images = streaming({ images: { find } });
+    const images = streaming({ images: { find, requireTrusted } });
     const claims = await Promise.all([0, 1, 2].map((at) => claimed(images, offer(at))));
     expect(claims).toEqual([1, 2, 3].map((count) => ({ artifact, layers: count, imageLayers: 3 })));
     expect(find.mock.calls).toEqual([
@@ -119,7 +121,7 @@ describe("the images that containerd pulls", () => {
     const find = vi
       .fn<() => Promise<StoredDisk>>()
       .mockRejectedValueOnce(new NotStreamableError("NO_ARTIFACT", "none"));
-    const images = streaming({ images: { find: find.mockResolvedValue(disk) } });
+    const images = streaming({ images: { find: find.mockResolvedValue(disk), requireTrusted } });
     expect(await claimed(images, offer(0))).toBeUndefined();
     expect(images.outcome(reference)).toMatchObject({ streamed: false, reason: { code: "NO_ARTIFACT" } });
     await vi.advanceTimersByTimeAsync(60_000);
@@ -131,7 +133,7 @@ describe("the images that containerd pulls", () => {
     const find = vi.fn(async () => disk);
     const nothing = async () => undefined;
     const prefixes = { prepare: nothing, prove: nothing, find: never, collect: nothing };
-    const images = streaming({ images: { find }, prefixes });
+    const images = streaming({ images: { find, requireTrusted }, prefixes });
     await claimed(images, offer(0));
     await images.collect(() => [], []);
     await claimed(images, offer(0));
@@ -146,7 +148,7 @@ describe("the images that containerd pulls", () => {
       isFirst = false;
     };
     const images = streaming({
-      images: { find },
+      images: { find, requireTrusted },
       prefixes: { prepare, prove: async () => undefined, find: never, collect: never },
     });
     const isClaimed = await images.claim(offer(0), async (layer) => {
@@ -175,7 +177,7 @@ describe("the images that containerd pulls", () => {
 
   it("are claimed on a parent of which nothing is known, and asked for nothing when containerd does not say whose layer it is", async () => {
     const find = vi.fn(async () => disk);
-    const images = streaming({ images: { find } });
+    const images = streaming({ images: { find, requireTrusted } });
     expect(await claimed(images, { ...offer(0), labels: {} })).toBeUndefined();
     expect(find).not.toHaveBeenCalled();
     expect(await claimed(images, { ...offer(1), parentChain: undefined })).toMatchObject({ layers: 2 });
@@ -184,6 +186,7 @@ describe("the images that containerd pulls", () => {
   it("are pulled as usual when the registry does not answer for five seconds, and when anything fails", async () => {
     const stalled = streaming({
       images: {
+        requireTrusted,
         find: (_, options) =>
           new Promise((_resolve, reject) => {
             options?.signal?.addEventListener("abort", () => reject(options.signal?.reason));
@@ -194,10 +197,10 @@ describe("the images that containerd pulls", () => {
     await vi.advanceTimersByTimeAsync(5000);
     expect(await claim).toBeUndefined();
     expect(stalled.counts).toEqual({ REGISTRY_UNREACHABLE: 1 });
-    const failing = streaming({ images: { find: async () => Promise.reject(new Error("disk full")) } });
+    const failing = streaming({ images: { find: async () => Promise.reject(new Error("disk full")), requireTrusted } });
     expect(await claimed(failing, offer(0))).toBeUndefined();
     expect(failing.outcome(reference)?.reason).toMatchObject({ code: "REGISTRY_ERROR", message: "Error: disk full" });
-    const without = streaming({ driver: erofs(false), images: { find: never } });
+    const without = streaming({ driver: erofs(false), images: { find: never, requireTrusted } });
     expect(await claimed(without, offer(0))).toBeUndefined();
     expect(without.outcome(reference)?.reason).toMatchObject({ code: "DRIVER_UNAVAILABLE", message: "no module" });
   });
@@ -282,7 +285,10 @@ describe("the images that containerd pulls", () => {
 
   it("do not wait for each other", async () => {
     const images = streaming({
-      images: { find: async (address) => (address.reference.includes("slow") ? new Promise(() => undefined) : disk) },
+      images: {
+        requireTrusted,
+        find: async (address) => (address.reference.includes("slow") ? new Promise(() => undefined) : disk),
+      },
     });
     void claimed(images, offer(0, { "containerd.io/snapshot/cri.image-ref": "registry.example/slow:1" }));
     expect(await claimed(images, offer(0))).toBeDefined();
@@ -309,6 +315,20 @@ describe("the images that containerd pulls", () => {
       code: "UNAVAILABLE",
       message: expect.stringContaining("pull the image"),
     });
+  });
+
+  it("are mounted only while this node trusts them: it may have been told to trust less since they were claimed", async () => {
+    const layer = { artifact, layers: 3, imageLayers: 3 };
+    const acquire = vi.fn(async () => ({ path: "/lower", release: async () => undefined }));
+    const parts = { diskStore: { load: async () => disk, loadUnlessDamaged: async () => disk }, lowers: { acquire } };
+    const distrust = () => Promise.reject(new NotStreamableError("NOT_TRUSTED", "policy pinned: not among them"));
+    const strict = streaming({ ...parts, images: { find: never, requireTrusted: distrust } });
+    await expect(strict.acquire(layer)).rejects.toMatchObject({
+      code: "FAILED_PRECONDITION",
+      message: expect.stringContaining("policy pinned: not among them"),
+    });
+    expect(acquire).not.toHaveBeenCalled();
+    expect(await streaming(parts).acquire(layer)).toMatchObject({ path: "/lower" });
   });
 
   it("are remembered by their names, the last thousand", async () => {

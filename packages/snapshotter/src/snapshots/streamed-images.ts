@@ -45,7 +45,7 @@ const countedForMs = 60_000;
 const chunksAtOnce = 256;
 
 export interface StreamedImagesParts {
-  readonly images: Pick<ImageLookup, "find">;
+  readonly images: Pick<ImageLookup, "find" | "requireTrusted">;
   readonly diskStore: Pick<DiskStore, "load" | "loadUnlessDamaged">;
   readonly store: Pick<ChunkStore, "has">;
   readonly prefixes: Pick<PrefixImages, "prepare" | "prove" | "find" | "collect">;
@@ -137,10 +137,15 @@ export class StreamedImages implements StreamedLayers {
   }
 
   async acquire({ artifact, layers, imageLayers }: StreamedLayer, options?: AbortOptions): Promise<LowerLease> {
-    const { diskStore } = this.#parts;
+    const { diskStore, images } = this.#parts;
     const stored = await diskStore.load(artifact);
     if (!stored)
       throw new SnapshotError("UNAVAILABLE", `artifact ${artifact} is not on this node any more: pull the image again`);
+    await images.requireTrusted(stored).catch((error: unknown) => {
+      if (!(error instanceof NotStreamableError)) throw error;
+      const cure = `${error.cure}; or remove its images from containerd and pull them again, to have them unpacked`;
+      throw new SnapshotError("FAILED_PRECONDITION", `${error.message}: ${cure}`, { cause: error });
+    });
     options?.signal?.throwIfAborted();
     const shown = layers === imageLayers ? stored : await this.#parts.prefixes.find(stored, layers, options);
     return await this.#mount(shown);

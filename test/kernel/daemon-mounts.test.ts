@@ -1,6 +1,17 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -183,6 +194,18 @@ describe.each(["erofs", "fuse-native"] as const)("a daemon with the %s driver", 
     expect(await isMountpoint(mountpoint)).toBe(false);
     await restart(disk.digest);
     await expect.poll(() => cat(join(mountpoint, "etc/hello")).catch(() => ""), { timeout: 5000 }).toBe("hello\n");
+  });
+
+  it("brings no mount back where somebody put a symlink in the place of a folder on the way", async () => {
+    await mountOn("theirs/mnt");
+    await daemon?.stop({ busy: "refuse", keepMounts: true });
+    await daemon?.stopped;
+    await mkdir(join(folder, "others/mnt"), { recursive: true });
+    await rename(join(folder, "theirs"), join(folder, "away"));
+    await symlink("others", join(folder, "theirs"));
+    await start();
+    await expect.poll(() => readFile(new NodePaths(root).log, "utf8")).toContain("mount not restored");
+    expect(await isMountpoint(join(folder, "others/mnt"))).toBe(false);
   });
 
   it("answers with an error, in time and with a log line, when the registry is away and the bytes are not here", async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { type AbortOptions, RegistryClient, readBounded } from "@sluice/oci";
 import { mountOverlay, unmount } from "@sluice/snapshotter";
@@ -58,7 +58,7 @@ export async function startUnpacked(
   start: Start,
 ): Promise<number> {
   for (const folder of ["upper", "work", "rootfs", "bundle"]) await mkdir(join(dir, folder), { recursive: true });
-  const rootfs = join(dir, "rootfs");
+  const rootfs = await realpath(join(dir, "rootfs"));
   try {
     return await timeToReady(start, async (signal, onOutput) => {
       const { lower, imageConfig } = await unpacked(signal);

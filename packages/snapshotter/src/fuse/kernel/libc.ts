@@ -31,16 +31,17 @@ function later<A extends unknown[]>(call: string, what: string, run: Call<A>, ..
   });
 }
 
-/** mount(2). @throws {KernelCallError} */
+/** mount(2). @param at another path of `target` for the kernel @throws {KernelCallError} */
 export async function mountCall(
   source: string,
   target: string,
   type: string | null,
   flags: number,
   data: string | null,
+  at: string = target,
 ): Promise<void> {
   const what = `${type ?? "flags"} on ${target}`;
-  await inMountLane(() => later("mount", what, mountFunction, source, target, type, flags, data));
+  await inMountLane(() => later("mount", what, mountFunction, source, at, type, flags, data));
 }
 
 /** umount2(2). @throws {KernelCallError} */

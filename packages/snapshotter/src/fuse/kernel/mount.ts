@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { withHeldFolder } from "./held-folder.js";
 import { holdersOf } from "./holders.js";
 import { KernelCallError } from "./kernel-call-error.js";
 import { mountCall, umountCall, umountCallSync } from "./libc.js";
@@ -42,9 +43,14 @@ export async function mountErofs(source: string, target: string, options = ""): 
   await mountCall(source, target, "erofs", flags, options === "" ? null : options);
 }
 
-/** Shows the mount on `source` on `target` as well: the same file system with the same flags, so read only where that is. */
+/**
+ * Shows the mount on `source` on `target` as well: the same file system with the same flags, so read only where that is.
+ *
+ * @param target absolute, over no symlinks
+ * @throws {MovedFolderError} {KernelCallError}
+ */
 export async function mountBind(source: string, target: string): Promise<void> {
-  await mountCall(source, target, null, mountFlags.bind, null);
+  await withHeldFolder(target, (held) => mountCall(source, target, null, mountFlags.bind, null, held));
 }
 
 export interface OverlayMount {
@@ -53,6 +59,7 @@ export interface OverlayMount {
   /** Both or neither; without them the overlay is read only. On one file system. */
   readonly upper?: string | undefined;
   readonly work?: string | undefined;
+  /** Absolute, over no symlinks. */
   readonly target: string;
   /** Shown as the source in the mount table. */
   readonly source?: string | undefined;
@@ -65,7 +72,7 @@ export interface OverlayMount {
 /** overlayfs takes `:` and `\` in a path only behind a backslash, and `,` ends an option. */
 const overlayPath = (path: string): string => resolve(path).replace(/[\\:,]/g, (character) => `\\${character}`);
 
-/** overlayfs of `lower`, writable when `upper` and `work` are given. @throws {KernelCallError} */
+/** overlayfs of `lower`, writable when `upper` and `work` are given. @throws {MovedFolderError} {KernelCallError} */
 export async function mountOverlay(overlay: OverlayMount): Promise<void> {
   const data = [`lowerdir=${overlay.lower.map(overlayPath).join(":")}`, ...(overlay.options ?? [])];
   const writable = overlay.upper !== undefined && overlay.work !== undefined;
@@ -73,7 +80,8 @@ export async function mountOverlay(overlay: OverlayMount): Promise<void> {
     data.push(`upperdir=${overlayPath(overlay.upper)}`, `workdir=${overlayPath(overlay.work)}`);
   }
   const flags = (writable ? 0 : mountFlags.readOnly) | (overlay.suidAndDevices ? 0 : harmless);
-  await mountCall(overlay.source ?? "overlay", overlay.target, "overlay", flags, data.join(","));
+  const { source = "overlay", target } = overlay;
+  await withHeldFolder(target, (held) => mountCall(source, target, "overlay", flags, data.join(","), held));
 }
 
 export interface UnmountOptions {

@@ -21,7 +21,7 @@ export {
   TooManyChunksError,
 } from "./chunk/chunk-store.js";
 export { type ChunkStoreOptions, minBudgetBytes, openChunkStore } from "./chunk/segment-chunk-store.js";
-export { EvictionStuckError, StoreLockedError } from "./chunk/store-errors.js";
+export { ReadersStuckError, StoreLockedError } from "./chunk/store-errors.js";
 export type { ChunkStoreEvent } from "./chunk/store-health.js";
 export type { BlobRangeSource } from "./fetch/blob-ranges.js";
 export { ChunkFetcher, type ChunkFetcherOptions, type StreamOptions } from "./fetch/chunk-fetcher.js";

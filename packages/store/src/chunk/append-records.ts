@@ -1,4 +1,5 @@
 import type { IndexedChunk } from "./chunk-index.js";
+import { readersPatienceMs } from "./reader-registry.js";
 import type { Segment } from "./segment.js";
 import { encodeRecordHeader, recordAlignmentBytes, recordBytes, recordHeaderBytes } from "./segment-format.js";
 import { slotState } from "./slot-word.js";
@@ -35,8 +36,8 @@ export async function appendRecords(parts: StoreParts, segment: Segment, records
     chunks.push({ id, segment: segment.number, offset, lengthBytes });
     offset += total;
   }
+  await distrustIfCut(parts, segment); // if it fails, the file must not become longer: who is inside trusts its end
   try {
-    await distrustIfCut(parts, segment);
     await writeWhole(segment, buffers, start, offset - start);
     await parts.index.add(chunks);
   } catch (error) {
@@ -57,7 +58,7 @@ async function distrustIfCut(parts: StoreParts, segment: Segment): Promise<void>
   const { size } = await segment.file.stat();
   if (size >= segment.sizeBytes) return;
   parts.slots.distrust(segment.place);
-  await parts.readers.quiesce(); // who entered before still trusts it
+  await parts.readers.quiesce(readersPatienceMs); // who entered before still trusts it
 }
 
 function publish(parts: StoreParts, segment: Segment, chunk: IndexedChunk): void {

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "../errno.js";
 import { appendRecords, type NewRecord, recordsBytes } from "./append-records.js";
 import { chooseVictim, isHot } from "./eviction-policy.js";
+import { readersPatienceMs } from "./reader-registry.js";
 import type { Segment } from "./segment.js";
 import { recordBytes, recordHeaderBytes } from "./segment-format.js";
 import { slotState } from "./slot-word.js";
-import { EvictionStuckError } from "./store-errors.js";
+import { ReadersStuckError } from "./store-errors.js";
 import { isDiskFailure } from "./store-health.js";
 import type { StoreParts } from "./store-parts.js";
 import { readVerified } from "./verified-read.js";
@@ -14,8 +15,6 @@ import { readVerified } from "./verified-read.js";
 const hotShare = 1 / 4;
 /** Records carried over are gathered up to this before they are written. Bytes. */
 const moveBatchBytes = 4 * 1024 * 1024;
-/** How long an append waits for readers to leave evicted segments before it gives up. A read of a healthy disk takes microseconds. */
-const patienceMs = 5000;
 
 /** Makes room by giving up whole segments. Runs in the store's lane. Never disturbs a reader: see {@link SharedChunkReader}. */
 export class Evictor {
@@ -32,7 +31,7 @@ export class Evictor {
   /**
    * Evicts until a whole segment fits into the budget beside what stays. Hot chunks move to `active`, of which they fill a quarter at most; without it they go.
    *
-   * @throws {EvictionStuckError} if readers do not leave the evicted segments in time; the room comes when they do
+   * @throws {ReadersStuckError} if readers do not leave the evicted segments in time; the room comes when they do
    */
   async makeRoom(active: Segment | undefined): Promise<void> {
     const { segments, budgetBytes, segmentBytes, health } = this.#parts;
@@ -50,17 +49,15 @@ export class Evictor {
     await this.waitForRoom();
   }
 
-  /** Room for so many more bytes. @throws {EvictionStuckError} if what is on its way out does not leave it in time */
+  /** Room for so many more bytes. @throws {ReadersStuckError} if what is on its way out does not leave it in time */
   async waitForRoom(bytes = 0): Promise<void> {
     const isOver = (): boolean => this.#parts.segments.bytes + bytes > this.#parts.budgetBytes;
     if (this.#leaving.size === 0 || !isOver()) return;
     const stop = new AbortController();
-    await Promise.race([Promise.all(this.#leaving), sleep(patienceMs, undefined, stop).catch(() => undefined)]);
+    await Promise.race([Promise.all(this.#leaving), sleep(readersPatienceMs, undefined, stop).catch(() => undefined)]);
     stop.abort();
     if (this.#leaving.size > 0 && isOver()) {
-      throw new EvictionStuckError(
-        `readers have been inside evicted segments for ${patienceMs} ms: the cache disk hangs`,
-      );
+      throw new ReadersStuckError(readersPatienceMs);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { IndexedChunk } from "./chunk-index.js";
+import { readersPatienceMs } from "./reader-registry.js";
 import type { Segment } from "./segment.js";
 import { slotState } from "./slot-word.js";
 import { isDiskFailure } from "./store-health.js";
@@ -26,7 +27,7 @@ export async function forgetUnsynced(parts: StoreParts, segment: Segment): Promi
     }
     await parts.index.remove(lost);
     segment.chunks -= lost.length;
-    await parts.readers.quiesce(); // the file reads as zeros between a cut and its new end
+    await parts.readers.quiesce(readersPatienceMs); // the file reads as zeros between a cut and its new end
     await segment.file.truncate(segment.sizeBytes);
     const { number, sizeBytes: bytes, chunks } = segment;
     await parts.index.note({ number, sealed: true, bytes, chunks });

@@ -1,5 +1,9 @@
 import { setTimeout as sleep, setImmediate as soon } from "node:timers/promises";
+import { ReadersStuckError } from "./store-errors.js";
 import { maxReaders, readerCounter, readerView, type StoreShared } from "./store-shared.js";
+
+/** How long who changes the store waits for readers before it gives up. A read of a healthy disk takes microseconds. Milliseconds. */
+export const readersPatienceMs = 5000;
 
 /** The owner's side of the readers: hands out their numbers, and waits until none of them can be inside an old read. */
 export class ReaderRegistry {
@@ -26,14 +30,20 @@ export class ReaderRegistry {
     if (Atomics.load(passage, 0) % 2 !== 0) Atomics.add(passage, 0, 1);
   }
 
-  /** Resolves when every read that was under way at the call has ended. Reads that begin later are not waited for. */
-  async quiesce(): Promise<void> {
+  /**
+   * Resolves when every read that was under way at the call has ended. Reads that begin later are not waited for.
+   *
+   * @param patienceMs for who holds up others meanwhile @throws {ReadersStuckError} when it has passed
+   */
+  async quiesce(patienceMs: number = Number.POSITIVE_INFINITY): Promise<void> {
+    const untilMs = performance.now() + patienceMs;
     const waiting = new Map<number, number>();
     for (const reader of this.#active) {
       const seen = this.#passageOf(reader);
       if (seen % 2 !== 0) waiting.set(reader, seen);
     }
     for (let round = 0; waiting.size > 0; round++) {
+      if (performance.now() > untilMs) throw new ReadersStuckError(patienceMs);
       await (round < 16 ? soon() : sleep(1));
       for (const [reader, seen] of waiting) {
         if (!this.#active.has(reader) || this.#passageOf(reader) !== seen) waiting.delete(reader);

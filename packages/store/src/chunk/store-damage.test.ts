@@ -1,7 +1,7 @@
 import { rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { claimsOf, seededChunk } from "../testing/chunks.js";
 import { chunksFrom, countRight, flipByte, putAll, useTestStore } from "../testing/test-store.js";
 import { MISS, SharedChunkReader } from "./shared-chunk-reader.js";
@@ -102,6 +102,28 @@ describe("the segment store and damage", () => {
     expect((await stat(segment)).size).toBe(cutBytes);
     Atomics.add(passage, 0, 1);
     await expect(put).resolves.toBe("stored");
+    await store.close();
+  });
+
+  it("keeps nothing for a while when a reader does not leave a segment that was truncated, and leaves the file as it is", async () => {
+    const store = await test.open({ retryAfterMs: 1 });
+    const { ids, lengths } = claimsOf(chunksFrom(0, 4));
+    await store.bind(ids, lengths);
+    const { passage } = readerView(store.shared, store.addReader());
+    await putAll(store, chunksFrom(0, 3));
+    const [segment = ""] = await test.segmentFiles();
+    const cutBytes = 64 + 64 * 1024 + 64;
+    await truncate(segment, cutBytes);
+    Atomics.add(passage, 0, 1); // inside a read of a disk that hangs
+    const start = performance.now();
+    let looks = 0;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => start + 1000 * looks++);
+    expect(await store.put(seededChunk(3, 64 * 1024))).toBe("not-stored");
+    expect(store.stats().degraded).toMatch(/readers have been inside/);
+    expect((await stat(segment)).size).toBe(cutBytes);
+    Atomics.add(passage, 0, 1);
+    expect(await store.put(seededChunk(3, 64 * 1024))).toBe("stored");
+    clock.mockRestore();
     await store.close();
   });
 

@@ -10,8 +10,11 @@ export class StoreLockedError extends Error {
   }
 }
 
-/** The segments that are to go are still being read; there is no room for more until they are gone. */
-export class EvictionStuckError extends Error {
-  override readonly name = "EvictionStuckError";
-  readonly code = "EVICTION_STUCK";
+/** What is to go is still being read, for far longer than a read takes. */
+export class ReadersStuckError extends Error {
+  override readonly name = "ReadersStuckError";
+  readonly code = "READERS_STUCK";
+  constructor(patienceMs: number) {
+    super(`readers have been inside what is to go for ${patienceMs} ms: the cache disk hangs`);
+  }
 }

@@ -1,7 +1,7 @@
 import { digestOfHash } from "@sluice/oci/content";
 import { isErrno } from "../errno.js";
 import { isIndexFailure } from "./chunk-index.js";
-import { EvictionStuckError } from "./store-errors.js";
+import { ReadersStuckError } from "./store-errors.js";
 
 /** Something the operator of a node should know. `message` is a whole sentence for the log; `level` is the log's. */
 export interface ChunkStoreEvent {
@@ -110,7 +110,7 @@ export class StoreHealth {
 
 /** Whether the disk, and not the program, is why a write failed: the chunk is not kept then, and nobody else need care. */
 export function isDiskFailure(error: unknown): boolean {
-  if (error instanceof EvictionStuckError) return true;
+  if (error instanceof ReadersStuckError) return true;
   if (isErrno(error, "ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE", "ENFILE", "EFBIG")) return true;
   return isIndexFailure(error);
 }

@@ -3,6 +3,12 @@ import { parseArgs } from "node:util";
 import { CheckingReaders } from "../support/checking-readers.js";
 import { KeptNode } from "../support/kept-node.js";
 
+/** What is told of the daemon's log when the run itself fails: some tens of lines. */
+const logEndCharacters = 10_000;
+
+/** For the next daemon. Where others want the processors, too, it comes late, which is told and is no failure. Milliseconds. */
+const patienceMs = 300_000;
+
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
@@ -10,18 +16,19 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
  *
  *     node test/bench/run.js kills [--count 100] [--images 1]
  *
- * `--images`: how many images are mounted beside, each with a disk that must be taken over.
+ * SIGINT ends it early, with what there is by then. `--images`: how many images are mounted beside, each with a disk that must be taken over.
  */
 export async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: { count: { type: "string", default: "100" }, images: { type: "string", default: "0" } },
   });
-  const node = await KeptNode.create();
+  await using node = await KeptNode.create();
   try {
     await measure(node, Number(values.count), Number(values.images));
-  } finally {
-    await node[Symbol.asyncDispose]();
+  } catch (error) {
+    process.stderr.write(`${(await node.log()).slice(-logEndCharacters)}\n`);
+    throw error;
   }
 }
 
@@ -37,9 +44,17 @@ async function measure(node: KeptNode, kills: number, images: number): Promise<v
     scratch: node.folder,
   });
   const answeredMs: number[] = [];
-  for (let kill = 0; kill < kills; kill++) {
-    await pause(Math.random() * 1000);
-    answeredMs.push(await node.killDaemon());
+  let isInterrupted = false;
+  process.once("SIGINT", () => {
+    isInterrupted = true;
+  });
+  try {
+    for (let kill = 0; kill < kills && !isInterrupted; kill++) {
+      await pause(Math.random() * 1000);
+      answeredMs.push(await node.killDaemon(patienceMs));
+    }
+  } finally {
+    await reading.stop();
   }
   const { keeper, rssBytes } = await node.status();
   const { passes, complaints } = await reading.stop();

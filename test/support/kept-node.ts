@@ -109,19 +109,22 @@ export class KeptNode implements AsyncDisposable {
   }
 
   /** Ends the daemon as the kernel does when memory is short. @returns milliseconds until the next one answered */
-  async killDaemon(): Promise<number> {
+  async killDaemon(patienceMs?: number): Promise<number> {
     const since = performance.now();
-    await this.replaceDaemon(({ daemon }) => process.kill(daemon, "SIGKILL"));
+    await this.replaceDaemon(({ daemon }) => process.kill(daemon, "SIGKILL"), patienceMs);
     return performance.now() - since;
   }
 
   /** Resolves when another daemon answers than the one to which `end` did something. */
-  async replaceDaemon(end: (pids: { readonly daemon: number; readonly keeper: number }) => void): Promise<void> {
+  async replaceDaemon(
+    end: (pids: { readonly daemon: number; readonly keeper: number }) => void,
+    patienceMs = 30_000,
+  ): Promise<void> {
     const { pid, keeper } = await this.status();
     end({ daemon: pid, keeper: keeper?.pid ?? 0 });
     const isOther = async (): Promise<boolean> =>
       ((await this.client.status().catch(() => undefined))?.pid ?? pid) !== pid;
-    await eventually("another daemon answers", isOther, 30_000);
+    await eventually("another daemon answers", isOther, patienceMs);
   }
 
   async killKeeper(): Promise<void> {

@@ -104,6 +104,19 @@ describe("the images that a node remembers", () => {
     expect(await store.list()).toEqual([image.artifact.digest]);
   });
 
+  it("are kept again when they were removed between being found and being opened; else they stay as they are, without names that moved on", async () => {
+    const found = { image, addresses: [address] };
+    await store.save(image, address);
+    await store.removeUnless(image.artifact.digest, () => false);
+    await store.keep(found);
+    expect((await store.load(image.artifact.digest))?.addresses).toEqual([address]);
+    await pushArtifact(repository, await pushSource(repository, "2"));
+    const other = await resolveImage(repository, "2", trust);
+    await store.save(other, address);
+    await store.keep(found);
+    expect((await store.findByReference(address.reference))?.image.source.digest).toBe(other.source.digest);
+  });
+
   it("are one whole record when many save at once", async () => {
     await Promise.all(Array.from({ length: 8 }, () => store.save(image, address)));
     expect(await store.load(image.artifact.manifest.digest)).toBeDefined();

@@ -80,6 +80,17 @@ export class DiskStore {
     });
   }
 
+  /** Keeps an image that was found a moment ago, if it was removed since. One that is here stays as it is, its names above all. */
+  async keep({ image, addresses: [address] }: StoredDisk): Promise<void> {
+    const digest = image.artifact.manifest.digest;
+    if (!address) throw new TypeError(`${digest}: nothing says where it is from`);
+    await this.#changes.add(async () => {
+      if (await this.#readRecord(digest)) return;
+      await this.#takeName(address.reference, digest);
+      await this.#write(image, recordOf(image, address, undefined));
+    });
+  }
+
   /** Undefined when this node does not know the image. @throws {DamagedDiskError} */
   async load(artifact: Digest): Promise<StoredDisk | undefined> {
     const loaded = await this.#load(artifact).catch(() => undefined);

@@ -34,6 +34,11 @@ export class ImageLookup {
     return this.#parts.tracer.step("resolve", { reference: address.reference }, () => this.#find(address, options));
   }
 
+  /** What was found, and is open now: should it have been removed in between, the next life of the daemon would not know it. */
+  async keep(found: StoredDisk): Promise<void> {
+    await this.#parts.disks.keep(found);
+  }
+
   /**
    * Asks the policy of today about an image that was looked up before: what is remembered may have been trusted by another one.
    *

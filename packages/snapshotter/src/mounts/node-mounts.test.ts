@@ -41,14 +41,19 @@ describe("a recorded mount that fails", () => {
       throw new Error("the kernel refused");
     });
     const release = vi.fn(async () => undefined);
+    const steps: string[] = [];
+    const open = async (): Promise<DiskLease> => {
+      steps.push("open");
+      return lease;
+    };
     const lease = { disk: { digest: artifact }, release } as unknown as DiskLease;
     const journal = new MountJournal(paths.mounts);
     const mounts = new NodeMounts({
       paths,
       tracer: new Tracing(),
       journal,
-      images: {} as ImageLookup,
-      disks: { open: async () => lease } as unknown as Disks,
+      images: { keep: async () => steps.push("keep") } as unknown as ImageLookup,
+      disks: { open } as unknown as Disks,
       lowers: new Lowers(paths.lower),
       recordings,
       drivers: [recordings.driver],
@@ -63,5 +68,6 @@ describe("a recorded mount that fails", () => {
     expect(mounts.count).toBe(0);
     expect((await journal.read()).records).toEqual([]);
     expect(release).toHaveBeenCalled();
+    expect(steps).toEqual(["open", "keep"]); // before it is open, whoever collects may still take the image away
   });
 });

@@ -297,13 +297,17 @@ export class NodeMounts {
 
   async #make(record: MountRecord, stored: StoredDisk, driver: Driver, options?: AbortOptions): Promise<LiveMount> {
     const { mountpoint, id, writable } = record;
-    const { disks, lowers, paths, recordings } = this.#parts;
+    const { images, disks, lowers, paths, recordings } = this.#parts;
     options?.signal?.throwIfAborted();
     const alone = driver === recordings.driver;
     const opened = await disks.open(stored, { quiet: alone });
     const lease = alone ? recordings.watch(id, opened, stored.image) : opened;
     const containerRoot = record.owner !== undefined;
     try {
+      await images.keep(stored).catch(async (error: unknown) => {
+        await lease.release();
+        throw error;
+      });
       const shown = await showDisk({ id, driver, lease, mountpoint, writable, containerRoot, alone }, lowers, paths);
       if (options?.signal?.aborted) {
         await shown.unmount({ lazy: true, forget: true }); // whoever asked for it has left

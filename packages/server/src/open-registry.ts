@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { Accounts } from "./access/accounts.js";
 import { BearerTokens } from "./access/bearer-tokens.js";
 import { type AccessConfig, Gatekeeper } from "./access/gatekeeper.js";
+import type { SecretCost } from "./access/secrets.js";
 import { DeletedImages } from "./deleted/deleted-images.js";
 import { ActivityLog } from "./events/activity-log.js";
 import { EventOutbox } from "./events/event-outbox.js";
@@ -38,6 +39,8 @@ export interface OpenRegistryOptions {
   /** Default: {@link defaultUploadLimits}. */
   readonly limits?: Partial<UploadLimits> | undefined;
   readonly access: AccessConfig;
+  /** Of passwords that are made. Default: {@link defaultSecretCost}. */
+  readonly secretCost?: SecretCost | undefined;
   /** As clients reach the registry; undefined: as each of them names it. */
   readonly publicUrl?: string | undefined;
   /** Let imports and webhooks reach private addresses, and this machine. */
@@ -71,7 +74,7 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     const limits = { ...defaultUploadLimits, ...options.limits };
     const uploads = await Uploads.open(stores.uploads, blobs, metadata, limits, quota);
     if (!isShared) await uploads.endUnclaimed();
-    const accounts = new Accounts(records);
+    const accounts = new Accounts(records, options.secretCost);
     const tokens = await BearerTokens.open(records);
     const gatekeeper = new Gatekeeper(accounts, tokens, options.access);
     const events = new EventOutbox(records, log);

@@ -3,6 +3,7 @@ import type { BlobStore } from "@sluice/store";
 import type { Logger } from "pino";
 import { defaultMaxFailures } from "./access/attempts.js";
 import type { AccessConfig } from "./access/gatekeeper.js";
+import type { SecretCost } from "./access/secrets.js";
 import { startConversions } from "./conversion-service.js";
 import { purgeDeleted } from "./deleted/purge.js";
 import type { EventListener } from "./events/registry-event.js";
@@ -40,6 +41,8 @@ export interface ServerOptions {
   readonly anonymous?: "none" | "read" | undefined;
   /** Wrong passwords from one address in a minute, before it must wait. Default: {@link defaultMaxFailures}. */
   readonly maxLoginFailures?: number | undefined;
+  /** Of hashing the passwords that are made. Default: {@link defaultSecretCost}. */
+  readonly secretCost?: SecretCost | undefined;
   /** Serve everybody everything beyond this machine, too, while there are no accounts. */
   readonly allowOpen?: boolean | undefined;
   /** Default: plain HTTP. */

@@ -1,5 +1,23 @@
+import { createHook } from "node:async_hooks";
 import { describe, expect, it } from "vitest";
 import { startTestServer, type TestServer } from "../testing/test-server.js";
+import { defaultSecretCost, hashSecret } from "./secrets.js";
+
+/** How often scrypt runs meanwhile. */
+async function derivationsOf(work: () => Promise<unknown>): Promise<number> {
+  let derivations = 0;
+  const hook = createHook({
+    init: (_, type) => {
+      if (type === "SCRYPTREQUEST") derivations++;
+    },
+  }).enable();
+  try {
+    await work();
+  } finally {
+    hook.disable();
+  }
+  return derivations;
+}
 
 const json = { "content-type": "application/json" };
 
@@ -26,5 +44,42 @@ describe("the last administrator", () => {
     expect((await disable("second")).status).toBe(200);
     expect(await (await remove("first")).text()).toContain("user create NAME --admin");
     expect((await remove("second")).status).toBe(200);
+  });
+});
+
+describe("a login", () => {
+  it("takes one derivation, whoever it says it is: names cannot be told apart by its time", async () => {
+    await using registry = await startTestServer();
+    const login = { ...(await makeAdmin(registry, "admin", {})) };
+    const post = async (path: string, body: object): Promise<string> => {
+      const headers = { ...json, ...login };
+      const response = await registry.send("POST", `/api/v1/accounts${path}`, { body: JSON.stringify(body), headers });
+      return ((await response.json()) as { password: string }).password;
+    };
+    const passwords = {
+      one: await post("", { name: "one", kind: "user" }),
+      first: await post("", { name: "two", kind: "user" }),
+      second: await post("/two/passwords", { place: 2 }),
+      first2: await post("/two/passwords", { place: 1 }),
+    };
+    const statusOf = async (name: string, password: string): Promise<readonly number[]> => {
+      const headers = { authorization: `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}` };
+      let status = 0;
+      const derivations = await derivationsOf(async () => {
+        status = (await registry.send("GET", "/v2/", { headers })).status;
+      });
+      return [status, derivations];
+    };
+    expect(await statusOf("one", passwords.one)).toEqual([200, 1]);
+    expect(await statusOf("two", passwords.second)).toEqual([200, 1]);
+    expect(await statusOf("two", passwords.first2)).toEqual([200, 1]);
+    expect(await statusOf("two", passwords.first)).toEqual([401, 1]);
+    expect(await statusOf("nobody", "wrong")).toEqual([401, 1]);
+    expect(await statusOf("one", "x".repeat(2000))).toEqual([401, 0]);
+    expect(await statusOf("nobody", "x".repeat(2000))).toEqual([401, 0]);
+  });
+
+  it("costs what OWASP advises", async () => {
+    expect(await hashSecret("any", defaultSecretCost)).toMatchObject({ n: 32_768, r: 8, p: 3 });
   });
 });

@@ -1,7 +1,15 @@
 import { type Record, RecordConflictError, type Records } from "../records/records.js";
 import { RegistryError } from "../registry/registry-error.js";
 import { everything, type Grant } from "./grants.js";
-import { hashSecret, isSecret, newSecret, type SecretHash } from "./secrets.js";
+import {
+  defaultSecretCost,
+  findSecret,
+  hashSecret,
+  isTooLong,
+  newSecret,
+  type SecretCost,
+  type SecretHash,
+} from "./secrets.js";
 
 /** Grants under a name, for any number of accounts. */
 export interface ScopeMap {
@@ -28,7 +36,8 @@ export interface Account {
 /** That a password was right, and which: it may be remembered, unlike what the account may do. */
 export interface Proof {
   readonly name: string;
-  readonly salt: string;
+  /** Of the password, as it is kept. */
+  readonly hash: string;
 }
 
 /** Who an account is that proved itself. */
@@ -44,11 +53,14 @@ const existSettledMs = 1000;
 /** The accounts and scope maps of a registry. Secrets leave it once, when they are made. */
 export class Accounts {
   readonly #records: Records;
+  readonly #cost: SecretCost;
   #exist = false;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(records: Records) {
+  /** @param cost of passwords that are made from now on */
+  constructor(records: Records, cost: SecretCost = defaultSecretCost) {
     this.#records = records;
+    this.#cost = cost;
   }
 
   /** Whether there is any: from then on the registry asks who is there. What another process did counts a second later. */
@@ -71,7 +83,7 @@ export class Accounts {
       throw refused("the first account must be an administrator's: without one nobody could manage the registry");
     }
     const secret = newSecret();
-    const passwords = [{ secret: await hashSecret(secret), createdAt: new Date().toISOString() }] as const;
+    const passwords = [{ secret: await hashSecret(secret, this.#cost), createdAt: new Date().toISOString() }] as const;
     await conflicting(`there is an account ${name} already`, () =>
       this.#records.put("account", name, { ...account, isDisabled: false, passwords: [...passwords] }, 0),
     );
@@ -82,15 +94,16 @@ export class Accounts {
   /** Makes a new password in one of the two places; the one that was there ends. @returns it */
   async renewPassword(name: string, place: 1 | 2, expiresAt?: string): Promise<string> {
     const secret = newSecret();
-    const password: Password = {
-      secret: await hashSecret(secret),
-      createdAt: new Date().toISOString(),
-      ...(expiresAt !== undefined && { expiresAt }),
-    };
-    await this.#change(name, (account) => ({
-      ...account,
-      passwords: place === 1 ? [password, account.passwords[1]] : [account.passwords[0], password],
-    }));
+    await this.#change(name, async (account) => {
+      const [first, second] = account.passwords;
+      const other = place === 1 ? second : first;
+      const password: Password = {
+        secret: await hashSecret(secret, this.#cost, other?.secret),
+        createdAt: new Date().toISOString(),
+        ...(expiresAt !== undefined && { expiresAt }),
+      };
+      return { ...account, passwords: place === 1 ? [password, second] : [first, password] };
+    });
     return secret;
   }
 
@@ -123,18 +136,20 @@ export class Accounts {
 
   /** @returns undefined for a wrong name, secret, or an account or password that has ended; takes as long for each */
   async prove(name: string, secret: string): Promise<Proof | undefined> {
+    if (isTooLong(secret)) return undefined;
     const living = livingPasswords((await this.#records.get<Account>("account", name))?.document);
-    let proof: Proof | undefined;
-    for (const password of living)
-      if (await isSecret(secret, password.secret)) proof = { name, salt: password.secret.salt };
-    if (living.length === 0) await hashSecret(secret.slice(0, 100));
-    return proof;
+    if (living.length === 0) await hashSecret(secret, this.#cost);
+    const found = await findSecret(
+      secret,
+      living.map((password) => password.secret),
+    );
+    return found && { name, hash: found.hash };
   }
 
   /** What an account may do that has proven itself. @returns undefined when it, or the password, has ended since */
-  async provenBy({ name, salt }: Proof): Promise<ProvenAccount | undefined> {
+  async provenBy({ name, hash }: Proof): Promise<ProvenAccount | undefined> {
     const account = (await this.#records.get<Account>("account", name))?.document;
-    if (account === undefined || !livingPasswords(account).some(({ secret }) => secret.salt === salt)) return undefined;
+    if (account === undefined || !livingPasswords(account).some(({ secret }) => secret.hash === hash)) return undefined;
     return {
       name,
       isAdmin: account.isAdmin,
@@ -158,11 +173,12 @@ export class Accounts {
     if ((await this.#records.get("scope-map", name)) === undefined) throw refused(`there is no scope map ${name}`);
   }
 
-  async #change(name: string, change: (account: Account) => Account): Promise<void> {
+  async #change(name: string, change: (account: Account) => Account | Promise<Account>): Promise<void> {
     const found = await this.#records.get<Account>("account", name);
     if (found === undefined) throw new RegistryError("NAME_UNKNOWN", `there is no account ${name}`);
+    const changed = await change(found.document);
     await conflicting(`somebody changed account ${name} at the same moment; try again`, () =>
-      this.#records.put("account", name, change(found.document), found.version),
+      this.#records.put("account", name, changed, found.version),
     );
   }
 }

@@ -136,21 +136,28 @@ describe("every route, for every kind of caller", () => {
 
   /** Fills in a path with content of its own, pushed by the administrator. */
   const filled = async (path: string, unique: string): Promise<string> => {
-    const blob = sha256Of(unique);
-    await as("admin", "POST", `/v2/app/blobs/uploads/?digest=${blob}`, unique);
-    const index = JSON.stringify({
-      schemaVersion: 2,
-      mediaType: ociMediaTypes.index,
-      manifests: [],
-      annotations: { unique },
-    });
-    await as("admin", "PUT", `/v2/app/manifests/${sha256Of(index)}`, index, ociMediaTypes.index);
-    const upload = (await as("admin", "POST", "/v2/app/blobs/uploads/")).headers.get("docker-upload-uuid") ?? "";
-    return path
-      .replace("{blob}", blob)
-      .replace("{manifest}", sha256Of(index))
-      .replace("{upload}", upload)
-      .replace("{operation}", operation);
+    const made: Readonly<Record<string, () => Promise<string>>> = {
+      "{blob}": async () => {
+        const blob = sha256Of(unique);
+        await as("admin", "POST", `/v2/app/blobs/uploads/?digest=${blob}`, unique);
+        return blob;
+      },
+      "{manifest}": async () => {
+        const annotations = { unique };
+        const index = JSON.stringify({ schemaVersion: 2, mediaType: ociMediaTypes.index, manifests: [], annotations });
+        await as("admin", "PUT", `/v2/app/manifests/${sha256Of(index)}`, index, ociMediaTypes.index);
+        return sha256Of(index);
+      },
+      "{upload}": async () => {
+        const { headers } = await as("admin", "POST", "/v2/app/blobs/uploads/");
+        return headers.get("docker-upload-uuid") ?? "";
+      },
+      "{operation}": async () => operation,
+    };
+    let whole = path;
+    for (const [place, make] of Object.entries(made))
+      if (path.includes(place)) whole = whole.replace(place, await make());
+    return whole;
   };
   const bodies: Readonly<Record<string, readonly [string, string]>> = {
     "/v2/app/manifests/pushed": [JSON.stringify({ schemaVersion: 2, manifests: [] }), ociMediaTypes.index],
@@ -200,6 +207,22 @@ describe("every route, for every kind of caller", () => {
           /^Bearer realm="http:\/\/127\.0\.0\.1:\d+\/v2\/token",service="sluice"/,
         );
     });
+  });
+
+  it("is asked of every route that the API has", async () => {
+    const document = await (await registry.send("GET", "/api/v1/openapi.json")).json();
+    const { paths } = document as { paths: Readonly<Record<string, object>> };
+    // Asked of anybody, and answered with the same to all.
+    const open = ["GET /api/v1/"];
+    const missing = Object.entries(paths).flatMap(([path, methods]) => {
+      const pattern = new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, "[^/]+")}$`);
+      return Object.keys(methods)
+        .map((method) => method.toUpperCase())
+        .filter((method) => !routes.some(([asked, at]) => asked === method && pattern.test(at.split("?", 1)[0] ?? "")))
+        .map((method) => `${method} ${path}`);
+    });
+    expect(missing.filter((route) => !open.includes(route))).toEqual([]);
+    expect(Object.keys(paths).length).toBeGreaterThan(25);
   });
 
   it("lists in the catalog what the caller may list", async () => {

@@ -36,9 +36,13 @@ interface SendInit {
   readonly body?: string | Uint8Array;
 }
 
+/** Passwords of tests protect nothing. */
+const cheap = { n: 1024, r: 1, p: 1 } as const;
+
 export async function startTestServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const root = await mkdtemp(join(tmpdir(), "sluice-server-"));
-  const start = () => createServer({ root, listen: "127.0.0.1:0", log: pino({ level: "silent" }), ...options });
+  const log = pino({ level: "silent" });
+  const start = () => createServer({ root, listen: "127.0.0.1:0", log, secretCost: cheap, ...options });
   let server = await start();
   const send: TestServer["send"] = (method, path, init = {}) =>
     fetch(`${server.url}${path}`, {

@@ -80,6 +80,34 @@ describe("the referrers of a manifest", () => {
     readonly manifests: readonly { digest: string; artifactType?: string; annotations?: Record<string, string> }[];
   }
 
+  it("come in pages that clients can read, however long their annotations", async () => {
+    const subject = await registry.pushImage("long", "1", "subject");
+    const empty = { mediaType: ociMediaTypes.config, digest: await registry.pushBlob("long", "{}"), size: 2 };
+    const pushed: string[] = [];
+    for (const letter of ["a", "b", "c"]) {
+      const annotations = { long: letter.repeat(1_500_000) };
+      const document = {
+        schemaVersion: 2,
+        mediaType: ociMediaTypes.manifest,
+        config: empty,
+        layers: [],
+        subject,
+        annotations,
+      };
+      const response = await registry.pushManifest("long", `r-${letter}`, document);
+      pushed.push(response.headers.get("docker-content-digest") ?? "");
+    }
+    const seen: string[] = [];
+    for (let path: string | undefined = `/v2/long/referrers/${subject.digest}`; path !== undefined; ) {
+      const response: Response = await registry.send("GET", path);
+      const text = await response.text();
+      expect(text.length).toBeLessThan(2_100_000);
+      seen.push(...(JSON.parse(text) as Listed).manifests.map(({ digest }) => digest));
+      path = /^<(.+)>; rel="next"$/.exec(response.headers.get("link") ?? "")?.[1];
+    }
+    expect(seen).toEqual(pushed.toSorted());
+  });
+
   it("are an empty index for a digest nobody knows, in any repository", async () => {
     const { body, headers } = await json<Listed>(`/v2/none/referrers/${sha256Of("nothing")}`);
     expect(headers.get("content-type")).toBe(ociMediaTypes.index);

@@ -28,7 +28,7 @@ export async function listReferrers(
   const isWanted = (referrer: Descriptor<ContentDigest>): boolean =>
     referrer.digest > last && (artifactType === null || referrer.artifactType === artifactType);
   const wanted = await firstReferrers(metadata, { repository, subject, last, isWanted });
-  const page = wanted.slice(0, longestPage);
+  const page = firstPage(wanted);
   const lastShown = page.at(-1)?.digest;
   const next = new URLSearchParams({
     ...(artifactType !== null && { artifactType }),
@@ -45,6 +45,21 @@ export async function listReferrers(
   };
 }
 
+/** Annotations of one referrer may have megabytes, and clients read no index beyond 4 MiB. Bytes of descriptors. */
+const longestPageBytes = 2 * 1024 * 1024;
+
+const bytesOf = (referrer: Descriptor<ContentDigest>): number => Buffer.byteLength(JSON.stringify(referrer));
+
+/** As many as a page takes, and one at least. */
+function firstPage<D extends Descriptor<ContentDigest>>(referrers: readonly D[]): readonly D[] {
+  let bytes = 0;
+  const end = referrers.findIndex((referrer, at) => {
+    bytes += bytesOf(referrer);
+    return at === longestPage || (at > 0 && bytes > longestPageBytes);
+  });
+  return end < 0 ? referrers : referrers.slice(0, end);
+}
+
 interface WantedReferrers {
   readonly repository: RepositoryName;
   readonly subject: ContentDigest;
@@ -59,9 +74,12 @@ async function firstReferrers(
   { repository, subject, last, isWanted }: WantedReferrers,
 ): Promise<readonly Descriptor<ContentDigest>[]> {
   const byDigest = new Map<ContentDigest, Descriptor<ContentDigest>>();
+  let bytes = 0;
   for await (const referrer of metadata.referrers(repository, subject, { after: last })) {
-    if (isWanted(referrer)) byDigest.set(referrer.digest, referrer);
-    if (byDigest.size > longestPage) break;
+    if (!isWanted(referrer)) continue;
+    byDigest.set(referrer.digest, referrer);
+    bytes += bytesOf(referrer);
+    if (byDigest.size > longestPage || (byDigest.size > 1 && bytes > longestPageBytes)) break;
   }
   for (const tagged of await underFallbackTag(metadata, repository, subject)) {
     if (!byDigest.has(tagged.digest) && isWanted(tagged)) byDigest.set(tagged.digest, tagged);

@@ -67,6 +67,30 @@ describe("webhooks, by the command line", () => {
     expect(shown[2]).toMatchObject({ headers: ["Authorization", "X-Key"], hasSecret: true });
   });
 
+  it("take headers from stdin, where no other user of the machine sees them, and repeat none that is wrong", async () => {
+    const create = (input: string, ...more: readonly string[]) => {
+      const words = ["create", "quiet", "--uri", receiver.url, "--actions", "push", "--scope", "quiet:*"];
+      const verb = ["webhook", ...words, "--registry", registry.host, "--headers-stdin", ...more];
+      return sluice(verb, {}, input);
+    };
+    expect(await create("Bearer header-three\n")).toMatchObject({
+      code: 2,
+      stderr: expect.not.stringContaining("header-three"),
+    });
+    expect((await create("A=b", "--username", "any", "--password-stdin")).code).toBe(2);
+    expect((await create("")).code).toBe(2);
+    const before = receiver.received.length;
+    expect((await create("Authorization=Bearer header-three\n\nX-Key=a=b\n", "--headers", "X-More=c")).code).toBe(0);
+    await push("quiet", "1");
+    await receiver.waitFor(before + 1);
+    expect(receiver.received[before]?.headers).toMatchObject({
+      authorization: "Bearer header-three",
+      "x-key": "a=b",
+      "x-more": "c",
+    });
+    await manage("delete", "quiet");
+  });
+
   it("tell later what a registry that was killed had not told", async () => {
     receiver.status = 503;
     const before = receiver.received.length;

@@ -1,8 +1,10 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Context } from "../context.js";
+import { UsageError } from "../errors.js";
 import { table } from "../output/table.js";
 import { withApiFlags } from "../registry-api/api-flags.js";
 import { type PageFlags, pageQuery, withPageFlags } from "../registry-api/page-flags.js";
+import { readStdin } from "../registry-api/password.js";
 import { type ApiFlags, callApi } from "../registry-api/registry-api.js";
 import { examples, type Runner } from "../verb.js";
 
@@ -36,8 +38,12 @@ interface Settings extends ApiFlags {
   readonly scope?: string;
   readonly status?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly headersStdin?: boolean;
   readonly secret?: string;
 }
+
+/** Many headers, and far less than the registry takes. */
+const maxHeadersBytes = 64 * 1024;
 
 /** `sluice webhook`: who is told of what happens in a registry. */
 export function webhookCommand(run: Runner): Command {
@@ -88,15 +94,21 @@ function withSettings(command: Command, isNew: boolean): Command {
   return withApiFlags(command)
     .option("--scope <what>", "REPOSITORY:TAG, REPOSITORY:* or * (default: *)")
     .option("--status <status>", "enabled or disabled")
-    .option("--headers <name=value...>", "sent with each event, such as Authorization", headersOf)
+    .option(
+      "--headers <name=value...>",
+      "sent with each event, such as Authorization; others on this machine can see them: better --headers-stdin",
+      headersOf,
+    )
+    .option("--headers-stdin", "read headers from stdin, NAME=VALUE on each line")
     .option(
       "--secret <text>",
       "signs each event: X-Sluice-Signature is sha256= and the HMAC of the body; others on this machine can see it: better SLUICE_WEBHOOK_SECRET",
     );
 }
 
-function settingsOf(context: Context, flags: Settings): object {
-  const { actions, headers, scope, status, uri: url } = flags;
+async function settingsOf(context: Context, flags: Settings): Promise<object> {
+  const { actions, scope, status, uri: url } = flags;
+  const headers = flags.headersStdin === true ? await headersFromStdin(flags) : flags.headers;
   // Without what is undefined.
   return JSON.parse(
     JSON.stringify({ actions, headers, scope, secret: secretOf(context, flags), status, url }),
@@ -108,12 +120,15 @@ const secretOf = (context: Context, { secret }: Settings): string | undefined =>
   secret ?? context.surroundings.environment["SLUICE_WEBHOOK_SECRET"];
 
 async function create(context: Context, flags: Settings, name: string): Promise<void> {
-  const made = await callApi<Webhook>(context, flags, "POST", "/webhooks", { name, ...settingsOf(context, flags) });
+  const made = await callApi<Webhook>(context, flags, "POST", "/webhooks", {
+    name,
+    ...(await settingsOf(context, flags)),
+  });
   context.output.result(made, (webhook) => webhooksTable([webhook]));
 }
 
 async function update(context: Context, flags: Settings, name: string): Promise<void> {
-  const changed = await callApi<Webhook>(context, flags, "PATCH", pathOf(name), settingsOf(context, flags));
+  const changed = await callApi<Webhook>(context, flags, "PATCH", pathOf(name), await settingsOf(context, flags));
   context.output.result(changed, (webhook) => webhooksTable([webhook]));
 }
 
@@ -177,4 +192,15 @@ function headersOf(text: string, before: Readonly<Record<string, string>> | unde
   const equals = text.indexOf("=");
   if (equals < 1) throw new InvalidArgumentError("expected NAME=VALUE");
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+}
+
+/** Beside those of the arguments. The lines are secrets: what is wrong with one, nobody repeats. */
+async function headersFromStdin({ headers, passwordStdin }: Settings): Promise<Record<string, string>> {
+  if (passwordStdin === true)
+    throw new UsageError("stdin is one: give --headers-stdin, and the password in SLUICE_PASSWORD");
+  const lines = (await readStdin("list of headers", maxHeadersBytes)).split(/\r?\n/).filter((line) => line !== "");
+  if (lines.length === 0) throw new UsageError("--headers-stdin: stdin holds no headers");
+  if (lines.some((line) => line.indexOf("=") < 1))
+    throw new UsageError("--headers-stdin: expected NAME=VALUE on each line of stdin");
+  return lines.reduce<Record<string, string>>((before, line) => headersOf(line, before), { ...headers });
 }

@@ -19,11 +19,14 @@ export async function passwordOf(context: Context, fromStdin: boolean | undefine
 }
 
 /** From stdin, without the newline at its end. */
-export async function readPassword(): Promise<string> {
+export const readPassword = (): Promise<string> => readStdin("password", maxPasswordBytes);
+
+/** All of stdin, without the newline at its end. @param what it is, for who sent too much */
+export async function readStdin(what: string, maxBytes: number): Promise<string> {
   let text = "";
   for await (const bytes of process.stdin) {
     text += String(bytes);
-    if (text.length > maxPasswordBytes) throw new UsageError("the password on stdin is too long");
+    if (text.length > maxBytes) throw new UsageError(`the ${what} on stdin is too long`);
   }
   return text.replace(/\r?\n$/, "");
 }

@@ -5,12 +5,14 @@ export interface Limits {
   readonly lookups: number;
   readonly sourceBytes: number;
   readonly visitedBlocks: number;
+  readonly calledReadBytes: number;
+  readonly calledWorkBytes: number;
 }
 
 /** So that no image keeps the converter busy: a hostile one gets a short prediction. */
 export const limits: Limits = {
-  /** Bytes read from the image's files. A large Python stack needs 50 MB. */
-  readBytes: 192 * 1024 * 1024,
+  /** Bytes read from the image's files. A large Python stack needs 50 MB, and what `calledReadBytes` counts. */
+  readBytes: 320 * 1024 * 1024,
   /** Reads of the image's files. A large Python stack needs 5,000. */
   reads: 60_000,
   /** Paths and names looked up. Node tries up to ten paths for one `require`. */
@@ -19,6 +21,10 @@ export const limits: Limits = {
   sourceBytes: 16 * 1024 * 1024,
   /** Blocks that ranges cover, each as often as it is covered, and the ranges themselves: eight times what may be predicted. */
   visitedBlocks: 1024 * 1024,
+  /** Bytes of tables and code that are read to follow calls; at the end of it calls are followed no further, and the prediction goes on. */
+  calledReadBytes: 128 * 1024 * 1024,
+  /** Bytes of code that are looked at for calls, the same in each function as often as a shorter way to it is found. */
+  calledWorkBytes: 128 * 1024 * 1024,
 };
 
 /** Of one startup set, predicted or recorded: a start that reads more is better served by what it asks for. */

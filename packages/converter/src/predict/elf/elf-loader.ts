@@ -1,9 +1,10 @@
 import type { ImageFiles } from "../image-files.js";
 import type { StartupSet } from "../startup-set.js";
+import { CalledCode, type LoadedElf } from "./code/called-code.js";
 import { type ElfFile, readElf } from "./elf-file.js";
 import { largeObjects } from "./large-objects.js";
 import { LibrarySearch, withOrigin } from "./library-search.js";
-import { type ElfRole, loadedRanges } from "./loaded-ranges.js";
+import { aroundRead, type ElfRole, isPartlyRun, loadedRanges } from "./loaded-ranges.js";
 
 /** Directories that libraries inherit from what asked for them. */
 const maxRpath = 100;
@@ -26,16 +27,20 @@ export class ElfLoader {
   readonly #set: StartupSet;
   readonly #search: LibrarySearch;
   readonly #loaded = new Set<number>();
+  readonly #elfs = new Map<number, LoadedElf>();
+  readonly #calls: CalledCode;
 
   constructor(files: ImageFiles, set: StartupSet, environment: ReadonlyMap<string, string>) {
     this.#files = files;
     this.#set = set;
     this.#search = new LibrarySearch(files, environment);
+    this.#calls = new CalledCode(files, this.#elfs);
   }
 
   /** A file and the closure of its libraries, breadth first as the loader maps them. Nothing for what is no ELF file. */
   async load(inode: number, role: ElfRole): Promise<void> {
     const waiting: Mapped[] = [{ inode, role, rpath: [] }];
+    const fresh: LoadedElf[] = [];
     for (const next of waiting) {
       if (this.#loaded.has(next.inode)) continue;
       this.#loaded.add(next.inode);
@@ -43,7 +48,32 @@ export class ElfLoader {
       if (elf === undefined) continue;
       await this.#loadInterpreter(elf.interpreter);
       await this.#addRanges(next.inode, elf, next.role);
-      waiting.push(...(await this.#neededBy(elf, next)));
+      const needed = await this.#neededBy(elf, next);
+      const loaded = { inode: next.inode, elf, role: next.role, needed: needed.map((library) => library.inode) };
+      this.#elfs.set(next.inode, loaded);
+      fresh.push(loaded);
+      waiting.push(...needed);
+    }
+    if (this.#hasPartlyRun(waiting)) await this.#addCalled(fresh);
+  }
+
+  /** Following calls pays where there is code that is predicted in parts, of these or of what they ask for. */
+  #hasPartlyRun(loaded: readonly Mapped[]): boolean {
+    const closure = new Set(loaded.map(({ inode }) => inode));
+    for (const inode of closure) {
+      const known = this.#elfs.get(inode);
+      if (known === undefined) continue;
+      if (isPartlyRun(known.elf, known.role)) return true;
+      for (const next of known.needed) closure.add(next);
+    }
+    return false;
+  }
+
+  async #addCalled(fresh: readonly LoadedElf[]): Promise<void> {
+    for (const [inode, called] of await this.#calls.runBy(fresh)) {
+      const loaded = this.#elfs.get(inode);
+      if (loaded === undefined || !isPartlyRun(loaded.elf, loaded.role)) continue;
+      for (const { start, end } of aroundRead(called)) this.#set.addRange(inode, start, end);
     }
   }
 

@@ -36,6 +36,9 @@ const wholeTableBytes = 24 * pageBytes;
 /** A file without section names: its first bytes hold the tables. */
 const sectionlessBytes = 16 * pageBytes;
 
+/** Half of the kernel's read-ahead of 128 KiB: mm/filemap.c, do_sync_mmap_readahead. */
+const readAroundBytes = 16 * pageBytes;
+
 const exceptionTables = /^\.(eh_frame|gcc_except_table)/;
 const unread = /^\.(debug|symtab|strtab|shstrtab|comment|note\.stapsdt|gnu_debug|gnu\.build)/;
 
@@ -51,6 +54,28 @@ export function loadedRanges(elf: ElfFile, role: ElfRole, large: readonly FileRa
   const inOrder = [...kept.filter((section) => !isCode(section)), ...kept.filter(isCode)];
   const ranges = inOrder.flatMap((section) => rangesOf(section, role));
   return [{ start: 0, end: pageBytes }, ...ranges.flatMap((range) => without(range, large))];
+}
+
+/** Whether there is code of which {@link loadedRanges} takes parts. */
+export const isPartlyRun = ({ sections }: ElfFile, role: ElfRole): boolean =>
+  role !== "program" && sections.some((section) => isCode(section) && section.end - section.start > codeOf[role].whole);
+
+/** What is read when these places of a file are: the kernel reads as many bytes before a page that is missing as behind it. In order, apart from one another. */
+export function aroundRead(places: readonly FileRange[]): FileRange[] {
+  const found: FileRange[] = [];
+  let last: FileRange | undefined;
+  for (const place of [...places].sort((a, b) => a.start - b.start)) {
+    const start = Math.max(0, place.start - readAroundBytes);
+    const end = place.end + readAroundBytes;
+    if (last !== undefined && start <= last.end) {
+      last = { start: last.start, end: Math.max(last.end, end) };
+      found[found.length - 1] = last;
+    } else {
+      last = { start, end };
+      found.push(last);
+    }
+  }
+  return found;
 }
 
 function rangesOf(section: NamedSection, role: ElfRole): FileRange[] {

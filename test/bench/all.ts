@@ -11,7 +11,6 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import { toolsFolder } from "@sluice/oci/testing";
 import { realImage } from "../support/fixture-images.js";
 import { readyLines } from "../support/ready-lines.js";
 import { rounded, thisMachine } from "./figures.js";
@@ -20,18 +19,10 @@ import { readPart } from "./parts.js";
 /** A bench with its arguments. */
 type Part = readonly [name: string, ...args: string[]];
 
-/** Names of their parts. */
-const containerds = [
-  ["containerd", "/usr/bin/containerd"],
-  ["containerd2", join(toolsFolder, "containerd2/bin/containerd")],
-] as const;
-
 async function allParts(): Promise<Readonly<Record<string, Part>>> {
   const images = Object.keys(readyLines);
   const starts = images.map((image): [string, Part] => [`start-${image}`, ["start", image]]);
-  const pods = containerds.flatMap(([name, program]) =>
-    images.map((image): [string, Part] => [`${name}-${image}`, ["containerd", image, "--containerd", program]]),
-  );
+  const pods = images.map((image): [string, Part] => [`containerd-${image}`, ["containerd", image]]);
   return {
     "convert-node": ["convert", await realImage("node"), "latest"],
     "convert-python": ["convert", await realImage("python"), "latest"],
@@ -40,6 +31,7 @@ async function allParts(): Promise<Readonly<Record<string, Part>>> {
     micro: ["micro"],
     registry: ["registry"],
     "registry-memory": ["registry-memory"],
+    "many-pods": ["many-pods"],
     ...Object.fromEntries([...starts, ...pods]),
   };
 }
@@ -51,19 +43,24 @@ export async function main(args: readonly string[]): Promise<void> {
     options: { only: { type: "string" }, again: { type: "boolean", default: false } },
   });
   const [directory = ".bench"] = positionals;
-  await mkdir(directory, { recursive: true });
   const parts = await allParts();
-  const names = values.only?.split(",") ?? Object.keys(parts);
-  for (const name of names) {
-    const part = parts[name];
-    if (part === undefined) throw new Error(`all --only ${name}: expected some of ${Object.keys(parts).join(", ")}`);
-    if (!values.again && (await isThere(directory, name))) console.log(`${name}: is there`);
-    else await measure(directory, name, part);
-  }
+  await measureParts(directory, values.only?.split(",") ?? Object.keys(parts), values.again);
   const missing = [];
   for (const name of Object.keys(parts)) if (!(await isThere(directory, name))) missing.push(name);
   if (missing.length > 0) console.log(`still to measure: ${missing.join(", ")}`);
   else for (const last of ["tables", "report"]) await run(last, directory);
+}
+
+/** Measures those of the parts that are not in the directory from this commit, all of them if `again`. */
+export async function measureParts(directory: string, names: readonly string[], again: boolean): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const parts = await allParts();
+  for (const name of names) {
+    const part = parts[name];
+    if (part === undefined) throw new Error(`${name}: expected some of the parts ${Object.keys(parts).join(", ")}`);
+    if (!again && (await isThere(directory, name))) console.log(`${name}: is there`);
+    else await measure(directory, name, part);
+  }
 }
 
 async function isThere(directory: string, name: string): Promise<boolean> {

@@ -2,17 +2,16 @@
  * Time to ready of the real images of test/fixtures through containerd: pulled and started in a pod as the kubelet does, with overlayfs and with our snapshotter, beside `sluice run`
  * on the same shaped link. Each start has a containerd and a node of its own, both empty. Needs root, runc and containerd.
  *
- *     node test/bench/run.js containerd [IMAGE …] [--runs N] [--rate 100mbit] [--rtt 20ms] [--containerd PROGRAM]
+ *     node test/bench/run.js containerd [IMAGE …] [--runs N] [--rate 100mbit] [--rtt 20ms] [--containerd PROGRAM …]
  *
- * Prints JSON; `targets` holds it against what this project wants.
+ * Prints JSON; `through-containerd` runs it and holds it against what this project wants.
  */
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { createImageManifest, ImageLayout, maxImageConfigBytes, readBounded, sha256Of } from "@sluice/oci";
-import { createSilentLog, Registries } from "@sluice/snapshotter";
+import { createSilentLog } from "@sluice/snapshotter";
 import {
   parseRate,
   parseRoundTrip,
@@ -25,24 +24,31 @@ import {
 } from "sluice/bench";
 import { type RealImage, realImage } from "../support/fixture-images.js";
 import { KeptNode } from "../support/kept-node.js";
-import { Pods } from "../support/pods/pods.js";
 import { readyLines } from "../support/ready-lines.js";
-import { RunningContainerd } from "../support/running-containerd.js";
-import { programEntries, pushSmallImage } from "../support/small-image.js";
+import {
+  containerdPrograms,
+  containerdVersion,
+  dropCaches,
+  hasSaid,
+  maxStartMs,
+  onContainerd,
+  secondsSince,
+} from "./containerd-node.js";
 import { rounded, thisMachine } from "./figures.js";
 
-/** How a start comes about, and whether with what earlier starts read (`optimize`). */
+/** Which snapshotter starts what, and whether with what earlier starts read (`optimize`). */
 const modes = {
-  overlayfs: { through: "overlayfs", isRecorded: false },
-  sluice: { through: "sluice", isRecorded: false },
-  run: { through: "run", isRecorded: false },
-  "optimized sluice": { through: "sluice", isRecorded: true },
-  "optimized run": { through: "run", isRecorded: true },
+  overlayfs: { snapshotter: "overlayfs", isRecorded: false },
+  sluice: { snapshotter: "sluice", isRecorded: false },
+  "optimized sluice": { snapshotter: "sluice", isRecorded: true },
 } as const;
-type Way = (typeof modes)[keyof typeof modes]["through"];
-/** Logs are looked at so often. Milliseconds. */
-const pollMs = 5;
-const maxStartMs = 600_000;
+
+interface Settings {
+  readonly runs: number;
+  readonly rate: string;
+  readonly rtt: string;
+  readonly programs: readonly string[];
+}
 
 export async function main(args: readonly string[]): Promise<void> {
   const { positionals, values } = parseArgs({
@@ -52,20 +58,18 @@ export async function main(args: readonly string[]): Promise<void> {
       runs: { type: "string", default: "1" },
       rate: { type: "string", default: "100mbit" },
       rtt: { type: "string", default: "20ms" },
-      containerd: { type: "string", default: "/usr/bin/containerd" },
+      containerd: { type: "string", multiple: true },
     },
   });
   const names = positionals.length > 0 ? positionals : Object.keys(readyLines);
+  const { rate, rtt } = values;
+  const settings = { runs: Number(values.runs), rate, rtt, programs: values.containerd ?? containerdPrograms() };
   const images: Record<string, unknown> = {};
-  for (const name of names) images[name] = await measured(name as RealImage, values); // an unknown name has no recipe, which the recipe says
-  const link = { rate: values.rate, rtt: values.rtt };
-  console.log(JSON.stringify({ bench: "containerd", ...(await thisMachine()), link, images }, null, 2));
+  for (const name of names) images[name] = await measured(name as RealImage, settings); // an unknown name has no recipe, which the recipe says
+  console.log(JSON.stringify({ bench: "containerd", ...(await thisMachine()), link: { rate, rtt }, images }, null, 2));
 }
 
-async function measured(
-  name: RealImage,
-  { runs, rate, rtt, containerd }: { runs: string; rate: string; rtt: string; containerd: string },
-): Promise<unknown> {
+async function measured(name: RealImage, { runs, rate, rtt, programs }: Settings): Promise<unknown> {
   const work = await mkdtemp(join(tmpdir(), "sluice-bench-"));
   try {
     const layout = join(work, "layout");
@@ -75,20 +79,23 @@ async function measured(
     const shape = { bytesPerSecond: parseRate(rate), roundTripMs: parseRoundTrip(rtt) };
     const around = { dir: join(work, "registry"), root: join(work, "cache"), shape, log: createSilentLog() };
     await using stage = await setStage(place, around);
-    const condition = { command: [], ready: { kind: "line", text: readyLines[name] }, timeoutMs: maxStartMs } as const;
-    const recorded = await recordedOn(stage, condition);
+    const line = readyLines[name];
+    const recorded = await recordedOn(stage, conditionOf(line));
     const twin = await pushTwin(stage);
-    const figures: Record<string, Figures> = {};
-    for (const [mode, { through, isRecorded }] of Object.entries(modes)) {
-      const all: Start[] = [];
-      for (let run = 0; run < Number(runs); run++) {
-        all.push(await started(through, { image: isRecorded ? recorded : stage.image, twin }, condition, containerd));
+    console.error(`${name}: staged`);
+    const run = await several(runs, () => runOf(stage.image, line));
+    const optimizedRun = await several(runs, () => runOf(recorded, line));
+    const through: Record<string, Readonly<Record<string, Figures>>> = {};
+    for (const program of programs) {
+      const figures: Record<string, Figures> = {};
+      for (const [mode, { snapshotter, isRecorded }] of Object.entries(modes)) {
+        const { reference } = isRecorded ? recorded : stage.image;
+        const start = () => onContainerd(program, snapshotter, (pods) => started(pods, { reference, twin, line }));
+        figures[mode] = await several(runs, start);
       }
-      const median = (of: keyof Start): number => rounded(spreadOf(all.map((one) => one[of])).median);
-      const around = { "pull s": median("pullSeconds"), "pull of nothing s": median("ownPullSeconds") };
-      figures[mode] = { "ready s": median("seconds"), ...(through !== "run" && around) };
+      through[await containerdVersion(program)] = figures;
     }
-    return { image: { sizeBytes: stage.imageBytes }, ...figures };
+    return { image: { sizeBytes: stage.imageBytes }, run, "optimized run": optimizedRun, through };
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -97,21 +104,21 @@ async function measured(
 type Figures = Readonly<Record<string, number>>;
 type Condition = Parameters<typeof startStreamed>[3];
 
-interface Start {
-  /** From the pull to the line that says ready. */
-  readonly seconds: number;
-  /** Of these, until containerd said that the image is there. */
-  readonly pullSeconds: number;
-  /** Of an image whose layers are all unpacked or streamed already: what the pull takes containerd itself, for it asks nobody for a layer then. */
-  readonly ownPullSeconds: number;
+const conditionOf = (line: string): Condition => ({
+  ...{ command: [], ready: { kind: "line", text: line }, timeoutMs: maxStartMs },
+});
+
+/** Medians. */
+async function several(runs: number, start: () => Promise<Figures>): Promise<Figures> {
+  const all: Figures[] = [];
+  for (let run = 0; run < runs; run++) all.push(await start());
+  const names = Object.keys(all[0] ?? {});
+  return Object.fromEntries(
+    names.map((name) => [name, rounded(spreadOf(all.map((one) => one[name] ?? Number.NaN)).median)]),
+  );
 }
 
-/** What is started, and the reference of the same layers under another configuration. */
-interface Pulled {
-  readonly image: StagedImage;
-  readonly twin: string;
-}
-
+/** The same layers under another configuration. @returns its reference */
 async function pushTwin({ host, repository: name, image, manifest }: Stage): Promise<string> {
   const { repository } = image.direct;
   if (manifest.config === undefined) throw new TypeError(`${image.reference}: no config`);
@@ -132,60 +139,30 @@ async function recordedOn(stage: Stage, condition: Condition): Promise<StagedIma
   return await recordImage(stage, { ...condition, root: node.root, client: node.client });
 }
 
-/** One start on an empty node. */
-async function started(way: Way, { image, twin }: Pulled, condition: Condition, program: string): Promise<Start> {
-  const sockets = await mkdtemp(join(tmpdir(), "sb-"));
-  const address = join(sockets, "s");
-  await using node = await KeptNode.create({ SLUICE_SNAPSHOTTER_ADDRESS: address });
-  try {
-    if (way !== "overlayfs") await node.must("daemon", "start");
-    if (way === "run") {
-      await dropCaches();
-      const seconds = await startStreamed(image, node.root, node.client, condition);
-      return { seconds, pullSeconds: 0, ownPullSeconds: 0 };
-    }
-    const sandboxImage = await pushSandbox(node);
-    const snapshotter = way === "sluice" ? { address, dataRoot: node.root } : undefined;
-    await using containerd = await RunningContainerd.start(program, snapshotter, { sandboxImage });
-    const logs = join(node.folder, "logs");
-    await mkdir(logs);
-    using pods = new Pods(containerd.socket, logs);
-    const sandbox = await pods.sandbox();
-    await dropCaches();
-    const sinceMs = performance.now();
-    const secondsSince = (since: number): number => (performance.now() - since) / 1000;
-    await pods.pull(image.reference);
-    const pullSeconds = secondsSince(sinceMs);
-    const pod = await pods.startIn(sandbox, image.reference);
-    const line = condition.ready.kind === "line" ? condition.ready.text : "";
-    while (!(await pod.log()).includes(line)) {
-      if (performance.now() - sinceMs > maxStartMs) throw new Error(`${way}: no ${JSON.stringify(line)} in the log`);
-      await sleep(pollMs);
-    }
-    const seconds = secondsSince(sinceMs);
-    const twinSinceMs = performance.now();
-    await pods.pull(twin);
-    const ownPullSeconds = secondsSince(twinSinceMs);
-    await pods.remove(pod);
-    return { seconds, pullSeconds, ownPullSeconds };
-  } finally {
-    await rm(sockets, { recursive: true, force: true });
-  }
+/** By `sluice run`, on an empty node. */
+async function runOf(image: StagedImage, line: string): Promise<Figures> {
+  await using node = await KeptNode.create();
+  await node.must("daemon", "start");
+  await dropCaches();
+  return { "ready s": await startStreamed(image, node.root, node.client, conditionOf(line)) };
 }
 
-async function dropCaches(): Promise<void> {
-  await writeFile("/proc/sys/vm/drop_caches", "3");
-}
-
-/** What holds a pod's namespaces, from a registry past the link. */
-async function pushSandbox(node: KeptNode): Promise<string> {
-  const reference = `${node.registry.host}/sandbox:1`;
-  const registries = new Registries();
-  const config = { Entrypoint: ["/bin/sleep", "100000"] };
-  await pushSmallImage(registries.open({ reference }), "1", {
-    layers: [await programEntries("/bin/sh", "/bin/sleep")],
-    config,
-  });
-  await registries.close();
-  return reference;
+/** `twin` is of layers that are unpacked or streamed by then: what its pull takes is containerd's own, for it asks nobody for a layer. */
+async function started(
+  pods: Parameters<Parameters<typeof onContainerd>[2]>[0],
+  { reference, twin, line }: { readonly reference: string; readonly twin: string; readonly line: string },
+): Promise<Figures> {
+  const sandbox = await pods.sandbox();
+  await dropCaches();
+  const sinceMs = performance.now();
+  await pods.pull(reference);
+  const pullSeconds = secondsSince(sinceMs);
+  const pod = await pods.startIn(sandbox, reference);
+  await hasSaid(pod, line);
+  const seconds = secondsSince(sinceMs);
+  const twinSinceMs = performance.now();
+  await pods.pull(twin);
+  const ownPullSeconds = secondsSince(twinSinceMs);
+  await pods.remove(pod);
+  return { "ready s": seconds, "pull s": pullSeconds, "pull of nothing s": ownPullSeconds };
 }

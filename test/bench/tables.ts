@@ -5,6 +5,8 @@
  */
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { containerdTables } from "./containerd-tables.js";
+import { readThroughContainerd } from "./containerd-targets.js";
 import { type Machine, rounded } from "./figures.js";
 import { type Micro, microTables } from "./micro-tables.js";
 import { readImageParts, readPart } from "./parts.js";
@@ -36,6 +38,7 @@ export async function main([directory = ".bench"]: readonly string[]): Promise<v
     readTable(reads),
     microSection(micro),
     startTable(start.link, start.images),
+    containerdSection(containerdTables(await readThroughContainerd(directory))),
     registrySection(await read<RegistryFigures>("registry"), await read<RegistryMemory>("registry-memory")),
   ];
   const target = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
@@ -94,6 +97,9 @@ const startTable = (
   );
   return `## Starts\n\nTime from the command to the container's ready line over ${link.rate} and ${link.rtt} of round trip. _full_: pull, unpack, start; once. _overlay_: from the unpacked layers, page cache dropped. _streamed_: nothing recorded, nothing on the node. _optimized_: the same with three starts recorded before. _warm_: again on that node, everything in the store, page cache dropped. _limit_: the longer of the warm start and of what the link needs for the compressed pages that a start reads.\n\n${table(["image", "mode", ...columns], rows)}\n\n${readsTable}\n\n    node test/bench/run.js start [IMAGE …] --rate ${link.rate} --rtt ${link.rtt}`;
 };
+
+const containerdSection = (tables: string): string =>
+  `## Starts through containerd\n\nPulled and started in a pod as the kubelet does it, over 100mbit and 20ms of round trip, on an empty node. _own pull_: what containerd takes for a pull of which it fetches no layer. _together_: nginx in an image for each pod, all of them on the same two layers and each with one of its own; sandboxes are there before.\n\n${tables}\n\n    node test/bench/run.js through-containerd`;
 
 const readsRow = (name: string, limitSeconds: number, recorded: StartImage["recorded"]): readonly unknown[] => {
   const { pagesBytes, compressedBytes, startupBytes } = recorded;

@@ -3,9 +3,9 @@
  *
  *     node test/bench/run.js targets [DIRECTORY]
  *
- * Reads what is there of the parts `start`, `containerd`, `containerd2` and `micro` in DIRECTORY (default `.bench`), where `all` leaves them. Exits 1 when a line was missed.
+ * Reads what is there of the parts `start`, `containerd`, `many-pods` and `micro` in DIRECTORY (default `.bench`), where `all` leaves them. Exits 1 when a line was missed.
  */
-import { type ContainerdImage, containerdLines } from "./containerd-targets.js";
+import { containerdLines, readThroughContainerd } from "./containerd-targets.js";
 import { rounded } from "./figures.js";
 import type { Micro } from "./micro-tables.js";
 import { microLines } from "./micro-targets.js";
@@ -31,13 +31,10 @@ interface StartImage {
 
 export async function main([directory = ".bench"]: readonly string[]): Promise<void> {
   const start = await readImageParts<StartImage>(directory, "start");
-  const containerd = await readImageParts<ContainerdImage>(directory, "containerd");
-  const containerd2 = await readImageParts<ContainerdImage>(directory, "containerd2");
   const micro = await readPart<Micro>(directory, "micro");
   const lines = [
     ...(start ? startLines(start) : []),
-    ...(containerd ? containerdLines(containerd, "containerd 1") : []),
-    ...(containerd2 ? containerdLines(containerd2, "containerd 2") : []),
+    ...containerdLines(await readThroughContainerd(directory)),
     ...(micro ? microLines(micro) : []),
   ];
   if (lines.length === 0) {

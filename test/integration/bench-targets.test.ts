@@ -25,14 +25,18 @@ const micro: Micro = {
   },
 };
 
-/** Starts of an image of 300 MB: just good enough, and not. */
-const startedIn = (seconds: number) => ({
-  image: { sizeBytes: 300e6 },
-  overlayfs: { "ready s": 12, "pull s": 11, "pull of nothing s": 0.2 },
-  sluice: { "ready s": seconds, "pull s": 1, "pull of nothing s": 0.2 },
-  run: { "ready s": 2 },
-  "optimized sluice": { "ready s": seconds, "pull s": 1, "pull of nothing s": 0.2 },
-  "optimized run": { "ready s": 2 },
+/** Starts through containerd that take so long, of an image that `sluice run` starts in two seconds. */
+const startedIn = (seconds: number, sizeBytes = 300e6) => {
+  const ours = { "ready s": seconds, "pull s": 1, "pull of nothing s": 0.2 };
+  const overlayfs = { "ready s": 12, "pull s": 11, "pull of nothing s": 0.2 };
+  const run = { "ready s": 2 };
+  const through = { "1.6.20": { overlayfs, sluice: ours, "optimized sluice": ours } };
+  return { image: { sizeBytes }, run, "optimized run": run, through };
+};
+/** Two seconds of them are the link's. */
+const together = (seconds: number) => ({
+  pods: 50,
+  through: { "1.6.20": { "one s": 1, "all s": seconds, "fetched MB": 25, "link s": 2, "all unpacked s": 3 } },
 });
 
 let folder: string;
@@ -84,19 +88,26 @@ describe("the targets of the bench", () => {
 
   it("hold a start through containerd against that of run and containerd's own pull, and large images against overlayfs", async () => {
     const around = { link: { rate: "100mbit", rtt: "20ms" } };
-    const [good, slow] = [startedIn(2.4), startedIn(2.5)];
     const { stdout, code } = await bench("targets", {
-      "containerd-large": { ...around, images: { large: good } },
-      "containerd2-large": { ...around, images: { large: slow } },
-      "containerd2-small": { ...around, images: { small: { ...slow, image: { sizeBytes: 1 } } } },
+      "containerd-good": { ...around, images: { good: startedIn(2.4) } },
+      "containerd-slow": { ...around, images: { slow: startedIn(2.42) } },
+      "containerd-small": { ...around, images: { small: startedIn(2.42, 299e6) } },
     });
-    expect(stdout).toMatch(/held +large: through containerd 1, seconds to ready: 2\.4, at most 2\.4\n/);
-    expect(stdout).toMatch(
-      /held +large: through containerd 1, sluice, seconds .* a fifth of overlayfs: 2\.4, at most 2\.4\n/,
-    );
-    expect(stdout.match(/^MISSED large: through containerd 2/gm)).toHaveLength(4);
-    expect(stdout.match(/^MISSED small: through containerd 2/gm)).toHaveLength(2);
+    expect(stdout).toMatch(/held +good through containerd 1\.6\.20, time to ready .* of run: 1\.1, at most 1\.1\n/);
+    expect(stdout).toMatch(/held +good through containerd 1\.6\.20, times faster than overlayfs: 5, at least 5\n/);
+    expect(stdout.match(/^MISSED slow through/gm)).toHaveLength(4);
+    expect(stdout.match(/^MISSED small through/gm)).toHaveLength(2);
+    expect(stdout).toMatch(/\n4 held, 6 missed\n$/);
     expect(code).toBe(1);
+  });
+
+  it("hold pods that start together against one alone and the link's time for their bytes", async () => {
+    expect((await bench("targets", { "many-pods": together(3.3) })).stdout).toMatch(
+      /held +50 pods together .*: 1\.3, at most 1\.3\n1 held, 0 missed\n$/,
+    );
+    const slow = await bench("targets", { "many-pods": together(3.32) });
+    expect(slow.stdout).toMatch(/MISSED 50 pods together .*: 1\.32, at most 1\.3\n/);
+    expect(slow.code).toBe(1);
   });
 
   it("refuse figures that miss what a line compares, and a folder without any", async () => {

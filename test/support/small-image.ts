@@ -54,7 +54,8 @@ async function push(repository: Repository, mediaType: string, bytes: Uint8Array
   return { mediaType, ...blob };
 }
 
-async function tarOf(entries: readonly SmallEntry[]): Promise<Buffer> {
+/** A layer. */
+export async function tarOf(entries: readonly SmallEntry[]): Promise<Buffer> {
   const tar = pack();
   for (const { content, ...header } of entries) {
     if (content === undefined) tar.entry(header);

@@ -20,6 +20,7 @@ import { realImage } from "../support/fixture-images.js";
 import type { Pods } from "../support/pods/pods.js";
 import { readyLines } from "../support/ready-lines.js";
 import { tarOf } from "../support/small-image.js";
+import { pushBlob } from "../support/whole-blobs.js";
 import {
   containerdPrograms,
   containerdVersion,
@@ -87,15 +88,8 @@ async function pushOwn({ host, repository: name, image, manifest }: Stage, tag: 
   const config = JSON.parse(Buffer.from(text).toString());
   config.config = { Entrypoint: ["/bin/sh", "-c", "cat /srv/noise > /dev/null; exec nginx"] };
   config.rootfs.diff_ids.push(sha256Of(tar));
-  const push = async (mediaType: string, bytes: Buffer) => {
-    const blob = { digest: sha256Of(bytes), size: bytes.byteLength };
-    await repository.pushBlob(blob, async function* () {
-      yield bytes;
-    });
-    return { mediaType, ...blob };
-  };
-  const own = await push("application/vnd.oci.image.layer.v1.tar+gzip", layer);
-  const descriptor = await push(manifest.config.mediaType, Buffer.from(JSON.stringify(config)));
+  const own = await pushBlob(repository, "application/vnd.oci.image.layer.v1.tar+gzip", layer);
+  const descriptor = await pushBlob(repository, manifest.config.mediaType, Buffer.from(JSON.stringify(config)));
   await repository.pushManifest(createImageManifest({ config: descriptor, layers: [...manifest.layers, own] }), {
     tag,
   });

@@ -1,15 +1,9 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import {
-  createImageManifest,
-  type Descriptor,
-  type ImageManifest,
-  ociMediaTypes,
-  type Repository,
-  sha256Of,
-} from "@sluice/oci";
+import { createImageManifest, type ImageManifest, ociMediaTypes, type Repository, sha256Of } from "@sluice/oci";
 import { type Header, pack } from "tar-stream";
+import { pushBlob } from "./whole-blobs.js";
 
 const run = promisify(execFile);
 
@@ -32,7 +26,7 @@ export interface SmallImage {
 /** Pushes an image of plain tar layers and tags it. */
 export async function pushSmallImage(repository: Repository, tag: string, image: SmallImage): Promise<ImageManifest> {
   const tars = [...(await Promise.all(image.layers.map(tarOf))), ...(image.tars ?? [])];
-  const layers = await Promise.all(tars.map((tar) => push(repository, ociMediaTypes.layer, tar)));
+  const layers = await Promise.all(tars.map((tar) => pushBlob(repository, ociMediaTypes.layer, tar)));
   const config = Buffer.from(
     JSON.stringify({
       architecture: image.architecture ?? "amd64",
@@ -41,17 +35,9 @@ export async function pushSmallImage(repository: Repository, tag: string, image:
       rootfs: { type: "layers", diff_ids: tars.map((tar) => sha256Of(tar)) },
     }),
   );
-  const manifest = createImageManifest({ config: await push(repository, ociMediaTypes.config, config), layers });
+  const manifest = createImageManifest({ config: await pushBlob(repository, ociMediaTypes.config, config), layers });
   await repository.pushManifest(manifest, { tag });
   return manifest;
-}
-
-async function push(repository: Repository, mediaType: string, bytes: Uint8Array): Promise<Descriptor> {
-  const blob = { digest: sha256Of(bytes), size: bytes.byteLength };
-  await repository.pushBlob(blob, async function* () {
-    yield bytes;
-  });
-  return { mediaType, ...blob };
 }
 
 /** A layer. */

@@ -12,6 +12,7 @@ import {
   type Toc,
 } from "@sluice/disk";
 import { createImageManifest, type Descriptor, type ImageManifest, type Repository, sha256Of } from "@sluice/oci";
+import { pushBlob, wholeBlob } from "./whole-blobs.js";
 
 /** An artifact with a startup blob, and the blob. */
 export interface StartupArtifact {
@@ -28,9 +29,9 @@ export async function pushStartupArtifact(
 ): Promise<StartupArtifact> {
   const [tocLayer, metadata, ...layers] = plain.layers;
   if (!tocLayer || !metadata || !plain.config || !plain.subject) throw new Error("no artifact");
-  const toc = decodeToc(await whole(repository, tocLayer));
+  const toc = decodeToc(await wholeBlob(repository, tocLayer));
   const { blob, table } = await startupBlob(repository, toc, [...startupChunks(runs(toc))]);
-  const startup = await push(repository, "application/vnd.sluice.startup.v1+zstd", blob);
+  const startup = await pushBlob(repository, "application/vnd.sluice.startup.v1+zstd", blob);
   const blobs = [...toc.blobs, { kind: blobKind.startup, digest: startup.digest, sizeBytes: startup.size }];
   const made: Toc = { ...toc, blobs, startup: { ...table, blob: table.blob.fill(blobs.length - 1) } };
   const tocBytes = encodeToc(made);
@@ -41,7 +42,7 @@ export async function pushStartupArtifact(
     subject: plain.subject,
     annotations: { ...plain.annotations, "dev.sluice.startup.recordings": "1" },
     layers: [
-      { ...(await push(repository, tocLayer.mediaType, tocBytes)), data: tocBytes },
+      { ...(await pushBlob(repository, tocLayer.mediaType, tocBytes)), data: tocBytes },
       metadata,
       { ...startup, ...footer },
       ...layers,
@@ -84,7 +85,9 @@ async function startupBlob(
 /** The blocks of a small disk, all in memory. */
 async function readChunks(repository: Repository, { blobs, chunks }: Toc): Promise<(block: number) => Uint8Array> {
   const blocks = new Map<number, Uint8Array>();
-  const bytes = await Promise.all(blobs.map(({ digest, sizeBytes }) => whole(repository, { digest, size: sizeBytes })));
+  const bytes = await Promise.all(
+    blobs.map(({ digest, sizeBytes }) => wholeBlob(repository, { digest, size: sizeBytes })),
+  );
   for (let row = 0; row < chunks.count; row++) {
     const [start = 0, offset = 0, size = 0] = [chunks.startBlock[row], chunks.offset[row], chunks.compressedSize[row]];
     if (size === 0) continue;
@@ -95,18 +98,4 @@ async function readChunks(repository: Repository, { blobs, chunks }: Toc): Promi
     }
   }
   return (block) => blocks.get(block) ?? Buffer.alloc(blockSizeBytes);
-}
-
-async function whole(repository: Repository, blob: Pick<Descriptor, "digest" | "size">): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of repository.readBlob(blob)) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
-
-async function push(repository: Repository, mediaType: string, bytes: Uint8Array): Promise<Descriptor> {
-  const blob = { digest: sha256Of(bytes), size: bytes.byteLength };
-  await repository.pushBlob(blob, async function* () {
-    yield bytes;
-  });
-  return { mediaType, ...blob };
 }

@@ -281,6 +281,16 @@ describe("the lower layers of a streamed image", () => {
     for (const count of [1, 2]) expect(await prefixes.find(image, count)).toBeDefined();
   });
 
+  it("are proven once for all images that are built on them, however many ask at once", async () => {
+    const images = [await streamedImage(base, middle, top), await streamedImage(base, middle, [{ path: "other" }])];
+    for (const image of images) await prefixes.prepare(image);
+    await Promise.all(images.map((image) => prefixes.prove(image)));
+    expect(proofs).toBe(1);
+    await prefixes.collect(() => [], isOpen);
+    for (const image of images) await prefixes.prove(image);
+    expect(proofs).toBe(2);
+  });
+
   it("end with the caller's signal", async () => {
     const image = await streamedImage(base, top);
     await expect(prefixes.prepare(image, { signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow("enough");

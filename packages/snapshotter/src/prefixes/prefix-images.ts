@@ -44,7 +44,8 @@ export class PrefixImages {
   readonly #indexes: LayerIndexes;
   readonly #making = new Map<string, Promise<StoredDisk>>();
   readonly #removing = new Map<string, Promise<void>>();
-  readonly #proven = new Set<Digest>();
+  /** By the digests of the layers: images that share all but their topmost one are proven together. */
+  readonly #proofs = new Map<string, Promise<void>>();
 
   constructor(parts: PrefixImagesParts) {
     this.#parts = parts;
@@ -61,22 +62,25 @@ export class PrefixImages {
   }
 
   /**
-   * Resolves when it is certain that {@link find} can merge what {@link prepare} kept. Once in a life of the daemon for each image.
+   * Resolves when it is certain that {@link find} can merge what {@link prepare} kept. Once in a life of the daemon for the same layers, whichever images are built on them.
    *
    * @throws {NotStreamableError} ARTIFACT_INVALID
    */
   async prove(stored: StoredDisk): Promise<void> {
     const { digest } = stored.image.artifact;
     const layers = lowerLayers(stored);
-    if (layers.length === 0 || this.#proven.has(digest)) return;
+    if (layers.length === 0) return;
+    const key = layers.map((layer) => layer.digest).join(" ");
+    const proof = this.#proofs.get(key) ?? this.#parts.threads.prove(this.#kept(layers));
+    this.#proofs.set(key, proof);
     try {
-      await this.#parts.threads.prove(this.#kept(layers));
+      await proof;
     } catch (error) {
+      if (this.#proofs.get(key) === proof) this.#proofs.delete(key);
       const why = error instanceof Error ? error.message : String(error);
       await this.#indexes.forget(layers); // perhaps only damaged here: fetched anew for the next pull
       throw invalid(`the lower layers of ${digest} cannot be merged: ${why}`, { cause: error });
     }
-    this.#proven.add(digest);
   }
 
   /** The image of the lowest `count` layers. */
@@ -99,8 +103,6 @@ export class PrefixImages {
   async collect(needed: () => readonly Digest[], isOpen: (artifact: Digest) => boolean): Promise<void> {
     const { paths, diskStore } = this.#parts;
     const before = new Date(Date.now() - indexesCollectedAfterMs);
-    const wanted = new Set(needed());
-    for (const artifact of this.#proven) if (!wanted.has(artifact)) this.#proven.delete(artifact);
     for (const name of await namesIn(paths.prefixes)) {
       const isNeeded = (): boolean => needed().map(folderOf).includes(name.slice(0, 64));
       await this.#collectFolder(join(paths.prefixes, name), isNeeded, isOpen);
@@ -110,6 +112,10 @@ export class PrefixImages {
       const stored = await diskStore.loadUnlessDamaged(artifact);
       if (!stored) return; // whose layers these are is not known: nothing can be said to be of no use
       for (const { digest } of stored.image.artifact.layers) layers.add(digest);
+    }
+    for (const key of this.#proofs.keys()) {
+      if (!key.split(" ").every((digest) => layers.has(parseDigest(digest, "layers that were proven"))))
+        this.#proofs.delete(key);
     }
     await this.#indexes.collect(layers, before);
   }

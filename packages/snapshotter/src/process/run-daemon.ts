@@ -48,13 +48,20 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     return status;
   } catch (error) {
     if (toldEarly.signal.aborted && error === toldEarly.signal.reason) return 0;
-    if (!daemon) log.fatal({ err: error }, "daemon not started");
+    if (!daemon) log.fatal({ err: isFault(error) ? error : withoutStack(error) }, "daemon not started");
     throw error;
   } finally {
     process.off("SIGTERM", onSignal);
     process.off("SIGINT", onSignal);
   }
 }
+
+/** An error without a code of ours: where it was thrown matters then. */
+const isFault = (error: unknown): boolean =>
+  !(error instanceof Error) || !("code" in error) || typeof error.code !== "string" || error.code.startsWith("ERR_");
+
+const withoutStack = (error: unknown): object =>
+  error instanceof Error ? { ...error, message: error.message } : { message: String(error) };
 
 /**
  * Node's own end of a process waits for its threads, and those that answer the kernel may wait in read(2) for ever: the keeper would hear of no death, and readers of

@@ -1,6 +1,7 @@
 import type { RunRequest } from "@sluice/snapshotter/client";
 import { Command, Option } from "commander";
 import type { Context } from "../context.js";
+import { ReportedFailure } from "../errors.js";
 import { type ImageFlags, withImageFlags } from "../images/opened-image.js";
 import { type DriverFlags, driverOption } from "../node/driver-flag.js";
 import { imageAddress, startedDaemon } from "../node/node-daemon.js";
@@ -46,8 +47,8 @@ async function runContainer(
   ref: string,
   command: readonly string[],
 ): Promise<number> {
-  const { parseVolume, runImage } = await import("@sluice/snapshotter/client");
-  const { settings, surroundings, signal } = context;
+  const { ContainerStartError, parseVolume, runImage } = await import("@sluice/snapshotter/client");
+  const { settings, surroundings, signal, output } = context;
   const request: RunRequest = {
     image: await imageAddress(context, ref, flags),
     driver: flags.driver,
@@ -63,5 +64,11 @@ async function runContainer(
   const client = await startedDaemon(context);
   // From here on Ctrl-C is the container's: it decides itself what to do.
   const onPrepared = (): void => context.releaseInterrupts();
-  return await runImage(request, { root: settings.root, client, signal, onPrepared });
+  try {
+    return await runImage(request, { root: settings.root, client, signal, onPrepared });
+  } catch (error) {
+    // runc, whose stderr is ours, has said the same.
+    if (error instanceof ContainerStartError && output.format !== "json") throw new ReportedFailure();
+    throw error;
+  }
 }

@@ -81,7 +81,7 @@ export { redactUrl } from "./registry/redact.js";
 export { maxReferrers } from "./registry/referrers.js";
 export { RegistryClient, type RegistryClientOptions } from "./registry/registry-client.js";
 export { secretFileCredentials } from "./registry/secret-files.js";
-export { HttpTransport } from "./registry/transport.js";
+export { type HttpResponse, HttpTransport } from "./registry/transport.js";
 export { isNotFound, NotFoundError } from "./repository/errors.js";
 export { openRepository } from "./repository/open-repository.js";
 export type {

@@ -1,3 +1,4 @@
+import type { HttpResponse } from "@sluice/oci";
 import type { Context } from "../context.js";
 import { UsageError } from "../errors.js";
 import { versionOfProgram } from "../program-version.js";
@@ -38,16 +39,16 @@ export async function callApi<T>(
   path: string,
   body?: object,
 ): Promise<T> {
-  const response = await send(context, flags, method, `/api/v${apiVersion}${path}`, body);
-  return JSON.parse(await response.text()) as T; // what the API promises of this path
+  await using answer = await send(context, flags, method, `/api/v${apiVersion}${path}`, body);
+  return JSON.parse(await textOf(answer)) as T; // what the API promises of this path
 }
 
 /** The tags of a repository of the registry that is managed, page by page, as the one who manages it. @throws {ApiError} */
 export async function* listTags(context: Context, flags: ApiFlags, repository: string): AsyncGenerator<string> {
   for (let last: string | undefined; ; ) {
     const query = new URLSearchParams({ n: String(tagsPerPage), ...(last !== undefined && { last }) });
-    const response = await send(context, flags, "GET", `/v2/${repository}/tags/list?${query}`);
-    const { tags } = JSON.parse(await response.text()) as { tags: string[] }; // what the specification promises
+    await using answer = await send(context, flags, "GET", `/v2/${repository}/tags/list?${query}`);
+    const { tags } = JSON.parse(await textOf(answer)) as { tags: string[] }; // what the specification promises
     yield* tags;
     last = tags.at(-1);
     if (tags.length < tagsPerPage) return;
@@ -58,10 +59,10 @@ const tagsPerPage = 1000;
 
 /** As {@link callApi} with POST, of a path that answers lines of JSON while it works. Leaving the loop stops the work. @throws {ApiError} */
 export async function* streamApi<T>(context: Context, flags: ApiFlags, path: string, body: object): AsyncGenerator<T> {
-  const response = await send(context, flags, "POST", `/api/v${apiVersion}${path}`, body);
+  await using answer = await send(context, flags, "POST", `/api/v${apiVersion}${path}`, body);
   let rest = "";
   const decoder = new TextDecoder();
-  for await (const piece of response.body ?? []) {
+  for await (const piece of answer.body) {
     rest += decoder.decode(piece, { stream: true });
     const lines = rest.split("\n");
     rest = lines.pop() ?? "";
@@ -73,25 +74,47 @@ export async function* streamApi<T>(context: Context, flags: ApiFlags, path: str
 
 const maxLineLength = 1024 * 1024;
 
-async function send(context: Context, flags: ApiFlags, method: Method, path: string, body?: object): Promise<Response> {
+/** Of a page of a list. Bytes. */
+const maxDocumentBytes = 16 * 2 ** 20;
+/** A registry may work for minutes before it answers, and between two lines: an import copies large layers. Milliseconds. */
+const patienceMs = 300_000;
+
+interface Answer extends AsyncDisposable {
+  readonly body: HttpResponse["body"];
+}
+
+const textOf = async ({ body }: Answer): Promise<string> =>
+  Buffer.from(await body.readAll(maxDocumentBytes)).toString("utf8");
+
+/** Follows no redirects: nobody else gets the password. */
+async function send(context: Context, flags: ApiFlags, method: Method, path: string, body?: object): Promise<Answer> {
   const host = registryHost(context);
-  const { isLoopback } = await import("@sluice/oci");
+  const { defaultTimeouts, HttpTransport, isLoopback } = await import("@sluice/oci");
   const url = `${isLoopback(host) ? "http" : "https"}://${host}${path}`;
   const authorization = await authorizationFor(context, host, flags);
-  const response = await fetch(url, {
-    method,
-    signal: context.signal,
-    redirect: "error",
-    headers: {
-      ...(body !== undefined && { "content-type": "application/json" }),
-      ...(authorization !== undefined && { authorization }),
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  }).catch((error: unknown) => {
-    throw context.signal.aborted ? error : unreachable(url, error);
-  });
-  if (response.ok) return response;
-  throw refusal(host, response.status, await response.text());
+  // Lines of a few bytes come as the work goes on; the rate is not theirs to keep.
+  const patience = { headersMs: patienceMs, idleMs: patienceMs, minProgressBytes: 1, minBytesPerSecond: 1 };
+  const transport = new HttpTransport({ timeouts: { ...defaultTimeouts, ...patience }, connections: 1 });
+  const close = (): Promise<void> => transport.close();
+  try {
+    const request = {
+      ...{ method, url: new URL(url), kind: "notice" as const },
+      ...(authorization !== undefined && { confined: { authorization } }),
+      ...(body !== undefined && {
+        headers: { "content-type": "application/json" },
+        body: Buffer.from(JSON.stringify(body)),
+      }),
+    };
+    const response = await transport.send(request, { signal: context.signal }).catch((error: unknown) => {
+      throw context.signal.aborted ? error : unreachable(url, error);
+    });
+    const answer = { body: response.body, [Symbol.asyncDispose]: close };
+    if (response.status >= 200 && response.status < 300) return answer;
+    throw refusal(host, response.status, await textOf(answer));
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 async function authorizationFor(context: Context, host: string, flags: ApiFlags): Promise<string | undefined> {

@@ -25,6 +25,8 @@ export function contentDigestOf(bytes: Uint8Array | string, algorithm: DigestAlg
   return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}` as ContentDigest; // the hash has the right form
 }
 
+const cure = "They are damaged, or others than were named: get them elsewhere, or push them again";
+
 /** The source answered, and the bytes are not the ones named. Asking the same source again is pointless. */
 export class DigestMismatchError extends Error {
   override readonly name = "DigestMismatchError";
@@ -32,7 +34,7 @@ export class DigestMismatchError extends Error {
   readonly expected: ContentDigest;
   readonly actual: ContentDigest;
   constructor(what: string, expected: ContentDigest, actual: ContentDigest, options?: ErrorOptions) {
-    super(`${what}: expected ${expected}, read ${actual}`, options);
+    super(`${what}: expected ${expected}, read ${actual}. ${cure}`, options);
     this.expected = expected;
     this.actual = actual;
   }

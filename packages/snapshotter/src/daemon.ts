@@ -34,7 +34,7 @@ import { PrefixImages } from "./prefixes/prefix-images.js";
 import { readDaemonFile, refuseSecondDaemon, removeDaemonFile, writeDaemonFile } from "./process/daemon-file.js";
 import { createTrustPolicy } from "./resolve/trust.js";
 import type { ContainerdSnapshots } from "./snapshots/containerd-snapshots.js";
-import { StreamedImages } from "./snapshots/streamed-images.js";
+import { StreamedImages, type StreamedImagesParts } from "./snapshots/streamed-images.js";
 import { NodePaths } from "./state/node-paths.js";
 import { requireOwnFolder } from "./state/own-folder.js";
 import { settleEarlierLife } from "./takeover/earlier-life.js";
@@ -189,7 +189,8 @@ async function compose(
       [...disks.digests, ...mounts.awaited, ...snapshotArtifacts()].includes(artifact) || streamed.isClaiming(artifact),
     log,
   });
-  const streamedParts = { images, prefixes, diskStore, store, disks, lowers, unneeded, driver: erofs, log };
+  const onPull: StreamedImagesParts["onPull"] = (...pull) => containerd?.tell(...pull);
+  const streamedParts = { images, prefixes, diskStore, store, disks, lowers, unneeded, driver: erofs, onPull, log };
   const streamed: StreamedImages = opened.add("disks of pulls", new StreamedImages(streamedParts), (it) => it.close());
 
   const takeOvers = kept?.takeOvers ?? 0;
@@ -234,7 +235,7 @@ async function compose(
   }
   if (config.snapshotter.address !== undefined) {
     const { serveContainerd } = await import("./snapshots/containerd-snapshots.js");
-    const parts = { paths, streamed, log };
+    const parts = { paths, streamed, containerdSocket: config.cri.containerd, log };
     containerd = opened.add("snapshotter", await serveContainerd(config.snapshotter.address, parts), (it) =>
       it.close(),
     );

@@ -49,7 +49,7 @@ export interface NodeConfig {
   readonly cri: {
     /** The image service for the kubelet, which notes the credentials of pulls: path of its socket; undefined is none. */
     readonly address: string | undefined;
-    /** containerd's own socket. */
+    /** containerd's own socket: what the image service stands before, and what is told of pulls. */
     readonly containerd: string;
   };
   readonly log: { readonly level: LogLevel };

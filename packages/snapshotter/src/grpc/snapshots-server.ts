@@ -24,7 +24,10 @@ const statusOf: Readonly<Record<SnapshotErrorCode, grpc.status>> = {
 const maxPerMessage = 100;
 
 /** Answers one call; what it resolves to is the answer's message. */
-type Answer = (request: unknown, options: AbortOptions) => Promise<object>;
+type Answer = (request: unknown, options: AbortOptions, namespace: string | undefined) => Promise<object>;
+
+/** With which containerd says for whom it calls. containerd pkg/namespaces/grpc.go */
+const namespaceHeader = "containerd-namespace";
 
 /** Serves containerd's snapshots service on a unix socket that only its owner may open. A socket that is there is replaced. @throws {SocketPathError} */
 export async function serveSnapshots(
@@ -66,7 +69,9 @@ function handlers(service: SnapshotService, log: Logger): grpc.UntypedServiceImp
   const unary = (call: string, answer: Answer): grpc.handleUnaryCall<unknown, object> => answered(call, answer, log);
   const create =
     (kind: "active" | "view"): Answer =>
-    async (request, options) => ({ mounts: await service.create(kind, parseRequest(createSchema, request), options) });
+    async (request, options, namespace) => ({
+      mounts: await service.create(kind, { ...parseRequest(createSchema, request), namespace }, options),
+    });
   const key = (request: unknown): string => parseRequest(keySchema, request).key;
   return {
     Prepare: unary("Prepare", create("active")),
@@ -112,7 +117,8 @@ function answered(call: string, answer: Answer, log: Logger): grpc.handleUnaryCa
   return (asked, reply) => {
     const caller = new AbortController();
     asked.once("cancelled", () => caller.abort(new Error(`the caller of ${call} hung up`)));
-    answer(asked.request, { signal: caller.signal }).then(
+    const namespace = asked.metadata.get(namespaceHeader)[0]?.toString();
+    answer(asked.request, { signal: caller.signal }, namespace).then(
       (message) => reply(null, message),
       (error: unknown) => reply(failure(call, error, log)),
     );

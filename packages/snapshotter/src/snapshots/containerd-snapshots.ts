@@ -1,3 +1,5 @@
+import type { PullOutcome } from "../control/api.js";
+import { ContainerdEvents } from "../grpc/containerd-events.js";
 import { serveSnapshots } from "../grpc/snapshots-server.js";
 import type { Logger } from "../observe/log.js";
 import type { NodePaths } from "../state/node-paths.js";
@@ -8,7 +10,17 @@ import type { StreamedLayers } from "./streamed-layers.js";
 /** Snapshots that containerd is served. */
 export interface ContainerdSnapshots {
   readonly snapshots: Snapshots;
+  /** Tells containerd how one of its pulls went. */
+  tell(namespace: string, reference: string, outcome: PullOutcome): void;
   close(): Promise<void>;
+}
+
+interface ContainerdParts {
+  readonly paths: NodePaths;
+  readonly streamed: StreamedLayers;
+  /** containerd's own socket, for its events. */
+  readonly containerdSocket: string;
+  readonly log: Logger;
 }
 
 /**
@@ -18,7 +30,7 @@ export interface ContainerdSnapshots {
  */
 export async function serveContainerd(
   socketPath: string,
-  { paths, streamed, log }: { readonly paths: NodePaths; readonly streamed: StreamedLayers; readonly log: Logger },
+  { paths, streamed, containerdSocket, log }: ContainerdParts,
 ): Promise<ContainerdSnapshots> {
   const snapshots = await Snapshots.open({
     folder: paths.snapshots,
@@ -29,11 +41,16 @@ export async function serveContainerd(
   });
   try {
     const server = await serveSnapshots(socketPath, snapshots, log);
+    const events = new ContainerdEvents(containerdSocket, (error) =>
+      log.debug({ err: error, containerdSocket }, "containerd was not told of a pull"),
+    );
     log.info({ socket: socketPath }, "containerd's snapshotter serves");
     return {
       snapshots,
+      tell: events.tell.bind(events),
       close: async () => {
         await server.close();
+        events.close();
         await snapshots.close();
       },
     };

@@ -3,6 +3,8 @@ import type { SnapshotMount } from "./snapshot-mounts.js";
 import type { SnapshotRecord, SnapshotUsage } from "./snapshot-record.js";
 
 export interface NewSnapshot {
+  /** Of containerd, in which it is made; undefined when it said none. */
+  readonly namespace?: string | undefined;
   readonly key: string;
   /** Name of a committed snapshot; empty for none. */
   readonly parent: string;

@@ -220,7 +220,7 @@ export class Snapshots implements SnapshotService {
   }
 
   /** @throws {SnapshotError} ALREADY_EXISTS when the layer is there without being fetched, which is how containerd is told so */
-  async #claim({ parent, labels }: NewSnapshot, options?: AbortOptions): Promise<void> {
+  async #claim({ parent, labels, namespace }: NewSnapshot, options?: AbortOptions): Promise<void> {
     const target = labels[targetLabel] ?? "";
     const isClaimed = (record: SnapshotRecord): boolean =>
       record.streamed !== undefined && record.labels[targetLabel] === target && record.parent === parent;
@@ -238,7 +238,7 @@ export class Snapshots implements SnapshotService {
           const record = { id, name, kind: "committed", parent, ...times, labels: labelsWithoutEmpty(labels) } as const;
           return { put: [{ ...record, streamed }] };
         });
-      if (!(await this.#parts.streamed.claim({ target, parentChain, labels }, note, options))) return;
+      if (!(await this.#parts.streamed.claim({ target, parentChain, labels, namespace }, note, options))) return;
     }
     throw new SnapshotError("ALREADY_EXISTS", `layer ${target} is streamed`);
   }

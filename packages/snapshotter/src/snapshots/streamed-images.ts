@@ -1,8 +1,6 @@
-import { setImmediate } from "node:timers/promises";
-import { type AbortOptions, type Digest, parseDigest, parseReference } from "@sluice/oci";
+import { type AbortOptions, type Digest, parseReference } from "@sluice/oci";
 import type { ChunkStore } from "@sluice/store";
 import type { PullOutcome, PullReport } from "../control/api.js";
-import { chunkClaims } from "../disks/disk-map.js";
 import type { DiskStore, StoredDisk } from "../disks/disk-store.js";
 import type { Disks } from "../disks/disks.js";
 import type { ImageLookup } from "../disks/image-lookup.js";
@@ -18,6 +16,7 @@ import { PassingHolds } from "./passing-holds.js";
 import { PullJournal } from "./pull-journal.js";
 import { SnapshotError } from "./snapshot-error.js";
 import type { SnapshotUsage, StreamedLayer } from "./snapshot-record.js";
+import { StoredUsage } from "./stored-usage.js";
 import type { LayerOffer, StreamedLayers } from "./streamed-layers.js";
 
 /** What containerd says of the layer that it pulls. Not only for CRI, whatever their names say. containerd pkg/snapshotters/annotations.go */
@@ -39,10 +38,6 @@ const maxMountMs = 5000;
 const shownForMs = 30_000;
 /** containerd asks layer by layer, within moments: what was found of the image holds for so long. Milliseconds. */
 const foundForMs = 60_000;
-/** containerd's CRI asks for the use of every snapshot each ten seconds. Milliseconds. */
-const countedForMs = 60_000;
-/** Chunks looked up without a pause: well under a millisecond. */
-const chunksAtOnce = 256;
 
 export interface StreamedImagesParts {
   readonly images: Pick<ImageLookup, "find" | "requireTrusted">;
@@ -54,10 +49,18 @@ export interface StreamedImagesParts {
   readonly unneeded: Pick<UnneededImages, "leave">;
   /** The one that mounts through the kernel. */
   readonly driver: Driver;
+  /** Called when it is known how a pull goes. */
+  readonly onPull?: ((namespace: string, reference: string, outcome: PullOutcome) => void) | undefined;
   readonly log: Logger;
 }
 
 type Found = StoredDisk | NotStreamableError;
+
+/** Of containerd. */
+interface Pull {
+  readonly reference: string;
+  readonly namespace: string | undefined;
+}
 
 /** Finds the streaming artifacts of images that containerd pulls. An image is looked up once for all its layers; images do not wait for each other. */
 export class StreamedImages implements StreamedLayers {
@@ -65,13 +68,14 @@ export class StreamedImages implements StreamedLayers {
   readonly #lookups = new Map<string, Promise<Found>>();
   /** Artifacts of layers that are being noted. */
   readonly #claiming: Digest[] = [];
-  readonly #usages = new Map<Digest, Promise<SnapshotUsage>>();
+  readonly #usage: StoredUsage;
   readonly #journal = new PullJournal();
   readonly #counts = new Map<NotStreamableCode | "streamed", number>();
   readonly #shown: PassingHolds;
 
   constructor(parts: StreamedImagesParts) {
     this.#parts = parts;
+    this.#usage = new StoredUsage(parts);
     this.#shown = new PassingHolds(shownForMs, (error) => parts.log.error({ err: error }, "a disk stays mounted"));
   }
 
@@ -99,7 +103,7 @@ export class StreamedImages implements StreamedLayers {
     const reference = offer.labels[labelNames.reference];
     const manifest = offer.labels[labelNames.manifest];
     if (reference === undefined || manifest === undefined) return false;
-    const found = await this.#lookUp(reference, manifest);
+    const found = await this.#lookUp({ reference, manifest, namespace: offer.namespace });
     const layer = found instanceof NotStreamableError ? undefined : this.#layerOf(found, offer, reference, manifest);
     if (!layer) return false;
     this.#claiming.push(layer.artifact);
@@ -120,7 +124,7 @@ export class StreamedImages implements StreamedLayers {
 
   #layerOf(
     found: StoredDisk,
-    { target, parentChain, labels }: LayerOffer,
+    { target, parentChain, labels, namespace }: LayerOffer,
     reference: string,
     manifest: string,
   ): StreamedLayer | undefined {
@@ -130,7 +134,7 @@ export class StreamedImages implements StreamedLayers {
     const isImages = at >= 0 && source.digest === manifest && source.layers[at]?.digest === labels[labelNames.layer];
     if (!isImages || (parentChain !== undefined && parentChain !== (chain[at - 1] ?? ""))) {
       const message = `layer ${target} on ${parentChain || "nothing"} is not as the artifact has it`;
-      this.#note(reference, new NotStreamableError("LAYERS_DIFFER", message));
+      this.#note({ reference, namespace }, new NotStreamableError("LAYERS_DIFFER", message));
       return undefined;
     }
     return { artifact: artifact.manifest.digest, layers: at + 1, imageLayers: chain.length };
@@ -151,16 +155,8 @@ export class StreamedImages implements StreamedLayers {
     return await this.#mount(shown);
   }
 
-  /** Chunks of the image that are stored here, counted with its topmost layer; images that share a chunk each count it. */
-  async usage({ artifact, layers, imageLayers }: StreamedLayer): Promise<SnapshotUsage> {
-    if (layers !== imageLayers) return { sizeBytes: 0, inodes: 0 };
-    const known = this.#usages.get(artifact);
-    if (known !== undefined) return await known;
-    const usage = this.#countStored(artifact).finally(() => {
-      setTimeout(() => this.#usages.delete(artifact), countedForMs).unref();
-    });
-    this.#usages.set(artifact, usage);
-    return await usage;
+  async usage(layer: StreamedLayer): Promise<SnapshotUsage> {
+    return await this.#usage.of(layer);
   }
 
   async collect(needed: () => readonly Digest[], removed: readonly Digest[]): Promise<void> {
@@ -171,35 +167,19 @@ export class StreamedImages implements StreamedLayers {
     await unneeded.leave(removed);
   }
 
-  async #countStored(artifact: Digest): Promise<SnapshotUsage> {
-    const stored = await this.#parts.diskStore.loadUnlessDamaged(artifact);
-    let sizeBytes = 0;
-    if (!stored) return { sizeBytes, inodes: 0 };
-    const { ids, lengths } = chunkClaims(stored.image.toc);
-    const seen = new Set<string>();
-    for (const [chunk, lengthBytes] of lengths.entries()) {
-      if (chunk % chunksAtOnce === 0) await setImmediate(); // reads that miss are answered in between
-      const hex = Buffer.from(ids.subarray(chunk * 32, chunk * 32 + 32)).toString("hex");
-      if (seen.has(hex) || /^0*$/.test(hex)) continue;
-      seen.add(hex);
-      if (await this.#parts.store.has(parseDigest(`sha256:${hex}`, "TOC"))) sizeBytes += lengthBytes;
-    }
-    return { sizeBytes, inodes: 0 };
-  }
-
   /** What was found when the image might have gone from the node meanwhile is looked up again. */
-  async #lookUp(reference: string, manifest: string): Promise<Found> {
-    const key = `${reference} ${manifest}`;
+  async #lookUp(pull: Pull & { readonly manifest: string }): Promise<Found> {
+    const key = `${pull.reference} ${pull.manifest}`;
     for (;;) {
-      const lookup = this.#lookups.get(key) ?? this.#startLookup(key, reference, manifest);
+      const lookup = this.#lookups.get(key) ?? this.#startLookup(key, pull);
       const found = await lookup;
       if (found instanceof NotStreamableError || this.#lookups.get(key) === lookup) return found;
     }
   }
 
-  #startLookup(key: string, reference: string, manifest: string): Promise<Found> {
-    const lookup = this.#find(reference, manifest).then((found) => {
-      this.#note(reference, found);
+  #startLookup(key: string, pull: Pull & { readonly manifest: string }): Promise<Found> {
+    const lookup = this.#find(pull.reference, pull.manifest).then((found) => {
+      this.#note(pull, found);
       setTimeout(() => this.#lookups.delete(key), foundForMs).unref();
       return found;
     });
@@ -268,14 +248,15 @@ export class StreamedImages implements StreamedLayers {
     return await lowers.acquire(driver, await disks.open(stored));
   }
 
-  #note(reference: string, found: Found): void {
-    const { log } = this.#parts;
+  #note({ reference, namespace }: Pull, found: Found): void {
+    const { log, onPull } = this.#parts;
     const failed = found instanceof NotStreamableError;
     const outcome = failed ? found.code : "streamed";
     this.#counts.set(outcome, (this.#counts.get(outcome) ?? 0) + 1);
     log.info({ reference, outcome, ...(failed && { why: found.message }) }, failed ? "pulled as usual" : "streamed");
     const reason = failed ? { code: found.code, message: found.message, cure: found.cure } : undefined;
     this.#journal.add(reference, { streamed: !failed, reason });
+    if (namespace !== undefined) onPull?.(namespace, reference, { streamed: !failed, reason });
   }
 }
 

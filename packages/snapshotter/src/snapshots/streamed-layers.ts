@@ -9,6 +9,8 @@ export interface LayerOffer {
   /** Chain ID of what it is built on, as far as that is known; empty for the lowest. */
   readonly parentChain: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
+  /** Of containerd, in which the image is pulled. */
+  readonly namespace?: string | undefined;
 }
 
 /** What snapshots need of streaming. */

@@ -188,6 +188,7 @@ describe("a daemon in the background", () => {
     const second = await sluice(["--root", root, "daemon"]);
     expect(second.code).toBe(1);
     expect(second.stderr).toContain(`(process ${pid})`);
+    expect(second.stderr).not.toMatch(/(^|\\n) +at /m); // a fault of the caller's, not of the program
     expect(await daemonPid()).toBe(pid);
   });
 });
@@ -196,6 +197,13 @@ describe("run", () => {
   it("runs what the image says and passes its exit code on", async () => {
     expect(await runImage(reference)).toMatchObject({ code: 3, stdout: "default\n" });
     expect(await containersLeft()).toEqual([]);
+  });
+
+  it("finds nothing of an image here that never ran here, and leaves what it read: `why` tells both", async () => {
+    const why = () => sluiceJson(["--root", root, "why", reference]);
+    expect(await why()).toMatchObject({ streamed: true, storedBytes: 0 });
+    await runImage(reference);
+    expect((await why())["storedBytes"]).toBeGreaterThan(0);
   });
 
   it("takes arguments, environment, volumes and a network from the caller", async () => {
@@ -215,10 +223,14 @@ describe("run", () => {
     expect((await runImage(reference, "--", "/bin/cat", "/etc/hello")).stdout).toBe("hello\n");
   });
 
-  it("says what failed when the command is not there", async () => {
+  it("says what failed when the command is not there, once", async () => {
     const { code, stderr } = await runImage(reference, "--", "/no/such/program");
     expect(code).not.toBe(0);
-    expect(stderr).toContain("/no/such/program");
+    expect(stderr.split("\n").filter((line) => line.includes("/no/such/program"))).toHaveLength(1);
+    const json = await runImage(reference, "-o", "json", "--", "/no/such/program");
+    expect(JSON.parse(json.stderr.slice(json.stderr.indexOf('{"error"')))).toMatchObject({
+      error: { code: "CONTAINER_START", message: expect.stringContaining("/no/such/program") },
+    });
     expect(await containersLeft()).toEqual([]);
   });
 

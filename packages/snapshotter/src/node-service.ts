@@ -32,6 +32,7 @@ import type { NodeCounts, NodeMetrics } from "./observe/metrics.js";
 import type { Recordings } from "./recording/recordings.js";
 import { NotStreamableError } from "./resolve/not-streamable.js";
 import { timeLimit } from "./snapshots/in-time.js";
+import { countStored } from "./snapshots/stored-usage.js";
 
 /** Mounts are in use, and the caller did not want them cut off. */
 export class MountsBusyError extends Error {
@@ -110,7 +111,7 @@ export class DaemonService implements NodeService {
   }
 
   async why(address: ImageAddress, signal: AbortSignal): Promise<WhyAnswer> {
-    const { images, diskStore, drivers, mounts } = this.#parts;
+    const { images, diskStore, drivers, mounts, store } = this.#parts;
     parseReference(address.reference); // a reference that is none is the caller's fault, not a reason
     const mountpoints = mounts
       .list()
@@ -124,7 +125,8 @@ export class DaemonService implements NodeService {
       const { image } = await images.find(addressOf(address), asked);
       const digests = { source: image.source.digest, artifact: image.artifact.manifest.digest };
       await chooseDriver("auto", drivers);
-      return { ...answer, ...digests, streamed: true, local: true };
+      const { sizeBytes: storedBytes } = await countStored(image.toc, store);
+      return { ...answer, ...digests, streamed: true, local: true, storedBytes };
     } catch (error) {
       if (!(error instanceof NotStreamableError)) throw error;
       const { code, message, cure } = error;

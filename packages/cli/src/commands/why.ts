@@ -3,6 +3,7 @@ import { Command } from "commander";
 import type { Context } from "../context.js";
 import { type ImageFlags, withImageFlags } from "../images/opened-image.js";
 import { imageAddress, startedDaemon } from "../node/node-daemon.js";
+import { bytes } from "../output/quantities.js";
 import { facts } from "../output/table.js";
 import { examples, type Runner } from "../verb.js";
 
@@ -21,7 +22,7 @@ async function why(context: Context, flags: ImageFlags, ref: string): Promise<vo
   context.output.result(await daemon.why(address, { signal: context.signal }), describe);
 }
 
-function describe({ reference, streamed, artifact, local, mountpoints, reason, pulled }: WhyAnswer): string {
+function describe({ reference, streamed, artifact, mountpoints, reason, pulled, ...here }: WhyAnswer): string {
   const answer = streamed ? "yes" : `no: ${reason?.message ?? "for a reason that nobody knows"}`;
   return facts([
     ["image", reference],
@@ -29,7 +30,14 @@ function describe({ reference, streamed, artifact, local, mountpoints, reason, p
     ["cure", reason?.cure],
     ["last pull", pulled && (pulled.streamed ? "streamed" : `as usual: ${pulled.reason?.message}`)],
     ["artifact", artifact],
-    ["on this node", local ? "yes, it starts without the registry" : "no"],
+    ["on this node", onThisNode(here)],
     ["mounted on", mountpoints.length === 0 ? undefined : mountpoints.join(", ")],
   ]);
+}
+
+/** A start reads what earlier ones read, as a rule; nobody knows before. */
+function onThisNode({ local, storedBytes }: Pick<WhyAnswer, "local" | "storedBytes">): string {
+  if (!local) return "no";
+  if (storedBytes === 0) return "nothing that a start reads: that comes from the registry";
+  return `${storedBytes === undefined ? "what was read here" : bytes(storedBytes)}, which needs no registry any more`;
 }

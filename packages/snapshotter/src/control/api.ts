@@ -83,8 +83,10 @@ export interface WhyAnswer {
   /** Digest of the image's manifest for this platform, once known. */
   readonly source?: string | undefined;
   readonly artifact?: string | undefined;
-  /** What it needs is on this node already, registry or not. */
+  /** Its manifest and its TOC are on this node. */
   readonly local: boolean;
+  /** What was read of it here and is in the store; images that share it each count it. */
+  readonly storedBytes?: number | undefined;
   readonly mountpoints: readonly string[];
   /** Why it is not streamed. */
   readonly reason?: { readonly code: string; readonly message: string; readonly cure: string } | undefined;

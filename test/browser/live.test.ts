@@ -1,10 +1,8 @@
 import { missingPrograms } from "@sluice/oci/testing";
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type ShownSite, showSite } from "../support/shown-page.js";
 
-/** For a conversion on a busy machine. Milliseconds. */
-const patience = { timeout: 40_000, interval: 200 };
 const missing = missingPrograms({ chromium: "chromium" });
 
 describe.skipIf(missing !== "")(`what somebody else does, on the web page ${missing}`, () => {
@@ -65,16 +63,15 @@ describe.skipIf(missing !== "")(`what somebody else does, on the web page ${miss
     ]);
     await conversion(list, /^v1 sha256:.* No$/).waitFor();
     await image.getByText("There is no streaming artifact").waitFor();
-    await ask(site, "team/app", "v1");
-    await vi.waitFor(async () => {
-      const answer = await site.registry.send("GET", "/api/v1/operations?repository=team/app");
-      expect(await answer.json()).toMatchObject({ operations: [{ status: "Succeeded" }] });
-    }, patience);
+    await site.convert("team/app", "v1");
+    await image.getByRole("button", { name: /^Delete streaming artifact/ }).waitFor();
+    // What the registry would say had it converted the image itself: how long that takes is nothing of the page's.
+    const ended = { repository: "team/app", tag: "v1", status: "Succeeded", progressPercent: 100, cause: "push" };
+    const operation = { ...ended, id: "1", digest: "sha256:0", createdAt: new Date().toISOString() };
+    await list.route("**/api/v1/operations?*", (route) => route.fulfill({ json: { operations: [operation] } }));
+    await conversion(list, /^team\/app:v1 sha256:.* push Succeeded$/).waitFor();
     await conversion(list, /^v1 sha256:.* Yes$/).waitFor();
     await conversion(list, /^v2 sha256:.* No$/).waitFor();
-    await image.getByRole("button", { name: /^Delete streaming artifact/ }).waitFor();
-    await image.getByRole("link", { name: "All of team/app" }).click();
-    await conversion(image, /^v1 sha256:.* Yes$/).waitFor();
   });
 
   it("does not take an image away from under a question", async () => {
@@ -111,13 +108,14 @@ describe.skipIf(missing !== "")(
       const page = await site.open("#operations");
       await page.getByText("No conversion is known.").waitFor();
       await page.clock.install();
+      await page.clock.pauseAt(Date.now() + 60_000);
       await holdBack(page, /\/v2\/_catalog/);
       const asked = page.waitForRequest(/\/v2\/_catalog/);
       await page.getByRole("link", { name: "Repositories" }).click();
       await asked;
-      await page.clock.fastForward(15_000);
-      expect(await page.getByRole("alert").textContent()).toBe("");
-      await page.clock.fastForward(16_000);
+      await page.clock.fastForward(29_000);
+      expect(await page.getByRole("alert").count()).toBe(0);
+      await page.clock.fastForward(2_000);
       await page.getByRole("alert").getByText(late).waitFor();
       await page.getByRole("alert").getByText("look at /readyz and the log of the registry").waitFor();
       await page.unroute(/\/v2\/_catalog/);

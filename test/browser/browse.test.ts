@@ -183,7 +183,8 @@ describe.skipIf(missing !== "")(`looking at the registry in a browser ${missing}
       layers: [{ mediaType: evil, digest, size: config.length }],
     };
     expect((await site.registry.pushManifest("hostile", "image", document)).status).toBe(201);
-    const subject = { mediaType: ociMediaTypes.manifest, digest: sha256Of(JSON.stringify(document)), size: 1 };
+    const text = JSON.stringify(document);
+    const subject = { mediaType: ociMediaTypes.manifest, digest: sha256Of(text), size: text.length };
     const referrer = {
       ...document,
       subject,
